@@ -1,0 +1,124 @@
+// swift-tools-version: 6.2
+// The floors of Strongroom. A target may import targets of lower floors, and of its own floor only
+// where it is listed here. `STRONGROOM_FLOOR=n` leaves out all targets above floor n, which is how
+// Scripts/check shows that each floor builds and passes its tests without the floors above it.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+func product(_ name: String, _ package: String) -> Target.Dependency {
+    .product(name: name, package: package)
+}
+
+/// A module of Sources with its tests in Tests/<name>Tests, where `tests` is not nil.
+func module(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [],
+    tests: [Target.Dependency]? = []
+) -> [Target] {
+    let library = Target.target(
+        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+    guard let tests else { return [library] }
+    return [
+        library,
+        .testTarget(
+            name: "\(name)Tests", dependencies: [.byName(name: name), "Support"] + dependencies + tests,
+            swiftSettings: settings),
+    ]
+}
+
+func system(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+let libraries: [Target] = [
+    system("CSodium", "libsodium", "libsodium-dev"),
+    system("CGit2", "libgit2", "libgit2-dev"),
+    system("CArchive", "libarchive", "libarchive-dev"),
+    system("CZstd", "libzstd", "libzstd-dev"),
+    system("CYAML", "yaml-0.1", "libyaml-dev"),
+    .target(name: "Support", path: "Tests/Support", swiftSettings: settings),
+]
+
+let materials: [Target] = [
+    module("Encodings", []),
+    module("Files", []),
+    module("Sodium", ["CSodium", "Encodings"]),
+    module("SSH", ["Encodings", "Sodium"]),
+    module("Compression", ["CZstd"]),
+    module("Git", ["CGit2", "Encodings", "Files"]),
+    module("Tar", ["CArchive", "Files"]),
+].flatMap { $0 }
+
+let formats: [Target] = [
+    module("Documents", ["CYAML", "Encodings"]),
+    module("Trust", ["Encodings", "Files", "SSH", "Sodium"]),
+    module("Keyrings", ["Documents", "Encodings", "Files", "SSH", "Sodium", "Trust"]),
+    module(
+        "Sealing", ["Documents", "Encodings", "Files", "Keyrings", "SSH", "Sodium", "Trust"],
+        exclude: ["FORMAT.md"]),
+    module("Storage", ["Encodings", "Files"]),
+    module(
+        "Archives",
+        ["Compression", "Encodings", "Files", "SSH", "Sodium", "Storage", "Trust"],
+        exclude: ["FORMAT.md"]),
+    module("Journal", ["Encodings", product("GRDB", "GRDB.swift")]),
+].flatMap { $0 }
+
+let flows: [Target] = [
+    module(
+        "Delivery",
+        ["Documents", "Encodings", "Files", "Git", "Keyrings", "SSH", "Sealing", "Sodium", "Trust"]),
+    module(
+        "Backups",
+        [
+            "Archives", "Encodings", "Files", "Git", "Sodium", "Storage", "Tar",
+            product("Subprocess", "swift-subprocess"), product("SystemPackage", "swift-system"),
+        ]),
+].flatMap { $0 }
+
+let faces: [Target] =
+    [
+        module("Settings", ["Documents", "Encodings", "Files"]),
+        module(
+            "Assembly",
+            [
+                "Archives", "Backups", "Delivery", "Documents", "Encodings", "Files", "Git", "Journal",
+                "Keyrings", "SSH", "Sealing", "Settings", "Sodium", "Storage", "Trust",
+            ]),
+        module(
+            "Commands",
+            [
+                "Archives", "Assembly", "Backups", "Delivery", "Documents", "Encodings", "Files", "Git",
+                "Journal", "Keyrings", "SSH", "Sealing", "Settings", "Sodium", "Storage", "Tar", "Trust",
+                product("ArgumentParser", "swift-argument-parser"),
+            ], tests: ["CrashHarness", "strongroom"]),
+    ].flatMap { $0 } + [
+        .executableTarget(
+            name: "strongroom", dependencies: ["Commands", "Sodium"], swiftSettings: settings),
+        .executableTarget(name: "CrashHarness", path: "Tests/CrashHarness"),
+    ]
+
+let floors = [libraries + materials, formats, flows, faces]
+let floorCount = Context.environment["STRONGROOM_FLOOR"].flatMap(Int.init) ?? floors.count
+
+let package = Package(
+    name: "strongroom",
+    products: floorCount < 4 ? [] : [.executable(name: "strongroom", targets: ["strongroom"])],
+    dependencies: floorCount < 2
+        ? []
+        : [
+            .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+            .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
+            .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+            .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        ],
+    targets: floors.prefix(floorCount).flatMap { $0 }
+)

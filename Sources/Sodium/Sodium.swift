@@ -1,0 +1,1 @@
+// Sodium: being built.

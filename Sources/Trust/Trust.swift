@@ -1,0 +1,1 @@
+// Trust: being built.

@@ -1,0 +1,1 @@
+// Keyrings: being built.
