@@ -1,2 +1,3 @@
 #pragma once
 #include <sodium.h>
+#include <sys/random.h>
