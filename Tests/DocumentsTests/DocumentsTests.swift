@@ -1,1 +1,1 @@
-// Documents: being built.
+// Tests of Documents follow with the readers.
