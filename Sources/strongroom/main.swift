@@ -1,1 +1,3 @@
-print("strongroom")
+import Commands
+
+await Strongroom.main()
