@@ -86,7 +86,7 @@ let flows: [Target] = [
 
 let faces: [Target] =
     [
-        module("Settings", ["Documents", "Encodings", "Files"]),
+        module("Settings", ["Documents", "Encodings"]),
         module(
             "Assembly",
             [

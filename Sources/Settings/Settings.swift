@@ -1,1 +1,131 @@
-// Settings: being built.
+// The service's settings file: typed, validated, without a secret in it. What this version does not carry out
+// is refused by name rather than read and forgotten. Reading touches no disk: the face hands over the bytes.
+
+/// One settings file, as `/etc/strongroom/strongroom.yaml`.
+package struct Settings: Sendable {
+    /// The directory of what the service remembers: mirrors, journal, locks.
+    package let state: String
+    /// The files of the identities that open, in the order in which they are tried.
+    package let identities: [String]
+    /// Archive stores by name.
+    package let stores: [String: StoreSettings]
+    /// Environments by name.
+    package let environments: [String: EnvironmentSettings]
+
+    /// The settings of the environment `name`. Throws `unknownName` with the names that there are.
+    package func environment(_ name: String) throws(SettingsError) -> EnvironmentSettings {
+        guard let environment = environments[name] else {
+            throw .unknownName("environment", name, known: environments.keys.sorted())
+        }
+        return environment
+    }
+
+    /// The settings of the store `name`. Throws `unknownName` with the names that there are.
+    package func store(_ name: String) throws(SettingsError) -> StoreSettings {
+        guard let store = stores[name] else {
+            throw .unknownName("store", name, known: stores.keys.sorted())
+        }
+        return store
+    }
+}
+
+/// Where an archive store is, and which one it must be.
+package struct StoreSettings: Sendable, Equatable {
+    /// A directory's path.
+    package let url: String
+    /// The fingerprint of the store's first configuration; nil pins the first one that is seen.
+    package let trust: [UInt8]?
+}
+
+/// A set of things that are synced, sealed and restored together.
+package struct EnvironmentSettings: Sendable {
+    /// The environment's name.
+    package let name: String
+    /// The fingerprint of the keyring's first generation.
+    package let trustRoot: [UInt8]
+    /// The repository id that `.strongroom.yaml` must name, 32 hexadecimal digits.
+    package let repository: String
+    /// What is pulled, by name, in the order of the file.
+    package let sources: [SourceSettings]
+    /// Where opened state is delivered.
+    package let targets: [FilesTargetSettings]
+    /// What is archived, where it is archived at all.
+    package let backup: BackupSettings?
+}
+
+/// A Git repository and revision that is pulled.
+package struct SourceSettings: Sendable {
+    /// The source's name, which snapshots and receipts use.
+    package let name: String
+    /// A local path or file URL.
+    package let url: String
+    /// What of the repository is followed.
+    package let revision: Revision
+    /// The directory of the repository that is delivered; empty for all of it.
+    package let path: String
+    /// How commits are approved.
+    package let verification: Verification
+
+    /// A branch to follow or a commit to stay at.
+    package enum Revision: Sendable, Equatable {
+        /// The head of this branch.
+        case branch(String)
+        /// This commit, 40 hexadecimal digits.
+        case commit(String)
+    }
+
+    /// The rule by which a commit counts as approved.
+    package enum Verification: Sendable, Equatable {
+        /// Signed by a key of this allowed-signers file; `range`: so is every commit since the last delivered.
+        case allowedSigners(file: String, range: Bool)
+        /// Every commit of the source is delivered: said in words, never by default.
+        case none
+    }
+}
+
+/// A directory that opened files are delivered to.
+package struct FilesTargetSettings: Sendable {
+    /// The directory's absolute path.
+    package let directory: String
+    /// Whether the directory is switched as a whole, or its files one by one beside foreign ones.
+    package let layout: Layout
+    /// The owner's name or number; nil leaves files with the service's user.
+    package let owner: String?
+    /// The group's name or number; nil leaves the owner's or the service's.
+    package let group: String?
+    /// The permission bits of delivered files.
+    package let mode: UInt16
+
+    /// How a new set of files takes the place of the old one.
+    package enum Layout: String, Sendable, CaseIterable {
+        /// The directory is a symbolic link that is switched to a complete new generation.
+        case generation
+        /// Each file is replaced by itself, beside foreign files.
+        case files
+    }
+}
+
+/// What is archived of an environment, besides its own sources and keyring, and in which store.
+package struct BackupSettings: Sendable {
+    /// The name of the store.
+    package let store: String
+    /// Directories, commands and further repositories.
+    package let sources: [BackupSourceSettings]
+}
+
+/// One thing that is archived.
+package enum BackupSourceSettings: Sendable, Equatable {
+    /// A directory with all that is in it.
+    case directory(name: String, path: String)
+    /// The standard output of a command; less than `minimumByteCount` counts as a failure.
+    case command(name: String, arguments: [String], minimumByteCount: UInt64, timeoutSeconds: Int)
+    /// A Git repository with all its references.
+    case repository(name: String, url: String)
+
+    /// The source's name, unique in its environment.
+    package var name: String {
+        switch self {
+        case .directory(let name, _), .command(let name, _, _, _), .repository(let name, _): name
+        }
+    }
+}

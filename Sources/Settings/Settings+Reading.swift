@@ -1,0 +1,267 @@
+internal import Documents
+internal import Encodings
+
+extension Settings {
+    /// Reads a settings file. Throws `malformed` or `unsupported` with the line.
+    package init(parsing bytes: [UInt8]) throws(SettingsError) {
+        do throws(DocumentError) {
+            let root = try YAMLNode(parsing: bytes)
+            let top = try root.mapping(allowed: [
+                "version", "state", "identities", "stores", "environments", "api",
+            ])
+            guard try top.required("version").int() == 1 else {
+                throw try top.required("version").expected("1, the only version there is")
+            }
+            self = try Settings(top)
+        } catch {
+            throw SettingsError(error)
+        }
+    }
+
+    private init(_ top: YAMLMapping) throws(DocumentError) {
+        try Settings.refuse(top, ["api"])
+        state = try Settings.path(top.required("state"))
+        let identityNode = try top.required("identities")
+        identities = try identityNode.list().map { node throws(DocumentError) in try Settings.path(node) }
+        guard !identities.isEmpty else { throw identityNode.expected("at least one identity file") }
+        var stores: [String: StoreSettings] = [:]
+        for entry in try top.optional("stores")?.mapping().entries ?? [] {
+            stores[try Settings.name(entry)] = try StoreSettings(entry.value)
+        }
+        self.stores = stores
+        var environments: [String: EnvironmentSettings] = [:]
+        let environmentsNode = try top.required("environments")
+        for entry in try environmentsNode.mapping().entries {
+            let environment = try EnvironmentSettings(try Settings.name(entry), entry.value)
+            if let backup = environment.backup, stores[backup.store] == nil {
+                throw entry.value.expected("backup.store to name one of the stores")
+            }
+            environments[environment.name] = environment
+        }
+        guard !environments.isEmpty else { throw environmentsNode.expected("at least one environment") }
+        self.environments = environments
+    }
+
+    /// Refuses keys of the design that this version does not carry out yet: a setting is never read and ignored.
+    static func refuse(_ mapping: YAMLMapping, _ keys: [String]) throws(DocumentError) {
+        for key in keys {
+            guard let entry = mapping.entries.first(where: { $0.key == key }) else { continue }
+            throw DocumentError(
+                .configuration, line: entry.line,
+                context: "\(entry.value.place): not supported by this version")
+        }
+    }
+
+    /// A name as environments have it: `[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?`.
+    static func name(_ entry: YAMLNode.Entry) throws(DocumentError) -> String {
+        guard isName(entry.key) else {
+            throw DocumentError(
+                .configuration, line: entry.line,
+                context: "\(entry.value.place): a name has 1 to 32 of a-z, 0-9 and inner hyphens")
+        }
+        return entry.key
+    }
+
+    static func isName(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        func isAlphanumeric(_ byte: UInt8) -> Bool {
+            (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
+        }
+        guard (1...32).contains(bytes.count), let first = bytes.first, let last = bytes.last else {
+            return false
+        }
+        return isAlphanumeric(first) && isAlphanumeric(last)
+            && bytes.allSatisfy { isAlphanumeric($0) || $0 == 0x2D }
+    }
+
+    /// An absolute path without NUL.
+    static func path(_ node: YAMLNode) throws(DocumentError) -> String {
+        let path = try node.string()
+        guard path.utf8.first == 0x2F, !path.utf8.contains(0) else { throw node.expected("an absolute path") }
+        return path
+    }
+
+    /// 64 lower-case hexadecimal digits.
+    static func fingerprint(_ node: YAMLNode) throws(DocumentError) -> [UInt8] {
+        guard let bytes = try? Hex.decode(try node.string()), bytes.count == 32 else {
+            throw node.expected("a fingerprint of 64 lower-case hexadecimal digits")
+        }
+        return bytes
+    }
+}
+
+extension StoreSettings {
+    init(_ node: YAMLNode) throws(DocumentError) {
+        let mapping = try node.mapping(allowed: ["url", "region", "trust"])
+        try Settings.refuse(mapping, ["region"])
+        let urlNode = try mapping.required("url")
+        let url = try urlNode.string()
+        guard url.utf8.first == 0x2F else { throw urlNode.expected("a directory's absolute path") }
+        self.url = url
+        trust = try mapping.optional("trust").map { node throws(DocumentError) in
+            try Settings.fingerprint(node)
+        }
+    }
+}
+
+extension EnvironmentSettings {
+    init(_ name: String, _ node: YAMLNode) throws(DocumentError) {
+        let mapping = try node.mapping(allowed: ["trust", "sources", "targets", "drift", "backup", "notify"])
+        try Settings.refuse(mapping, ["drift", "notify"])
+        self.name = name
+        let trust = try mapping.required("trust").mapping(allowed: ["root", "repository"])
+        trustRoot = try Settings.fingerprint(trust.required("root"))
+        let repositoryNode = try trust.required("repository")
+        repository = try repositoryNode.string()
+        guard (try? Hex.decode(repository))?.count == 16 else {
+            throw repositoryNode.expected("the repository id of .strongroom.yaml, 32 hexadecimal digits")
+        }
+        let sourcesNode = try mapping.required("sources")
+        sources = try sourcesNode.mapping().entries.map { entry throws(DocumentError) in
+            try SourceSettings(try Settings.name(entry), entry.value)
+        }
+        guard sources.count == 1 else { throw sourcesNode.expected("exactly one source in this version") }
+        targets = try (mapping.optional("targets")?.list() ?? []).map { node throws(DocumentError) in
+            try FilesTargetSettings(node)
+        }
+        backup = try mapping.optional("backup").map { node throws(DocumentError) in try BackupSettings(node) }
+        let own = Set(sources.map(\.name))
+        if let clash = backup?.sources.first(where: { own.contains($0.name) }) {
+            throw node.expected(
+                "backup source \(clash.name) to have another name than the source that is synced")
+        }
+    }
+}
+
+extension SourceSettings {
+    init(_ name: String, _ node: YAMLNode) throws(DocumentError) {
+        let mapping = try node.mapping(allowed: ["url", "branch", "commit", "path", "interval", "verify"])
+        try Settings.refuse(mapping, ["interval"])
+        self.name = name
+        url = try mapping.required("url").string()
+        switch (mapping.optional("branch"), mapping.optional("commit")) {
+        case (let branch?, nil): revision = .branch(try branch.string())
+        case (nil, let commit?): revision = .commit(try commit.string())
+        default: throw node.expected("either branch or commit")
+        }
+        path = try mapping.optional("path")?.string() ?? ""
+        let verify = try mapping.required("verify")
+        if case .scalar = verify.content {
+            guard try verify.string() == "none" else {
+                throw verify.expected("allowedSigners: FILE, or none")
+            }
+            verification = .none
+            return
+        }
+        let rule = try verify.mapping(allowed: ["allowedSigners", "range"])
+        verification = .allowedSigners(
+            file: try Settings.path(rule.required("allowedSigners")),
+            range: try rule.optional("range")?.bool() ?? false)
+    }
+}
+
+extension FilesTargetSettings {
+    init(_ node: YAMLNode) throws(DocumentError) {
+        let files = try node.mapping(allowed: ["files"]).required("files")
+        let mapping = try files.mapping(allowed: ["directory", "layout", "owner", "group", "mode", "reload"])
+        try Settings.refuse(mapping, ["reload"])
+        directory = try Settings.path(mapping.required("directory"))
+        if let node = mapping.optional("layout") {
+            guard let layout = Layout(rawValue: try node.string()) else {
+                throw node.expected("generation or files")
+            }
+            self.layout = layout
+        } else {
+            layout = .generation
+        }
+        owner = try mapping.optional("owner")?.string()
+        group = try mapping.optional("group")?.string()
+        if let node = mapping.optional("mode") {
+            guard let mode = UInt16(try node.string(), radix: 8), mode <= 0o777 else {
+                throw node.expected("permission bits in octal, as \"0400\"")
+            }
+            self.mode = mode
+        } else {
+            mode = 0o400
+        }
+    }
+}
+
+extension BackupSettings {
+    init(_ node: YAMLNode) throws(DocumentError) {
+        let mapping = try node.mapping(allowed: ["store", "schedule", "sources", "retention", "drill"])
+        try Settings.refuse(mapping, ["schedule", "retention", "drill"])
+        store = try mapping.required("store").string()
+        sources = try (mapping.optional("sources")?.list() ?? []).map { node throws(DocumentError) in
+            try BackupSourceSettings.read(node)
+        }
+        guard Set(sources.map(\.name)).count == sources.count else {
+            throw node.expected("backup sources with different names")
+        }
+    }
+}
+
+extension BackupSourceSettings {
+    static func read(_ node: YAMLNode) throws(DocumentError) -> BackupSourceSettings {
+        let kinds = try node.mapping(allowed: ["directory", "command", "repository"])
+        guard kinds.entries.count == 1, let entry = kinds.entries.first else {
+            throw node.expected("one of directory, command and repository")
+        }
+        switch entry.key {
+        case "directory":
+            let mapping = try entry.value.mapping(allowed: ["name", "path"])
+            return .directory(name: try name(mapping), path: try Settings.path(mapping.required("path")))
+        case "repository":
+            let mapping = try entry.value.mapping(allowed: ["name", "url"])
+            return .repository(name: try name(mapping), url: try mapping.required("url").string())
+        default:
+            return try command(entry.value)
+        }
+    }
+
+    private static func command(_ node: YAMLNode) throws(DocumentError) -> BackupSourceSettings {
+        let mapping = try node.mapping(allowed: ["name", "run", "minimumBytes", "timeout", "restore"])
+        try Settings.refuse(mapping, ["restore"])
+        let run = try mapping.required("run")
+        let arguments = try run.strings()
+        guard let program = arguments.first, !program.isEmpty else {
+            throw run.expected("a program and its arguments")
+        }
+        let minimum = try mapping.optional("minimumBytes").map { node throws(DocumentError) in
+            try byteCount(node)
+        }
+        let timeout = try mapping.optional("timeout").map { node throws(DocumentError) in try seconds(node) }
+        return .command(
+            name: try name(mapping), arguments: arguments, minimumByteCount: minimum ?? 1,
+            timeoutSeconds: timeout ?? 3_600)
+    }
+
+    private static func name(_ mapping: YAMLMapping) throws(DocumentError) -> String {
+        let node = try mapping.required("name")
+        let name = try node.string()
+        guard Settings.isName(name) else { throw node.expected("a name of a-z, 0-9 and inner hyphens") }
+        return name
+    }
+
+    /// `4096`, `16KiB`, `1MiB` or `2GiB`.
+    private static func byteCount(_ node: YAMLNode) throws(DocumentError) -> UInt64 {
+        let text = try node.string()
+        let units: [(String, UInt64)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)]
+        for (suffix, factor) in units where text.hasSuffix(suffix) {
+            guard let count = UInt64(text.dropLast(suffix.count)) else { break }
+            let (product, overflow) = count.multipliedReportingOverflow(by: factor)
+            if !overflow { return product }
+        }
+        throw node.expected("a number of bytes, as 4096, 16KiB, 1MiB or 2GiB")
+    }
+
+    /// `30s`, `10m` or `2h`.
+    private static func seconds(_ node: YAMLNode) throws(DocumentError) -> Int {
+        let text = try node.string()
+        for (suffix, factor) in [("s", 1), ("m", 60), ("h", 3_600)] where text.hasSuffix(suffix) {
+            guard let count = Int(text.dropLast()), (1...10_000).contains(count) else { break }
+            return count * factor
+        }
+        throw node.expected("a duration, as 30s, 10m or 2h")
+    }
+}
