@@ -44,12 +44,13 @@ let libraries: [Target] = [
     system("CArchive", "libarchive", "libarchive-dev"),
     system("CZstd", "libzstd", "libzstd-dev"),
     system("CYAML", "yaml-0.1", "libyaml-dev"),
+    .systemLibrary(name: "CLinux"),
     .target(name: "Support", path: "Tests/Support", swiftSettings: settings),
 ]
 
 let materials: [Target] = [
     module("Encodings", []),
-    module("Files", []),
+    module("Files", ["CLinux"]),
     module("Sodium", ["CSodium", "Encodings"]),
     module("SSH", ["Encodings", "Sodium"]),
     module("Compression", ["CZstd"]),

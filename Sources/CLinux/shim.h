@@ -1,0 +1,53 @@
+// Linux system calls and constants that the Glibc module leaves out: `syscall` is variadic, and the rest stands
+// behind _GNU_SOURCE. Each function is one system call; errno is set as by the call itself.
+#pragma once
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
+#include <stdint.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/types.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static const int linux_O_PATH = __O_PATH;
+static const int linux_AT_EMPTY_PATH = 0x1000;
+static const int linux_SEEK_DATA = 3;
+static const int linux_SEEK_HOLE = 4;
+static const unsigned int linux_RENAME_NOREPLACE = RENAME_NOREPLACE;
+static const unsigned int linux_RENAME_EXCHANGE = RENAME_EXCHANGE;
+static const uint64_t linux_RESOLVE_BENEATH = RESOLVE_BENEATH;
+static const uint64_t linux_RESOLVE_NO_SYMLINKS = RESOLVE_NO_SYMLINKS;
+static const uint64_t linux_RESOLVE_NO_MAGICLINKS = RESOLVE_NO_MAGICLINKS;
+static const uint64_t linux_RESOLVE_NO_XDEV = RESOLVE_NO_XDEV;
+static const unsigned int linux_STATX_WANTED = STATX_BASIC_STATS;
+static const int64_t linux_UTIME_OMIT = UTIME_OMIT;
+
+/* openat2(2), Linux 5.6. */
+static inline int linux_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+    struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+/* renameat2(2), Linux 3.15. */
+static inline int linux_renameat2(
+    int from, const char *source, int to, const char *destination, unsigned int flags) {
+    return (int)syscall(SYS_renameat2, from, source, to, destination, flags);
+}
+
+/* statx(2), Linux 4.11. */
+static inline int linux_statx(int directory, const char *path, int flags, unsigned int mask, struct statx *status) {
+    return (int)syscall(SYS_statx, directory, path, flags, mask, status);
+}
+
+/* makedev(3) as a function. */
+static inline uint64_t linux_makedev(uint32_t major_number, uint32_t minor_number) {
+    return makedev(major_number, minor_number);
+}
+
+/* The name of a directory entry, which Swift would see as a tuple of 256 elements. */
+static inline const char *linux_dirent_name(const struct dirent *entry) { return entry->d_name; }
