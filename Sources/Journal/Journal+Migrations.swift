@@ -1,0 +1,64 @@
+internal import GRDB
+
+extension Journal {
+    /// The schema, step by step. A step that was released is never changed; times are nanoseconds since 1970.
+    static var migrations: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1: syncs, marks, snapshots") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE sync (
+                        id INTEGER PRIMARY KEY,
+                        environment TEXT NOT NULL,
+                        source TEXT NOT NULL,
+                        url TEXT NOT NULL,
+                        ref TEXT NOT NULL,
+                        "commit" TEXT CHECK ("commit" IS NULL OR length("commit") = 40),
+                        time INTEGER NOT NULL,
+                        outcome TEXT NOT NULL,
+                        message TEXT NOT NULL
+                    ) STRICT;
+                    CREATE INDEX sync_environment ON sync (environment, id);
+
+                    CREATE TABLE applied (
+                        environment TEXT NOT NULL,
+                        source TEXT NOT NULL,
+                        ref TEXT NOT NULL,
+                        "commit" TEXT NOT NULL CHECK (length("commit") = 40),
+                        since INTEGER NOT NULL,
+                        time INTEGER NOT NULL,
+                        PRIMARY KEY (environment, source)
+                    ) STRICT, WITHOUT ROWID;
+
+                    CREATE TABLE mark (
+                        environment TEXT NOT NULL,
+                        source TEXT NOT NULL,
+                        ref TEXT NOT NULL,
+                        "commit" TEXT NOT NULL CHECK (length("commit") = 40),
+                        time INTEGER NOT NULL,
+                        PRIMARY KEY (environment, source, ref)
+                    ) STRICT, WITHOUT ROWID;
+
+                    CREATE TABLE snapshot (
+                        store TEXT NOT NULL,
+                        id TEXT NOT NULL CHECK (length(id) = 64),
+                        environment TEXT NOT NULL,
+                        time INTEGER NOT NULL,
+                        status TEXT NOT NULL,
+                        PRIMARY KEY (store, id)
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE INDEX snapshot_environment ON snapshot (environment, time);
+
+                    CREATE TABLE snapshot_revision (
+                        store TEXT NOT NULL,
+                        id TEXT NOT NULL,
+                        source TEXT NOT NULL,
+                        "commit" TEXT NOT NULL CHECK (length("commit") = 40),
+                        PRIMARY KEY (store, id, source),
+                        FOREIGN KEY (store, id) REFERENCES snapshot (store, id) ON DELETE CASCADE
+                    ) STRICT, WITHOUT ROWID;
+                    """)
+        }
+        return migrator
+    }
+}

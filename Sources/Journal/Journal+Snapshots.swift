@@ -1,0 +1,98 @@
+package import Encodings
+internal import GRDB
+
+/// A snapshot that this agent took, as the journal keeps it. The store itself is the truth.
+package struct SnapshotRecord: Sendable, Hashable {
+    /// How complete it is (FORMATS: JSON).
+    package enum Status: String, Sendable, CaseIterable {
+        /// Everything asked for was captured.
+        case complete
+        /// Some source, file or directory could not be read.
+        case partial
+        /// Nothing usable was captured.
+        case failed
+        /// A commit was applied while the capture ran.
+        case torn
+    }
+
+    /// 64 hex digits.
+    package var id: String
+    /// The store's directory or URL. Kept without passwords, tokens and queries.
+    package var store: String
+    /// The environment's name.
+    package var environment: String
+    /// The snapshot's own time.
+    package var time: Timestamp
+    /// How complete it is.
+    package var status: Status
+    /// The commit that each source had applied, 40 hex digits.
+    package var revisions: [String: String]
+
+    /// A record of these facts.
+    package init(
+        id: String, store: String, environment: String, time: Timestamp, status: Status,
+        revisions: [String: String]
+    ) {
+        self.id = id
+        self.store = store
+        self.environment = environment
+        self.time = time
+        self.status = status
+        self.revisions = revisions
+    }
+}
+
+extension Journal {
+    /// Keeps `snapshot`; the same store and id again replaces what was kept. Throws `malformedRecord` for ids that
+    /// are not 64, or commits that are not 40, lower-case hex digits.
+    package func record(_ snapshot: SnapshotRecord) throws(JournalError) {
+        try Journal.checkID(snapshot.id, 64, "snapshot")
+        for commit in snapshot.revisions.values { try Journal.checkID(commit, 40, "commit") }
+        guard !snapshot.environment.isEmpty else {
+            throw JournalError(.malformedRecord, "a snapshot without an environment")
+        }
+        let store = RedactedURL.text(snapshot.store)
+        try write("cannot record a snapshot") { database in
+            try database.execute(
+                sql: "DELETE FROM snapshot WHERE store = ? AND id = ?", arguments: [store, snapshot.id])
+            try database.execute(
+                sql: "INSERT INTO snapshot (store, id, environment, time, status) VALUES (?, ?, ?, ?, ?)",
+                arguments: [
+                    store, snapshot.id, snapshot.environment, snapshot.time.nanoseconds,
+                    snapshot.status.rawValue,
+                ])
+            for (source, commit) in snapshot.revisions {
+                try database.execute(
+                    sql: """
+                        INSERT INTO snapshot_revision (store, id, source, "commit") VALUES (?, ?, ?, ?)
+                        """, arguments: [store, snapshot.id, source, commit])
+            }
+        }
+    }
+
+    /// The newest `limit` snapshots of `environment` by their own time, newest first.
+    package func snapshots(environment: String, limit: Int = 100) throws(JournalError) -> [SnapshotRecord] {
+        try read("cannot read the snapshots") { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: "SELECT * FROM snapshot WHERE environment = ? ORDER BY time DESC, id LIMIT ?",
+                arguments: [environment, max(0, limit)])
+            return try rows.map { row in
+                let (store, id): (String, String) = (row["store"], row["id"])
+                guard let status = SnapshotRecord.Status(rawValue: row["status"]) else {
+                    throw JournalError(.damaged, "a status of no known name")
+                }
+                let revisions = try Row.fetchAll(
+                    database,
+                    sql: """
+                        SELECT source, "commit" FROM snapshot_revision WHERE store = ? AND id = ?
+                        """, arguments: [store, id])
+                return SnapshotRecord(
+                    id: id, store: store, environment: row["environment"],
+                    time: Timestamp(nanoseconds: row["time"]), status: status,
+                    revisions: Dictionary(
+                        revisions.map { ($0["source"], $0["commit"]) }, uniquingKeysWith: { $1 }))
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+internal import Encodings
+internal import GRDB
+
+extension Journal {
+    /// Keeps `sync`. A healthy one (`applied`, `unchanged`) also becomes the source's applied commit, and, where
+    /// `marking` says that the ref is a followed branch, the highest commit seen of that ref: all or nothing.
+    ///
+    /// Throws `malformedRecord` for empty names, a commit that is not 40 lower-case hex digits, or a healthy
+    /// record without one.
+    package func record(_ sync: SyncRecord, marking: Bool = false) throws(JournalError) {
+        guard !sync.environment.isEmpty, !sync.source.isEmpty else {
+            throw JournalError(.malformedRecord, "a sync without environment or source")
+        }
+        if let commit = sync.commit { try Journal.checkID(commit, 40, "commit") }
+        guard sync.commit != nil || !sync.outcome.isHealthy else {
+            throw JournalError(.malformedRecord, "a healthy sync without a commit")
+        }
+        try write("cannot record a sync") { database in
+            try database.execute(
+                sql: """
+                    INSERT INTO sync (environment, source, url, ref, "commit", time, outcome, message)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    sync.environment, sync.source, RedactedURL.text(sync.url), sync.ref, sync.commit,
+                    sync.time.nanoseconds, sync.outcome.rawValue, sync.message,
+                ])
+            guard sync.outcome.isHealthy, let commit = sync.commit else { return }
+            try Journal.setApplied(sync, commit, database)
+            guard marking else { return }
+            try database.execute(
+                sql: """
+                    INSERT INTO mark (environment, source, ref, "commit", time) VALUES (?, ?, ?, ?, ?)
+                    ON CONFLICT DO UPDATE SET "commit" = excluded."commit", time = excluded.time
+                    """,
+                arguments: [sync.environment, sync.source, sync.ref, commit, sync.time.nanoseconds])
+        }
+    }
+
+    private static func setApplied(_ sync: SyncRecord, _ commit: String, _ database: Database) throws {
+        try database.execute(
+            sql: """
+                INSERT INTO applied (environment, source, ref, "commit", since, time) VALUES (?, ?, ?, ?, ?, ?)
+                ON CONFLICT DO UPDATE SET
+                    since = CASE WHEN "commit" = excluded."commit" THEN since ELSE excluded.since END,
+                    "commit" = excluded."commit", ref = excluded.ref, time = excluded.time
+                """,
+            arguments: [
+                sync.environment, sync.source, sync.ref, commit, sync.time.nanoseconds,
+                sync.time.nanoseconds,
+            ])
+    }
+
+    /// The commit that each source of `environment` has applied, by the source's name.
+    package func lastApplied(environment: String) throws(JournalError) -> [String: AppliedCommit] {
+        try read("cannot read the applied commits") { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT source, "commit", ref, since, time FROM applied WHERE environment = ?
+                    """, arguments: [environment])
+            var applied: [String: AppliedCommit] = [:]
+            for row in rows {
+                applied[row["source"]] = AppliedCommit(
+                    commit: row["commit"], ref: row["ref"], since: Timestamp(nanoseconds: row["since"]),
+                    time: Timestamp(nanoseconds: row["time"]))
+            }
+            return applied
+        }
+    }
+
+    /// The high-water mark: the last commit of the followed `ref` that was delivered. A head that doesn't descend
+    /// from it is a rollback. Choosing an older commit by hand doesn't lower it.
+    package func mark(environment: String, source: String, ref: String) throws(JournalError) -> String? {
+        try read("cannot read a high-water mark") { database in
+            try String.fetchOne(
+                database,
+                sql: """
+                    SELECT "commit" FROM mark WHERE environment = ? AND source = ? AND ref = ?
+                    """, arguments: [environment, source, ref])
+        }
+    }
+
+    /// Takes the mark of a ref away, so that the next head is taken as it comes: after a rewrite of history that
+    /// the operator acknowledged.
+    package func forgetMark(environment: String, source: String, ref: String) throws(JournalError) {
+        try write("cannot forget a high-water mark") { database in
+            try database.execute(
+                sql: "DELETE FROM mark WHERE environment = ? AND source = ? AND ref = ?",
+                arguments: [environment, source, ref])
+        }
+    }
+
+    /// The newest `limit` syncs of `environment`, newest first, in the order they were recorded.
+    package func syncs(environment: String, limit: Int = 100) throws(JournalError) -> [SyncRecord] {
+        try read("cannot read the syncs") { database in
+            let rows = try Row.fetchAll(
+                database, sql: "SELECT * FROM sync WHERE environment = ? ORDER BY id DESC LIMIT ?",
+                arguments: [environment, max(0, limit)])
+            return try rows.map { row in
+                guard let outcome = SyncRecord.Outcome(rawValue: row["outcome"]) else {
+                    throw JournalError(.damaged, "an outcome of no known name")
+                }
+                return SyncRecord(
+                    environment: row["environment"], source: row["source"], url: row["url"], ref: row["ref"],
+                    commit: row["commit"], time: Timestamp(nanoseconds: row["time"]), outcome: outcome,
+                    message: row["message"])
+            }
+        }
+    }
+
+    /// Throws `malformedRecord` unless `id` is `count` lower-case hex digits.
+    static func checkID(_ id: String, _ count: Int, _ what: String) throws(JournalError) {
+        guard id.utf8.count == count, (try? Hex.decode(id)) != nil else {
+            throw JournalError(.malformedRecord, "a \(what) id is \(count) hex digits")
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package import Encodings
+
+/// One reconciliation of one source, as the journal keeps it.
+package struct SyncRecord: Sendable, Hashable {
+    /// How it ended.
+    package enum Outcome: String, Sendable, CaseIterable {
+        /// The target was brought to the commit.
+        case applied
+        /// The target was at the commit's content already.
+        case unchanged
+        /// A signature or a rule refused the commit; the target is as it was.
+        case refused
+        /// Something else stopped it.
+        case failed
+
+        /// Whether the target holds the commit's content now.
+        package var isHealthy: Bool { self == .applied || self == .unchanged }
+    }
+
+    /// The environment's name.
+    package var environment: String
+    /// The source's name in the settings.
+    package var source: String
+    /// Where it was pulled from. Kept without passwords, tokens and queries.
+    package var url: String
+    /// The branch or commit that was asked for.
+    package var ref: String
+    /// The commit, 40 hex digits; nil where it never came so far.
+    package var commit: String?
+    /// When it ended.
+    package var time: Timestamp
+    /// How it ended.
+    package var outcome: Outcome
+    /// One line for people; holds no value.
+    package var message: String
+
+    /// A record of these facts.
+    package init(
+        environment: String, source: String, url: String, ref: String, commit: String?, time: Timestamp,
+        outcome: Outcome, message: String
+    ) {
+        self.environment = environment
+        self.source = source
+        self.url = url
+        self.ref = ref
+        self.commit = commit
+        self.time = time
+        self.outcome = outcome
+        self.message = message
+    }
+}
+
+/// The commit that a source has applied.
+package struct AppliedCommit: Sendable, Hashable {
+    /// 40 hex digits.
+    package let commit: String
+    /// The branch or commit that was asked for.
+    package let ref: String
+    /// When this commit was first applied, with no other one since.
+    package let since: Timestamp
+    /// When it was last seen to be in place.
+    package let time: Timestamp
+}
