@@ -4,22 +4,56 @@ package enum Bech32 {
 
     /// Lower-case text of `data` under the lower-case human-readable part `prefix`.
     package static func encode(prefix: String, data: some Sequence<UInt8>) -> String {
-        var groups: [UInt8] = []
+        let data = Array(data)
+        var text = [UInt8](repeating: 0, count: encodedCount(prefix: prefix, byteCount: data.count))
+        var target = text.mutableSpan
+        var output = unsafe target.mutableBytes
+        unsafe encode(prefix: prefix, data: data.span.bytes, into: &output)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// The number of characters of the text of `byteCount` bytes under `prefix`.
+    package static func encodedCount(prefix: String, byteCount: Int) -> Int {
+        prefix.utf8.count + 1 + (byteCount * 8 + 4) / 5 + 6
+    }
+
+    /// Writes the text of `data` under the lower-case human-readable part `prefix` into `output`, whose length
+    /// must be `encodedCount(prefix:byteCount:)`; all of it in upper case where asked for. No copy of the data
+    /// is made: secrets go from guarded memory to guarded memory.
+    package static func encode(
+        prefix: String, data: RawSpan, isUpperCase: Bool = false, into output: inout MutableRawSpan
+    ) {
+        precondition(
+            output.byteCount == encodedCount(prefix: prefix, byteCount: data.byteCount), "bech32 output")
+        var position = 0
+        func put(_ character: UInt8, _ output: inout MutableRawSpan) {
+            let isLetter = (0x61...0x7A).contains(character)
+            output.storeBytes(
+                of: isUpperCase && isLetter ? character - 32 : character, toByteOffset: position,
+                as: UInt8.self)
+            position += 1
+        }
+        for character in prefix.utf8 { put(character, &output) }
+        put(0x31, &output)
+        var checksum = polymod(expand(Array(prefix.utf8)))
         var accumulator: UInt32 = 0
         var bits: UInt32 = 0
-        for byte in data {
-            accumulator = (accumulator << 8 | UInt32(byte)) & 0xFFFF
+        func group(_ value: UInt32, _ output: inout MutableRawSpan) {
+            checksum = step(checksum, UInt8(value & 31))
+            put(charset[Int(value & 31)], &output)
+        }
+        for offset in 0..<data.byteCount {
+            accumulator = (accumulator << 8 | UInt32(byte(data, offset))) & 0xFFFF
             bits += 8
             while bits >= 5 {
                 bits -= 5
-                groups.append(UInt8(accumulator >> bits & 31))
+                group(accumulator >> bits, &output)
             }
         }
-        if bits > 0 { groups.append(UInt8(accumulator << (5 - bits) & 31)) }
-        let hrp = Array(prefix.utf8)
-        let checksum = polymod(expand(hrp) + groups + [0, 0, 0, 0, 0, 0]) ^ 1
-        groups += (0..<6).map { UInt8(checksum >> UInt32(5 * (5 - $0)) & 31) }
-        return prefix + "1" + String(decoding: groups.map { charset[Int($0)] }, as: UTF8.self)
+        if bits > 0 { group(accumulator << (5 - bits), &output) }
+        for _ in 0..<6 { checksum = step(checksum, 0) }
+        checksum ^= 1
+        for index in 0..<6 { put(charset[Int(checksum >> UInt32(5 * (5 - index)) & 31)], &output) }
     }
 
     /// The human-readable part, in lower case, and the data of `text`, which is all lower or all upper case.
