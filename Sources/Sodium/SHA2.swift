@@ -66,23 +66,52 @@ package enum HMACSHA256 {
 
 /// HKDF with SHA-256 (RFC 5869). libsodium has it from 1.0.19; here over its HMAC.
 package enum HKDF {
-    /// `byteCount` bytes (at most 32) derived from `secret` with `salt` (empty for none) and the ASCII `info`:
-    /// extract, then one block of expand (RFC 5869 §2.2, §2.3).
+    /// The most bytes that one call derives (RFC 5869 §2.3).
+    package static let byteCountLimit = 255 * 32
+
+    /// `byteCount` bytes (1...8,160) derived from `secret` with `salt` (empty for none) and the ASCII `info`:
+    /// extract, then expand (RFC 5869 §2.2, §2.3).
     package static func derive(
         from secret: RawSpan, salt: [UInt8], info: String, byteCount: Int = 32
     ) -> SecretBytes {
-        precondition((1...32).contains(byteCount), "one block of HKDF-SHA-256")
+        derive(from: secret, salt: salt, info: Array(info.utf8), byteCount: byteCount)
+    }
+
+    /// As above, with an `info` of any bytes.
+    package static func derive(
+        from secret: RawSpan, salt: [UInt8], info: [UInt8], byteCount: Int = 32
+    ) -> SecretBytes {
+        precondition((1...byteCountLimit).contains(byteCount), "output of HKDF-SHA-256")
         // An empty salt is a key of zeros (RFC 5869 §2.2), which HMAC's padding makes of an empty key.
         let pseudorandomKey = SecretBytes(byteCount: 32) { output in
             salt.withBytes { HMACSHA256.authenticate(secret, key: $0, into: &output) }
         }
-        let block = SecretBytes(byteCount: 32) { output in
-            Array(info.utf8).withBytes { info in
+        var block = SecretBytes(byteCount: 32) { output in
+            info.withBytes { info in
                 pseudorandomKey.withBytes {
                     HMACSHA256.authenticate(info, suffix: [1], key: $0, into: &output)
                 }
             }
         }
-        return byteCount == 32 ? block : block.slice(0..<byteCount)
+        guard byteCount != 32 else { return block }
+        return SecretBytes(byteCount: byteCount) { output in
+            for index in 0..<(byteCount + 31) / 32 {
+                if index > 0 { block = next(block, info + [UInt8(index + 1)], pseudorandomKey) }
+                block.withBytes { block in
+                    block.extracting(0..<min(32, byteCount - index * 32)).copy(into: &output, at: index * 32)
+                }
+            }
+        }
+    }
+
+    /// The block of expand that follows `previous`.
+    private static func next(
+        _ previous: borrowing SecretBytes, _ suffix: [UInt8], _ key: borrowing SecretBytes
+    ) -> SecretBytes {
+        SecretBytes(byteCount: 32) { output in
+            previous.withBytes { previous in
+                key.withBytes { HMACSHA256.authenticate(previous, suffix: suffix, key: $0, into: &output) }
+            }
+        }
     }
 }
