@@ -1,0 +1,77 @@
+internal import Sodium
+
+/// Reads one binary age v1 file that comes in pieces, in constant memory.
+///
+/// Plaintext goes to the `output` closures a chunk at a time, each only after it was authenticated; that the
+/// file is whole is known only when `finish` returns: until then the caller keeps what it got out of sight.
+/// After an error every call throws that error again.
+package struct AgeDecryptor: ~Copyable {
+    private let identities: [any AgeIdentity]
+    private let admit: (AgeHeader) throws -> Void
+    private var parser = AgeHeaderParser()
+    private var fileKey: FileKey?
+    private var nonce: [UInt8] = []
+    private var payload: PayloadOpener?
+    private var failure: AgeError?
+
+    /// The header, when it has been read. Authentic only where no error followed.
+    package var header: AgeHeader? { parser.header }
+
+    /// A decryptor that tries `identities` in order. `admit` sees the header before any identity does, and may
+    /// throw to refuse the file.
+    package init(
+        identities: [any AgeIdentity], admit: @escaping (AgeHeader) throws -> Void = { _ in }
+    ) {
+        self.identities = identities
+        self.admit = admit
+    }
+
+    /// Takes `ciphertext` of any length. Throws `header`, `version`, `limit`, `noMatch`, `hmac` or `payload` for
+    /// what is wrong with the file, `interrupted` where a closure throws.
+    package mutating func update(_ ciphertext: RawSpan, into output: (RawSpan) throws -> Void)
+        throws(AgeError)
+    {
+        if let failure { throw failure }
+        do throws(AgeError) {
+            try take(ciphertext, into: output)
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    /// Takes the end of the file. Throws as `update`, and `header` or `payload` where the file is truncated.
+    package mutating func finish(into output: (RawSpan) throws -> Void) throws(AgeError) {
+        if let failure { throw failure }
+        do throws(AgeError) {
+            _ = try parser.finish()
+            guard payload != nil else { throw AgeError(.header, "ends inside the payload's nonce") }
+            try payload?.finish(into: output)
+            failure = AgeError(.payload, "the file was read to its end before")
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    private mutating func take(_ bytes: RawSpan, into output: (RawSpan) throws -> Void) throws(AgeError) {
+        var rest = bytes
+        if parser.header == nil {
+            let count = try parser.push(rest)
+            rest = rest.extracting(droppingFirst: count)
+            guard let header = parser.header else { return }
+            let admit = admit
+            try AgeError.interruptible { try admit(header) }
+            fileKey = try header.unwrap(with: identities)
+        }
+        if payload == nil {
+            let count = min(rest.byteCount, PayloadStream.nonceByteCount - nonce.count)
+            nonce += rest.extracting(first: count).array
+            rest = rest.extracting(droppingFirst: count)
+            guard nonce.count == PayloadStream.nonceByteCount else { return }
+            guard let key = fileKey.take() else { return }
+            payload = PayloadOpener(key: key.derive(salt: nonce, info: "payload"))
+        }
+        try payload?.update(rest, into: output)
+    }
+}
