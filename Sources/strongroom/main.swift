@@ -1,3 +1,3 @@
 import Commands
 
-await Strongroom.main()
+await Strongroom.start()

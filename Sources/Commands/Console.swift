@@ -1,0 +1,56 @@
+internal import FoundationEssentials
+internal import Glibc
+internal import Sodium
+
+/// Standard output and standard error.
+enum Console {
+    /// Writes one line of data to standard output.
+    static func print(_ line: String) {
+        try? write(Array((line + "\n").utf8), to: STDOUT_FILENO)
+    }
+
+    /// Writes one line of prose to standard error.
+    static func note(_ line: String) {
+        try? write(Array((line + "\n").utf8), to: STDERR_FILENO)
+    }
+
+    /// Writes `value` as JSON with sorted keys and one line feed to standard output.
+    static func json(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try write([UInt8](try encoder.encode(value)) + [0x0A], to: STDOUT_FILENO)
+    }
+
+    /// Writes public bytes to standard output. Throws `inputOutput` where not all of them can be written.
+    static func write(_ bytes: [UInt8]) throws {
+        try write(bytes, to: STDOUT_FILENO)
+    }
+
+    /// Writes secret bytes to standard output, straight from guarded memory.
+    static func write(secret bytes: borrowing SecretBytes) throws {
+        try bytes.withBytes { try write($0, to: STDOUT_FILENO) }
+    }
+
+    /// Writes a span to standard output.
+    static func write(span: RawSpan) throws {
+        try write(span, to: STDOUT_FILENO)
+    }
+
+    /// Whether standard output is a terminal: binary data does not go there.
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
+        try bytes.withBytes { try write($0, to: descriptor) }
+    }
+
+    private static func write(_ span: RawSpan, to descriptor: Int32) throws {
+        var offset = 0
+        while offset < span.byteCount {
+            let rest = span.extracting(droppingFirst: offset)
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw Failure(.inputOutput, "standard output cannot be written (errno \(errno))") }
+            offset += count
+        }
+    }
+}

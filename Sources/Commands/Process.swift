@@ -1,0 +1,43 @@
+internal import Encodings
+internal import Glibc
+internal import Sodium
+
+/// What the process makes sure of before it touches a key.
+enum Process {
+    /// Forbids core dumps and reading by other processes of the same user, closes files to others, starts
+    /// libsodium (CASES: memory hygiene). Throws where the random source fails.
+    static func harden() throws {
+        unsafe prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        var none = rlimit(rlim_cur: 0, rlim_max: 0)
+        unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+        umask(0o077)
+        unsafe signal(SIGPIPE, SIG_IGN)
+        try Sodium.start()
+    }
+
+    /// The value of an environment variable; nil where it is unset or empty.
+    static func variable(_ name: String) -> String? {
+        guard let value = unsafe getenv(name) else { return nil }
+        let text = unsafe String(cString: value)
+        return text.isEmpty ? nil : text
+    }
+
+    /// The moment now, in UTC (clock_gettime(2)).
+    static var now: Timestamp {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+
+    /// The absolute path of the working directory.
+    static func workingDirectory() throws -> String {
+        guard let path = unsafe getcwd(nil, 0) else { throw Failure(.inputOutput, "the working directory is gone") }
+        defer { unsafe free(path) }
+        return unsafe String(cString: path)
+    }
+
+    /// `path`, made absolute with the working directory.
+    static func absolute(_ path: String) throws -> String {
+        path.hasPrefix("/") ? path : try workingDirectory() + "/" + path
+    }
+}

@@ -1,0 +1,64 @@
+package import ArgumentParser
+internal import Glibc
+internal import Sodium
+
+/// The command line: one subcommand a file. Standard output is data, standard error is prose; every failure is one
+/// line that names what it happened to, then hints.
+package struct Strongroom: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "strongroom",
+        abstract: "Seal secrets into Git, deliver what a commit says, restore the environment at a commit.",
+        version: "0.1.0",
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Secrets",
+                subcommands: [
+                    InitCommand.self, SealCommand.self, SetCommand.self, OpenCommand.self, CheckCommand.self,
+                    KeysCommand.self,
+                ]),
+            CommandGroup(name: "Delivery", subcommands: [SyncCommand.self]),
+            CommandGroup(
+                name: "Backups",
+                subcommands: [
+                    StoreCommand.self, BackupCommand.self, SnapshotsCommand.self, CatCommand.self,
+                    RestoreCommand.self,
+                ]),
+        ])
+
+    package init() {}
+
+    /// Runs the program: guards the process, reads the arguments, runs the verb, and ends with its exit code.
+    package static func start() async -> Never {
+        do {
+            try Process.harden()
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            exit(0)
+        } catch {
+            exit(report(error))
+        }
+    }
+
+    /// Prints what happened and gives the exit code.
+    private static func report(_ error: any Error) -> Int32 {
+        if let code = error as? ExitCode { return code.rawValue }
+        let parserCode = exitCode(for: error)
+        guard parserCode != .success else {
+            Console.print(fullMessage(for: error))
+            return 0
+        }
+        // The parser's own refusals name the argument and show the usage.
+        guard parserCode != .validationFailure else {
+            Console.note(fullMessage(for: error))
+            return Failure.Code.usage.rawValue
+        }
+        let failure = Failure(error)
+        Console.note("strongroom: error: \(failure.message)")
+        for hint in failure.hints { Console.note("strongroom: hint: \(hint)") }
+        return failure.code.rawValue
+    }
+}
