@@ -1,0 +1,86 @@
+internal import Glibc
+package import Subprocess
+
+/// One run of a command whose standard output is to be archived.
+///
+/// The command is started without a shell, in a process group of its own, with an empty standard input and the
+/// caller's environment; its standard error goes to ours. Past the deadline the whole group is ended.
+package struct CommandRun: Sendable {
+    /// The program, looked up in PATH where it has no slash, and its arguments.
+    package let arguments: [String]
+    /// How long it may take.
+    package let deadline: Duration
+    /// Less output than this counts as a failure: an empty dump is no backup.
+    package let minimumByteCount: UInt64
+
+    /// A command with its deadline and the least output that counts.
+    package init(arguments: [String], deadline: Duration, minimumByteCount: UInt64 = 1) {
+        precondition(!arguments.isEmpty)
+        self.arguments = arguments
+        self.deadline = deadline
+        self.minimumByteCount = minimumByteCount
+    }
+
+    /// Why a command's output was not archived.
+    package enum Failure: Error, Sendable, Equatable {
+        /// The program can't be started.
+        case notStarted
+        /// It ended with this status, whatever it printed before.
+        case exited(Int32)
+        /// A signal ended it.
+        case signalled(Int32)
+        /// It was still running at the deadline.
+        case timedOut
+        /// It printed less than the least that counts.
+        case tooShort(byteCount: UInt64)
+    }
+
+    /// Runs the command and hands its output to `sink` as it comes, in order. Returns the number of bytes. Throws
+    /// `Failure` where the command failed, and what `sink` throws; what was handed over by then is not to be used.
+    package func stream(to sink: (RawSpan) async throws -> Void) async throws -> UInt64 {
+        var options = PlatformOptions()
+        options.processGroupID = 0
+        var byteCount: UInt64 = 0
+        var sinkFailure: (any Error)?
+        var timedOut = false
+        let status: TerminationStatus
+        do {
+            let result = try await Subprocess.run(
+                .name(arguments[0]), arguments: Arguments(Array(arguments.dropFirst())), platformOptions: options,
+                input: .none, output: .sequence, error: .currentStandardError
+            ) { execution in
+                // The group is ended by a task beside the reading loop: a silent command yields no output at all.
+                let group = execution.processIdentifier.value
+                let watch = Task { [deadline] in
+                    try await Task.sleep(for: deadline)
+                    kill(-group, SIGKILL)
+                    return true
+                }
+                defer { watch.cancel() }
+                do {
+                    for try await buffer in execution.standardOutput {
+                        byteCount += UInt64(buffer.count)
+                        try await sink(buffer.bytes)
+                    }
+                } catch {
+                    sinkFailure = error
+                    kill(-group, SIGKILL)
+                }
+                watch.cancel()
+                timedOut = (try? await watch.value) ?? false
+            }
+            status = result.terminationStatus
+        } catch is SubprocessError {
+            throw Failure.notStarted
+        }
+        if let sinkFailure { throw sinkFailure }
+        guard !timedOut else { throw Failure.timedOut }
+        switch status {
+        case .exited(0): break
+        case .exited(let code): throw Failure.exited(Int32(code))
+        case .signaled(let signal): throw Failure.signalled(Int32(signal))
+        }
+        guard byteCount >= minimumByteCount else { throw Failure.tooShort(byteCount: byteCount) }
+        return byteCount
+    }
+}
