@@ -1,5 +1,5 @@
 internal import Glibc
-package import Subprocess
+internal import Subprocess
 
 /// One run of a command whose standard output is to be archived.
 ///
@@ -42,21 +42,22 @@ package struct CommandRun: Sendable {
         options.processGroupID = 0
         var byteCount: UInt64 = 0
         var sinkFailure: (any Error)?
-        var timedOut = false
+        var watch: Task<Bool, any Error>?
         let status: TerminationStatus
         do {
             let result = try await Subprocess.run(
-                .name(arguments[0]), arguments: Arguments(Array(arguments.dropFirst())), platformOptions: options,
+                .name(arguments[0]), arguments: Arguments(Array(arguments.dropFirst())),
+                platformOptions: options,
                 input: .none, output: .sequence, error: .currentStandardError
             ) { execution in
-                // The group is ended by a task beside the reading loop: a silent command yields no output at all.
+                // The group is ended by a task beside the reading loop, which goes on until the command has ended:
+                // a silent command yields no output, and one may close its output and live on.
                 let group = execution.processIdentifier.value
-                let watch = Task { [deadline] in
+                watch = Task { [deadline] in
                     try await Task.sleep(for: deadline)
                     kill(-group, SIGKILL)
                     return true
                 }
-                defer { watch.cancel() }
                 do {
                     for try await buffer in execution.standardOutput {
                         byteCount += UInt64(buffer.count)
@@ -66,13 +67,13 @@ package struct CommandRun: Sendable {
                     sinkFailure = error
                     kill(-group, SIGKILL)
                 }
-                watch.cancel()
-                timedOut = (try? await watch.value) ?? false
             }
             status = result.terminationStatus
         } catch is SubprocessError {
             throw Failure.notStarted
         }
+        watch?.cancel()
+        let timedOut = (try? await watch?.value) ?? false
         if let sinkFailure { throw sinkFailure }
         guard !timedOut else { throw Failure.timedOut }
         switch status {

@@ -1,1 +1,0 @@
-// Backups: being built.
