@@ -130,8 +130,14 @@ package struct SealedToken: Hashable, Sendable {
         return bytes.first != 0x2D && bytes.last != 0x2D
     }
 
-    private static func isNameByte(_ byte: UInt8) -> Bool {
+    /// Whether `byte` is `[a-z0-9-]`.
+    static func isNameByte(_ byte: UInt8) -> Bool {
         (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D
+    }
+
+    /// Whether `name` is `[a-z0-9-]{1,63}`.
+    static func isScopeName(_ name: String) -> Bool {
+        (1...63).contains(name.utf8.count) && name.utf8.allSatisfy(isNameByte)
     }
 
     private static func scope(_ text: String) throws(SealingError) -> Scope {
@@ -140,12 +146,11 @@ package struct SealedToken: Hashable, Sendable {
         case "f": return .file
         case "e": return .environment
         default:
-            let bytes = Array(text.utf8)
-            let name = bytes.dropFirst(2)
-            guard bytes.starts(with: Array("n-".utf8)), (1...63).contains(name.count),
-                name.allSatisfy(isNameByte)
-            else { throw SealingError(.malformed, "sealed token with a malformed scope") }
-            return .named(String(decoding: name, as: UTF8.self))
+            let name = String(decoding: text.utf8.dropFirst(2), as: UTF8.self)
+            guard text.utf8.starts(with: "n-".utf8), isScopeName(name) else {
+                throw SealingError(.malformed, "sealed token with a malformed scope")
+            }
+            return .named(name)
         }
     }
 

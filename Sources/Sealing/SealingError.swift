@@ -2,8 +2,10 @@
 package struct SealingError: Error, Sendable {
     /// The fact, for callers and tests to match on.
     package enum Code: Sendable {
-        /// A token, a record or the rules file is not in the one accepted form.
+        /// A token, a record, a sealed file or a document is not in the one accepted form.
         case malformed
+        /// The rules file is not well-formed, or says what can't be.
+        case rules
         /// A token or record of a version or suite that this program does not know.
         case unknownVersion
         /// Asked for by the rules or the caller, and not built yet. Nothing was done.
@@ -28,6 +30,8 @@ package struct SealingError: Error, Sendable {
         case noRule
         /// The change would move the place of a token that stands already.
         case movesToken
+        /// A closure that the caller handed in threw; `underlying` is its error.
+        case interrupted
         /// Several values or tokens failed; the report lists them.
         case refused
     }
