@@ -65,11 +65,16 @@ let formats: [Target] = [
     module(
         "Sealing", ["Documents", "Encodings", "Files", "Keyrings", "SSH", "Sodium", "Trust"],
         exclude: ["FORMAT.md"]),
-    module("Storage", ["Encodings", "Files"]),
+    module("Storage", ["Files"], tests: ["StorageFaults"]),
+    [
+        .target(
+            name: "StorageFaults", dependencies: ["Storage"], path: "Tests/StorageFaults",
+            swiftSettings: settings)
+    ],
     module(
         "Archives",
         ["Compression", "Encodings", "Files", "SSH", "Sodium", "Storage", "Trust"],
-        exclude: ["FORMAT.md"]),
+        exclude: ["FORMAT.md"], tests: ["StorageFaults"]),
     module("Journal", ["Encodings", product("GRDB", "GRDB.swift")]),
 ].flatMap { $0 }
 

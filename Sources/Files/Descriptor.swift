@@ -42,6 +42,17 @@ package struct Descriptor: ~Copyable, Sendable {
         }
     }
 
+    /// Exactly `byteCount` bytes from `offset` on. Throws `changed` where the file ends before that. pread(2).
+    package borrowing func read(_ byteCount: Int, at offset: Int64) throws(FileError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: byteCount)
+        var span = bytes.mutableSpan
+        var room = unsafe span.mutableBytes
+        guard try read(into: &room, at: offset) == byteCount else {
+            throw .refused(.changed, "pread(2)", path)
+        }
+        return bytes
+    }
+
     /// Reads what is left of the file. Throws `limit` where that is more than `limit` bytes, having read no more
     /// than one byte beyond it.
     package borrowing func readAll(limit: Int) throws(FileError) -> [UInt8] {

@@ -33,6 +33,16 @@ extension Directory {
         return current
     }
 
+    /// Opens the directory at `path` as the process sees it, links followed, after making what is missing of it.
+    /// Each new directory has `mode`, and its name is on the disk when this returns.
+    package static func makePath(_ path: Path, mode: UInt16 = 0o700) throws(FileError) -> Directory {
+        do {
+            return try Directory(path)
+        } catch  where error.code == .notFound && path.name.isName {
+            return try makePath(path.parent, mode: mode).openOrMake(path.name, mode)
+        }
+    }
+
     private borrowing func openOrMake(_ name: Path, _ mode: UInt16) throws(FileError) -> Directory {
         do {
             return try openDirectory(name)
