@@ -61,7 +61,8 @@ let materials: [Target] = [
 let formats: [Target] = [
     module("Documents", ["CYAML", "Encodings"]),
     module("Trust", ["Encodings", "Files", "SSH", "Sodium"]),
-    module("Keyrings", ["Documents", "Encodings", "Files", "SSH", "Sodium", "Trust"]),
+    module(
+        "Keyrings", ["Documents", "Encodings", "Files", "SSH", "Sodium", "Trust"], exclude: ["FORMAT.md"]),
     module(
         "Sealing", ["Documents", "Encodings", "Files", "Keyrings", "SSH", "Sodium", "Trust"],
         exclude: ["FORMAT.md"]),
