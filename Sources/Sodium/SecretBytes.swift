@@ -17,7 +17,7 @@ internal import CSodium
     package init<Failure: Error>(
         byteCount: Int, fill: (inout MutableRawSpan) throws(Failure) -> Void
     ) throws(Failure) {
-        precondition(byteCount >= 0)
+        precondition(byteCount >= 0 && Sodium.isPrepared, "guarded memory before sodium_init")
         guard let base = unsafe sodium_malloc(max(1, byteCount)) else {
             preconditionFailure("guarded memory exhausted")
         }

@@ -16,6 +16,9 @@ package enum Sodium {
         guard unsafe getrandom(&probe, 8, 0) == 8 else { throw SodiumError(.unavailable, "getrandom") }
     }
 
+    /// Whether the library is prepared; guarded memory asks, so that no key exists before it is.
+    static let isPrepared = sodium_init() >= 0
+
     /// Whether `first` and `second` hold the same bytes, compared in constant time (sodium_memcmp). Lengths are
     /// not secret.
     package static func isEqual(_ first: RawSpan, _ second: RawSpan) -> Bool {
