@@ -44,6 +44,9 @@ static inline int linux_statx(int directory, const char *path, int flags, unsign
     return (int)syscall(SYS_statx, directory, path, flags, mask, status);
 }
 
+/* syncfs(2), Linux 2.6.39. */
+static inline int linux_syncfs(int file) { return (int)syscall(SYS_syncfs, file); }
+
 /* makedev(3) as a function. */
 static inline uint64_t linux_makedev(uint32_t major_number, uint32_t minor_number) {
     return makedev(major_number, minor_number);

@@ -37,26 +37,11 @@ extension Directory {
     /// The extended attributes of what stands under `path`, a link itself included, in byte order of their names.
     /// A file system without them has none. llistxattr(2), lgetxattr(2), anchored through /proc/self/fd.
     package borrowing func extendedAttributes(of path: Path) throws(FileError) -> [ExtendedAttribute] {
-        let whole = shown(path)
-        let held = try anchor(path)
-        let anchor = held.procPath
-        let list: [UInt8]
         do {
-            list = try unsafe Directory.variable("listxattr(2)", whole) { buffer, count in
-                unsafe listxattr(anchor, buffer, count)
-            }
-        } catch  where error.code == .unsupported {
-            return []
+            return try anchor(path).extendedAttributes()
+        } catch {
+            throw error.at(shown(path))
         }
-        var attributes = [ExtendedAttribute]()
-        for name in list.split(separator: 0).map({ Path(Array($0)) }).sorted() {
-            let key = try name.cString("getxattr(2)")
-            let value = try unsafe Directory.variable("getxattr(2)", whole) { buffer, count in
-                unsafe getxattr(anchor, key, buffer, count)
-            }
-            attributes.append(ExtendedAttribute(name: name, value: value))
-        }
-        return attributes
     }
 
     /// Sets one extended attribute of what stands under `path`, a link itself included. setxattr(2).
@@ -90,6 +75,46 @@ extension Directory {
         }
     }
 
+    /// The extended attributes of the directory itself, in byte order of their names.
+    package borrowing func extendedAttributes() throws(FileError) -> [ExtendedAttribute] {
+        try descriptor.extendedAttributes()
+    }
+
+    /// Sets one extended attribute of the directory itself. setxattr(2).
+    package borrowing func setExtendedAttribute(_ attribute: ExtendedAttribute) throws(FileError) {
+        try descriptor.setExtendedAttribute(attribute)
+    }
+
+    /// Forces everything on the directory's file system to the disk: cheaper than a call a file. syncfs(2).
+    package borrowing func synchronizeFileSystem() throws(FileError) {
+        let number = descriptor.rawValue
+        try SystemCall.run("syncfs(2)", path) { linux_syncfs(number) }
+    }
+}
+
+extension Descriptor {
+    /// The extended attributes of the open file, in byte order of their names; none where the file system has none.
+    borrowing func extendedAttributes() throws(FileError) -> [ExtendedAttribute] {
+        let anchor = procPath
+        let list: [UInt8]
+        do {
+            list = try unsafe Descriptor.variable("listxattr(2)", path) { buffer, count in
+                unsafe listxattr(anchor, buffer, count)
+            }
+        } catch  where error.code == .unsupported {
+            return []
+        }
+        var attributes = [ExtendedAttribute]()
+        for name in list.split(separator: 0).map({ Path(Array($0)) }).sorted() {
+            let key = try name.cString("getxattr(2)")
+            let value = try unsafe Descriptor.variable("getxattr(2)", path) { buffer, count in
+                unsafe getxattr(anchor, key, buffer, count)
+            }
+            attributes.append(ExtendedAttribute(name: name, value: value))
+        }
+        return attributes
+    }
+
     /// Calls twice, for the size and for the bytes, and again while they grow in between (ERANGE).
     private static func variable(
         _ operation: StaticString, _ path: Path, _ call: (UnsafeMutablePointer<CChar>?, Int) -> Int
@@ -106,9 +131,7 @@ extension Directory {
             }
         }
     }
-}
 
-extension Descriptor {
     /// A path that leads to this very file, whatever its name is by now: the way to the calls that have no form
     /// for a descriptor opened with O_PATH. proc(5), /proc/pid/fd.
     var procPath: [CChar] {

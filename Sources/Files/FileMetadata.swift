@@ -128,6 +128,21 @@ package struct FileMetadata: Sendable, Hashable {
         kind == .regular && blockCount < (UInt64(max(0, byteCount)) + 511) / 512
     }
 
+    /// The facts that can be put on a file; what only the file system decides is zero.
+    package init(kind: FileKind, mode: UInt16, owner: FileOwner, modified: FileTime) {
+        self.kind = kind
+        self.mode = mode
+        self.owner = owner
+        self.modified = modified
+        byteCount = 0
+        changed = FileTime(seconds: 0)
+        device = DeviceNumber(major: 0, minor: 0)
+        inode = 0
+        linkCount = 0
+        specialDevice = DeviceNumber(major: 0, minor: 0)
+        blockCount = 0
+    }
+
     init(_ status: statx) {
         kind = FileKind(mode: UInt32(status.stx_mode))
         mode = status.stx_mode & 0o7777
