@@ -18,6 +18,8 @@ package struct KeyEpoch: Hashable, Sendable {
 
     /// X25519, and the version of sealed values that goes with it; the one suite so far.
     package static let suite: UInt64 = 1
+    /// The highest number.
+    package static let numberLimit = UInt64(UInt32.max)
 
     /// The number that tokens carry, from 1.
     package let number: UInt64

@@ -153,7 +153,7 @@ package struct KeyringBody: Hashable, Sendable {
         }
         var before: UInt64 = 0
         for epoch in epochs {
-            guard epoch.number > before else {
+            guard epoch.number > before, epoch.number <= KeyEpoch.numberLimit else {
                 throw KeyringError(.malformed, "epochs are not in ascending order from 1")
             }
             before = epoch.number
