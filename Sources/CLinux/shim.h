@@ -8,6 +8,7 @@
 #include <linux/stat.h>
 #include <stdint.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/types.h>

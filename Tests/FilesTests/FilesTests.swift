@@ -1,1 +1,0 @@
-// Files: being built.
