@@ -1,0 +1,72 @@
+package import SSH
+package import Sodium
+package import Storage
+import Trust
+
+/// Everything of a new store that has to be there before its config: the secrets, for the caller to wrap, and the
+/// public facts.
+package struct StoreCreation: ~Copyable, Sendable {
+    /// The store's id.
+    package let id: StoreID
+    /// The X25519 secret of `read`, 32 bytes: to be wrapped to the readers.
+    package let readSecret: SecretBytes
+    /// The secret of `write`, 32 bytes: to be wrapped to the writers and the readers.
+    package let writeSecret: SecretBytes
+
+    /// A random id and fresh secrets.
+    package init() {
+        id = StoreID(Digest(RandomBytes.make(32)))
+        readSecret = SecretBytes(randomCount: 32)
+        writeSecret = SecretBytes(randomCount: 32)
+    }
+
+    /// Writes the store: both age files twice, then the first config, which makes it one.
+    ///
+    /// `wrappedRead` and `wrappedWrite` are the age files of the two secrets. `admins` may sign the next config;
+    /// `signer` must be one of them. Throws `refused` where `objects` hold a store, or anything else, already,
+    /// `invalid`, `storage`.
+    package func create(
+        in objects: any ObjectStore, wrappedRead: [UInt8], wrappedWrite: [UInt8], admins: [SSHPublicKey],
+        threshold: UInt64 = 1, signer: borrowing SigningKey, agents: [AgentRecord],
+        cutting: CuttingParameters = .standard
+    ) async throws(ArchiveError) -> Store {
+        let read = PowerKeyRecord(
+            number: 1, key: X25519.publicKey(of: readSecret), wrapped: Digest(hashing: wrappedRead))
+        let write = PowerKeyRecord(
+            number: 1, key: WriteKey.check(of: writeSecret), wrapped: Digest(hashing: wrappedWrite))
+        let config = try StoreConfig(
+            id: id, cutting: cutting, readKeys: [read], writeKeys: [write], agents: agents)
+        let object: ConfigObject
+        do throws(TrustError) {
+            let header = try GenerationHeader(
+                first: .store, subject: id.description, threshold: threshold, admins: admins,
+                body: config.encoded)
+            object = ConfigObject(
+                generation: SignedGeneration(signing: header, with: signer), config: config)
+        } catch {
+            throw ArchiveError(.invalid, "config: \(error.context)", underlying: error)
+        }
+        // Verified before anything is written: a signer who is no admin would make a store that nobody opens.
+        let store = try Store(objects: objects, generations: [object], trust: StoreTrust())
+        for place in ObjectPlace.allCases {
+            guard try await place.list(in: objects).isEmpty else {
+                throw ArchiveError(.refused, "a store, or part of one, is here already")
+            }
+        }
+        for (power, record, bytes) in [
+            (StorePower.read, read, wrappedRead), (StorePower.write, write, wrappedWrite),
+        ] {
+            for copy in KeyFile.copies {
+                try await objects.store(try KeyFile.name(power, record, copy), bytes)
+            }
+        }
+        let name = try ConfigObject.name(1)
+        do throws(StorageError) {
+            try await objects.put(name, object.encoded, ifAbsent: true)
+        } catch {
+            throw ArchiveError(
+                error.code == .exists ? .refused : .storage, "\(name): can't be stored", underlying: error)
+        }
+        return store
+    }
+}
