@@ -20,6 +20,10 @@ package struct AgeError: Error, Sendable {
         case recipient
         /// The text is no identity, or the identity file is malformed.
         case identity
+        /// An identity file that others could read or exchange.
+        case exposed
+        /// An identity file that could not be read or written; `underlying` is the `FileError`.
+        case unreadable
         /// A closure that the caller handed in threw; `underlying` is its error.
         case interrupted
         /// Memory for the passphrase's key derivation is not to be had.
