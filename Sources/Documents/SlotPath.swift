@@ -31,16 +31,3 @@ package struct SlotPath: Sendable, Hashable {
         self.components = components
     }
 }
-
-extension SlotPath {
-    /// Reads a key path as people write it (FORMATS.md 5): `data.password`, `data["tls.crt"]`,
-    /// `data.tls\.crt`, `spec.env[name=DB].value`, `list[0]`.
-    ///
-    /// - Throws: `path` with the reason.
-    package init(parsing text: [UInt8]) throws(DocumentError) {
-        self.components = []
-    }
-
-    /// The path as people write it; reading it gives the same path.
-    package var text: String { "" }
-}
