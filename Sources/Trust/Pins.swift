@@ -1,5 +1,6 @@
 internal import Encodings
 package import Files
+internal import Sodium
 
 /// The chains that this user has seen, one file a (repository id, environment), with every header.
 ///
@@ -102,7 +103,8 @@ package struct Pins: Sendable {
     ) throws(TrustError) -> [[UInt8]]? {
         let bytes: [UInt8]
         do throws(FileError) {
-            bytes = try Directory(directory).read(name, limit: Pins.byteLimit)
+            guard let holder = try openIfPossible() else { return nil }
+            bytes = try holder.read(name, limit: Pins.byteLimit)
         } catch {
             guard error.code != .notFound else { return nil }
             throw TrustError(.badPin, "pin \(name): can't be read", underlying: error)
@@ -124,6 +126,16 @@ package struct Pins: Sendable {
         }
     }
 
+    /// The directory; nil where it is missing or this user has no way to it, as in a service without a home:
+    /// writing the pin then says why.
+    private func openIfPossible() throws(FileError) -> Directory? {
+        do {
+            return try Directory(directory)
+        } catch  where [.notFound, .notDirectory, .permission].contains(error.code) {
+            return nil
+        }
+    }
+
     private func write(_ chain: GenerationChain, _ name: Path, repository: String) -> FileError? {
         var writer = CanonicalWriter()
         writer.text(Pins.domain)
@@ -133,8 +145,8 @@ package struct Pins: Sendable {
         writer.count(headers.count)
         for header in headers { writer.lp(header) }
         do throws(FileError) {
-            let bytes = writer.bytes
-            try Pins.openOrMake(directory).write(unsafe bytes.span.bytes, to: name)
+            let holder = try Pins.openOrMake(directory)
+            try writer.bytes.withBytes { (bytes) throws(FileError) in try holder.write(bytes, to: name) }
             return nil
         } catch {
             return error
