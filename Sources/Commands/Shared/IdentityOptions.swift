@@ -1,0 +1,40 @@
+internal import ArgumentParser
+internal import Assembly
+internal import Glibc
+internal import Keyrings
+
+/// Where private keys are found, on every verb that opens.
+struct IdentityOptions: ParsableArguments {
+    @Option(
+        name: .customLong("identity"),
+        help: ArgumentHelp(
+            "A file of identities; repeatable. Else STRONGROOM_IDENTITY, else the user's own identity.",
+            valueName: "file"))
+    var files: [String] = []
+
+    @Flag(help: "Use identity files that other users can read. They should not be able to.")
+    var allowExposedIdentity = false
+
+    /// The files that are named, or the one that the environment or the user's configuration names.
+    func paths() throws -> [String] {
+        if !files.isEmpty { return files }
+        if let path = Process.variable("STRONGROOM_IDENTITY") { return [path] }
+        return [try Locations.identity()]
+    }
+
+    /// The identities of `paths()`, or of `defaults` where the caller has better ones and none is named.
+    func load(defaults: [String] = []) throws -> [X25519Identity] {
+        let isNamed = !files.isEmpty || Process.variable("STRONGROOM_IDENTITY") != nil
+        return try IdentityOptions.loader(allowExposed: allowExposedIdentity)
+            .load(isNamed || defaults.isEmpty ? paths() : defaults)
+    }
+
+    /// Reads key files as the user of this process.
+    static func secrets(allowExposed: Bool) -> SecretFile {
+        SecretFile(user: geteuid(), allowExposed: allowExposed)
+    }
+
+    private static func loader(allowExposed: Bool) -> IdentityFiles {
+        IdentityFiles(secrets(allowExposed: allowExposed)) { path in try Terminal.ask("passphrase of \(path)") }
+    }
+}
