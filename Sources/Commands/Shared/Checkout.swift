@@ -1,0 +1,75 @@
+internal import Files
+internal import Git
+internal import Keyrings
+internal import Sealing
+internal import Trust
+
+/// The config repository that the user stands in: its root, rules and keyrings as they are in the work tree.
+struct Checkout {
+    /// The root's absolute path.
+    let root: String
+    /// `.strongroom.yaml`.
+    let rules: Rules
+    /// The bytes of `.strongroom.yaml`.
+    let rulesText: [UInt8]
+
+    /// The repository around `path`. Throws `usage` where there is none, or it has no rules.
+    init(around path: String) throws {
+        root = try Checkout.root(around: path)
+        guard let text = try Checkout.readRules(root) else {
+            throw Failure(
+                .usage, "\(root): no \(Rules.fileName) here",
+                hints: ["strongroom init --environment NAME makes it"])
+        }
+        rulesText = text
+        rules = try Failure.about(Rules.fileName) { try Rules(parsing: text) }
+    }
+
+    /// The root of the work tree around `path`.
+    static func root(around path: String) throws -> String {
+        guard let tree = try WorkTree.discover(from: Path(try Process.absolute(path))),
+            let root = String(validating: tree.root.bytes, as: UTF8.self)
+        else {
+            throw Failure(.usage, "\(path): not in a Git repository", hints: ["git init makes one"])
+        }
+        return root
+    }
+
+    /// The bytes of the rules at `root`; nil where there are none.
+    static func readRules(_ root: String) throws -> [UInt8]? {
+        let directory = try Directory(Path(root))
+        guard try directory.metadataIfPresent(of: Path(Rules.fileName)) != nil else { return nil }
+        return try directory.read(Path(Rules.fileName), limit: 1 << 20)
+    }
+
+    /// `file` as the repository names it: components from the root, joined by slashes. Throws `usage` outside.
+    func path(of file: String) throws -> [UInt8] {
+        var components: [Substring] = []
+        for component in try Process.absolute(file).split(separator: "/") where component != "." {
+            if component == ".." { _ = components.popLast() } else { components.append(component) }
+        }
+        let base = root.split(separator: "/")
+        guard components.count > base.count, components.starts(with: base) else {
+            throw Failure(.usage, "\(file): not in the repository \(root)")
+        }
+        return Array(components.dropFirst(base.count).joined(separator: "/").utf8)
+    }
+
+    /// The file of an environment's keyring, from the root.
+    func keyringPath(_ environment: String) -> String { "\(rules.keyrings)/\(environment).yaml" }
+
+    /// The keyring of `environment`, its chain verified. Nothing is said yet about its root.
+    func keyring(_ environment: String) throws -> Keyring {
+        let path = keyringPath(environment)
+        return try Failure.about(path) {
+            do {
+                let text = try Directory(Path(root)).read(Path(path), limit: Keyring.fileByteLimit)
+                return try Keyring(parsing: text, environment: environment)
+            } catch let error as FileError where error.code == .notFound {
+                throw Failure(
+                    .usage, "there is no such keyring",
+                    hints: ["strongroom init --environment \(environment) makes it"])
+            }
+        }
+    }
+}

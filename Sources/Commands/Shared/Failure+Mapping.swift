@@ -1,0 +1,229 @@
+internal import Archives
+internal import Assembly
+internal import Delivery
+internal import Documents
+internal import Encodings
+internal import Files
+internal import Git
+internal import Journal
+internal import Keyrings
+internal import SSH
+internal import Sealing
+internal import Settings
+internal import Sodium
+internal import Storage
+internal import Trust
+
+/// An error of a lower floor that knows which exit code it is.
+protocol Reportable: Error {
+    /// The error as the user meets it.
+    var failure: Failure { get }
+}
+
+extension Failure {
+    /// The failure that `error` is. What no floor declares is a bug and says so.
+    init(_ error: any Error) {
+        switch error {
+        case let failure as Failure: self = failure
+        case let error as any Reportable: self = error.failure
+        default: self.init(.internalError, "unexpected: \(type(of: error))", hints: ["please report this"])
+        }
+    }
+
+    /// Does `work` on `subject` (a file, an environment), which every failure then names first.
+    static func about<Result: ~Copyable>(_ subject: String, _ work: () throws -> Result) throws(Failure) -> Result {
+        do {
+            return try work()
+        } catch {
+            throw Failure(error).at(subject)
+        }
+    }
+}
+
+extension FileError: Reportable {
+    var failure: Failure {
+        let code: Failure.Code =
+            switch self.code {
+            case .exists, .notFound, .invalidName: .usage
+            case .isLink, .isDirectory, .notDirectory, .notRegular, .hardLinked, .foreignOwner, .escapes: .deliveryFailed
+            case .locked, .changed: .locked
+            case .limit: .limitExceeded
+            case .noSpace, .io, .permission, .readOnly, .notEmpty, .crossesMount, .unsupported, .other: .inputOutput
+            }
+        return Failure(code, description)
+    }
+}
+
+extension SecretFile.Refusal: Reportable {
+    var failure: Failure {
+        switch self {
+        case .unreadable(let path, let error):
+            let hint = "strongroom keys new makes an identity; --identity FILE names another one"
+            return Failure(
+                error.code == .notFound ? .usage : .inputOutput, "\(path): cannot be read (\(error.description))",
+                hints: error.code == .notFound ? [hint] : [])
+        case .exposed(let path, let reason):
+            return Failure(
+                .refused, "\(path): \(reason)", hints: ["--allow-exposed-identity uses it all the same"])
+        }
+    }
+}
+
+extension IdentityFiles.Refusal: Reportable {
+    var failure: Failure { cause.failure.at(path) }
+}
+
+extension AgeError: Reportable {
+    var failure: Failure {
+        let code: Failure.Code =
+            switch self.code {
+            case .header, .armor, .version, .identity: .malformed
+            case .noMatch, .hmac, .payload: .cannotDecrypt
+            case .limit: .limitExceeded
+            case .recipient: .usage
+            case .interrupted: .inputOutput
+            case .unavailable: .inputOutput
+            }
+        if self.code == .interrupted, let underlying { return Failure(underlying) }
+        return Failure(code, context)
+    }
+}
+
+extension KeyringError: Reportable {
+    var failure: Failure {
+        switch code {
+        case .badEnvironmentName, .badMember, .unsupported: Failure(.usage, context)
+        case .malformed, .wrongEnvironment: Failure(.malformed, context)
+        case .untrusted, .wrongBody, .forged: Failure(.refused, context)
+        case .notAMember:
+            Failure(
+                .cannotDecrypt, context,
+                hints: ["--identity FILE names an identity; a member can add yours to the keyring"])
+        case .signing: underlying.map { Failure($0) } ?? Failure(.usage, context)
+        }
+    }
+}
+
+extension TrustError: Reportable {
+    var failure: Failure {
+        switch code {
+        case .malformed: Failure(.malformed, context)
+        case .badFingerprint: Failure(.usage, context)
+        default: Failure(.refused, context)
+        }
+    }
+}
+
+extension SSHError: Reportable {
+    var failure: Failure {
+        switch code {
+        case .encryptedKey, .unsupportedKeyType, .unsupportedOption: Failure(.usage, context)
+        case .malformed: Failure(.malformed, context)
+        case .limitExceeded: Failure(.limitExceeded, context)
+        default: Failure(.refused, context)
+        }
+    }
+}
+
+extension DocumentError: Reportable {
+    var failure: Failure {
+        let code: Failure.Code =
+            switch self.code {
+            case .encoding, .syntax, .duplicateKey: .malformed
+            case .limit: .limitExceeded
+            case .injection: .cannotDecrypt
+            case .unsupported, .unsealable, .path, .notFound, .conflict, .configuration: .usage
+            }
+        return Failure(code, description)
+    }
+}
+
+extension SealingError: Reportable {
+    var failure: Failure {
+        let code: Failure.Code =
+            switch self.code {
+            case .malformed, .unknownVersion: .malformed
+            case .rules, .notSupported, .noMatch, .unsuitableValue, .unsuitablePlace, .movesToken: .usage
+            case .limitExceeded: .limitExceeded
+            case .notAuthentic, .noKey, .foreignStructure: .cannotDecrypt
+            case .noRule, .nestedToken, .refused: .refused
+            case .interrupted: .inputOutput
+            }
+        if self.code == .interrupted, let underlying { return Failure(underlying) }
+        return Failure(code, context)
+    }
+}
+
+extension SettingsError: Reportable {
+    var failure: Failure { Failure(.usage, line.map { "line \($0): \(context)" } ?? context) }
+}
+
+extension GitError: Reportable {
+    var failure: Failure {
+        let code: Failure.Code =
+            switch self.code {
+            case .libraryFailed: .internalError
+            case .invalidURL, .unsupportedTransport, .invalidName, .invalidObjectID, .repositoryMissing,
+                .repositoryExists, .unsupportedRepository, .referenceMissing, .malformedConfiguration:
+                .usage
+            case .limitExceeded: .limitExceeded
+            case .ioFailed: .inputOutput
+            case .locked: .locked
+            case .stoppedByCaller, .library: .inputOutput
+            case .damaged, .objectMissing, .wrongObjectType, .malformedCommit, .headerOrder, .duplicateHeader,
+                .misplacedParent, .twoSignatures, .foreignSignature, .headerAfterSignature, .malformedTree,
+                .invalidMode, .hostileName, .duplicateEntry, .entryOrder, .malformedTag, .malformedBundle,
+                .prerequisiteMissing, .brokenPack:
+                .malformed
+            }
+        if self.code == .stoppedByCaller, let underlying { return Failure(underlying) }
+        return Failure(code, context)
+    }
+}
+
+extension StorageError: Reportable {
+    var failure: Failure {
+        switch code {
+        case .notFound, .exists, .invalidName: Failure(.usage, description)
+        case .limit: Failure(.limitExceeded, description)
+        case .truncated, .notAnObject: Failure(.damaged, description)
+        case .noSpace, .io, .permission: Failure(.inputOutput, description)
+        }
+    }
+}
+
+extension ArchiveError: Reportable {
+    var failure: Failure {
+        switch code {
+        case .damaged, .absent: Failure(.damaged, context, hints: ["strongroom store check says what is affected"])
+        case .forged, .foreign, .rolledBack: Failure(.refused, context)
+        case .notForThisKey, .keyNeeded: Failure(.cannotDecrypt, context)
+        case .unsupported, .refused: Failure(.usage, context)
+        case .limitExceeded: Failure(.limitExceeded, context)
+        case .storage, .source, .consumer:
+            underlying.map { Failure($0).at(context) } ?? Failure(.inputOutput, context)
+        case .invalid: Failure(.internalError, context)
+        case .sessionFailed: Failure(.inputOutput, context)
+        }
+    }
+}
+
+extension JournalError: Reportable {
+    var failure: Failure {
+        switch code {
+        case .cannotOpen, .newerVersion: Failure(.usage, context)
+        case .damaged: Failure(.damaged, context)
+        case .busy: Failure(.locked, context)
+        case .noSpace, .io: Failure(.inputOutput, context)
+        case .malformedRecord: Failure(.internalError, context)
+        }
+    }
+}
+
+extension SodiumError: Reportable {
+    var failure: Failure { Failure(.internalError, "cryptography is not available: \(context)") }
+}
+
+extension EncodingError: Reportable {
+    var failure: Failure { Failure(.malformed, context) }
+}
