@@ -105,7 +105,7 @@ let faces: [Target] =
             [
                 "Archives", "Assembly", "Backups", "Delivery", "Documents", "Encodings", "Files", "Git",
                 "Journal", "Keyrings", "SSH", "Sealing", "Settings", "Sodium", "Storage", "Tar", "Trust",
-                product("ArgumentParser", "swift-argument-parser"),
+                product("ArgumentParser", "swift-argument-parser"), product("Subprocess", "swift-subprocess"),
             ], tests: ["CrashHarness", "strongroom"]),
     ].flatMap { $0 } + [
         .executableTarget(

@@ -145,26 +145,11 @@ package struct Pins: Sendable {
         writer.count(headers.count)
         for header in headers { writer.lp(header) }
         do throws(FileError) {
-            let holder = try Pins.openOrMake(directory)
+            let holder = try Directory.making(directory)
             try writer.bytes.withBytes { (bytes) throws(FileError) in try holder.write(bytes, to: name) }
             return nil
         } catch {
             return error
-        }
-    }
-
-    /// Opens a directory, making it and those above it with mode 0700 where they are missing.
-    private static func openOrMake(_ path: Path) throws(FileError) -> Directory {
-        do {
-            return try Directory(path)
-        } catch  where error.code == .notFound && path.parent != path {
-            let parent = try openOrMake(path.parent)
-            do {
-                try parent.makeDirectory(path.name)
-            } catch  where error.code == .exists {
-                // Made by somebody else in between.
-            }
-            return try Directory(path)
         }
     }
 

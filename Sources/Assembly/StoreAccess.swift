@@ -1,0 +1,56 @@
+package import Archives
+internal import Files
+package import Keyrings
+internal import SSH
+internal import Sodium
+package import Storage
+
+/// The way to archive stores: which implementation a location means, and which powers the caller's identities open.
+package enum StoreAccess {
+    /// A store with the powers that could be opened.
+    package struct Opened: Sendable {
+        /// The store, its config verified.
+        package let store: Store
+        /// Its objects.
+        package let objects: any ObjectStore
+        /// Names, lists and adds.
+        package let write: WriteKey
+        /// Opens data; nil where none of the identities is a reader's.
+        package let read: ReadIdentity?
+    }
+
+    /// The objects at `location`, a directory that is there. Throws `StorageError` `notFound` where it isn't.
+    package static func objects(at location: String) throws -> any ObjectStore {
+        try DirectoryStore(Path(location))
+    }
+
+    /// The objects at `location`, a directory that is made where it is missing.
+    package static func makeObjects(at location: String) throws -> any ObjectStore {
+        _ = try Directory.making(Path(location))
+        return try DirectoryStore.create(Path(location))
+    }
+
+    /// Opens the store at `location` with what `identities` can. Throws `ArchiveError`, `StorageError`, and `AgeError`
+    /// `noMatch` where none of them is a writer's or reader's.
+    package static func open(
+        _ location: String, trust: StoreTrust, identities: [X25519Identity]
+    ) async throws -> Opened {
+        let objects = try objects(at: location)
+        let store = try await Store.open(objects, trust: trust)
+        let write = try store.writeKey(
+            try Age.decrypt(try await store.wrappedKey(.write), with: identities))
+        let read: ReadIdentity?
+        do {
+            read = try store.readIdentity(try Age.decrypt(try await store.wrappedKey(.read), with: identities))
+        } catch let error as AgeError where error.code == .noMatch {
+            read = nil
+        }
+        return Opened(store: store, objects: objects, write: write, read: read)
+    }
+
+    /// The key with which the holder of `identity` signs what it adds as an agent: HKDF-SHA-256 of the identity with
+    /// the info `strongroom/agent/v1`, so that an agent has nothing to lose but its identity.
+    package static func agentKey(of identity: X25519Identity) -> AgentKey {
+        AgentKey(seed: identity.derive(info: "strongroom/agent/v1"))
+    }
+}

@@ -1,0 +1,63 @@
+package import Archives
+internal import Encodings
+package import Files
+internal import Sodium
+package import Trust
+
+/// What was seen of archive stores before, one file a location: another store in its place, or an older state of the
+/// same one, is noticed (CASES D10).
+///
+/// On disk: `store@<H of the location>.pin`, mode 0600, replaced atomically.
+package struct StorePins: Sendable {
+    private let directory: Path
+    private static let domain = "strongroom/store-pin/v1"
+    private static let byteLimit = 1 << 20
+
+    /// The pins in `directory`. Nothing is made before the first pin.
+    package init(directory: Path) {
+        self.directory = directory
+    }
+
+    /// What is known of the store at `location`. Throws where a pin is there but can't be read.
+    package func trust(for location: String) throws -> StoreTrust {
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try Directory(directory).read(StorePins.name(location), limit: StorePins.byteLimit)
+        } catch {
+            guard error.code != .notFound else { return StoreTrust() }
+            throw error
+        }
+        var reader = CanonicalReader(bytes, "store pin")
+        guard try reader.text() == StorePins.domain, try reader.text() == location else {
+            throw EncodingError(.badPrefix, "store pin: of something else")
+        }
+        let root = try Fingerprint(text: try reader.text())
+        let generation = try reader.uint64()
+        var agents: [[UInt8]: UInt64] = [:]
+        for _ in 0..<(try reader.count(itemSize: 12)) { agents[try reader.lp(limit: 32)] = try reader.uint64() }
+        try reader.end()
+        return StoreTrust(root: root, generation: generation, agents: agents)
+    }
+
+    /// Records what is known of the store at `location` now. Throws where the pin can't be written.
+    package func record(_ trust: StoreTrust, for location: String) throws {
+        guard let root = trust.root else { return }
+        var writer = CanonicalWriter()
+        writer.text(StorePins.domain)
+        writer.text(location)
+        writer.text(root.description)
+        writer.uint64(trust.generation)
+        let agents = trust.agents.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        writer.count(agents.count)
+        for (agent, generation) in agents {
+            writer.lp(agent)
+            writer.uint64(generation)
+        }
+        let folder = try Directory.making(directory)
+        try writer.bytes.withBytes { try folder.write($0, to: StorePins.name(location)) }
+    }
+
+    private static func name(_ location: String) -> Path {
+        Path("store@\(Hex.encode(BLAKE2b.hash(Array(location.utf8)).prefix(16))).pin")
+    }
+}
