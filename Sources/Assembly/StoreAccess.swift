@@ -24,10 +24,9 @@ package enum StoreAccess {
         try DirectoryStore(Path(location))
     }
 
-    /// The objects at `location`, a directory that is made where it is missing.
+    /// The objects at `location`, a directory that is empty or made here.
     package static func makeObjects(at location: String) throws -> any ObjectStore {
-        _ = try Directory.making(Path(location))
-        return try DirectoryStore.create(Path(location))
+        try DirectoryStore.create(at: Path(location))
     }
 
     /// Opens the store at `location` with what `identities` can. Throws `ArchiveError`, `StorageError`, and `AgeError`
@@ -35,7 +34,7 @@ package enum StoreAccess {
     package static func open(
         _ location: String, trust: StoreTrust, identities: [X25519Identity]
     ) async throws -> Opened {
-        let objects = try objects(at: location)
+        let objects = try StoreAccess.objects(at: location)
         let store = try await Store.open(objects, trust: trust)
         let write = try store.writeKey(
             try Age.decrypt(try await store.wrappedKey(.write), with: identities))

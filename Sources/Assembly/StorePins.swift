@@ -2,7 +2,7 @@ package import Archives
 internal import Encodings
 package import Files
 internal import Sodium
-package import Trust
+internal import Trust
 
 /// What was seen of archive stores before, one file a location: another store in its place, or an older state of the
 /// same one, is noticed (CASES D10).
@@ -53,7 +53,7 @@ package struct StorePins: Sendable {
             writer.lp(agent)
             writer.uint64(generation)
         }
-        let folder = try Directory.making(directory)
+        let folder = try Directory.makePath(directory)
         try writer.bytes.withBytes { try folder.write($0, to: StorePins.name(location)) }
     }
 

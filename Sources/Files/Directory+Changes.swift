@@ -21,23 +21,6 @@ extension Directory {
         if try made.metadata().mode != mode { try made.setModeByAnchor(mode) }
     }
 
-    /// Opens the directory at `path` as the process sees it, after making what is missing of it, parents included,
-    /// with `mode`.
-    package static func making(_ path: Path, mode: UInt16 = 0o700) throws(FileError) -> Directory {
-        do {
-            return try Directory(path)
-        } catch  where error.code == .notFound && path.parent != path {
-            let parent = try making(path.parent, mode: mode)
-            do {
-                try parent.makeDirectory(path.name, mode: mode)
-                try parent.synchronize()
-            } catch  where error.code == .exists {
-                // Made by somebody else in between.
-            }
-            return try Directory(path)
-        }
-    }
-
     /// Opens the directory at `path`, after making what is missing of it. Each new directory has `mode`, and its
     /// name is on the disk (its parent is fsynced) when this returns.
     package borrowing func makeDirectories(_ path: Path, mode: UInt16 = 0o700) throws(FileError) -> Directory

@@ -145,7 +145,7 @@ package struct Pins: Sendable {
         writer.count(headers.count)
         for header in headers { writer.lp(header) }
         do throws(FileError) {
-            let holder = try Directory.making(directory)
+            let holder = try Directory.makePath(directory)
             try writer.bytes.withBytes { (bytes) throws(FileError) in try holder.write(bytes, to: name) }
             return nil
         } catch {

@@ -28,7 +28,7 @@ struct KeysNewCommand: AsyncParsableCommand {
         let identity = X25519Identity.generate()
         let content = IdentityFile.content(of: identity, created: Process.now)
         let whole = Path(path)
-        let directory = try output == nil ? Directory.making(whole.parent) : Directory(whole.parent)
+        let directory = try output == nil ? Directory.makePath(whole.parent) : Directory(whole.parent)
         do throws(FileError) {
             guard try directory.metadataIfPresent(of: whole.name) == nil else {
                 throw FileError.taken(whole)

@@ -1,0 +1,103 @@
+import Settings
+import Testing
+
+@Suite struct SettingsReadingTests {
+    private static let whole = """
+        version: 1
+        state: /var/lib/strongroom
+        identities: [/etc/strongroom/identity]
+        stores:
+          main: { url: /backup/store, trust: "\(String(repeating: "ab", count: 32))" }
+        environments:
+          prod:
+            trust: { root: "\(String(repeating: "01", count: 32))", repository: 6f0c2f3e9a5b4d1c8e7f60718293a4b5 }
+            sources:
+              config:
+                url: /srv/git/config.git
+                branch: main
+                path: deploy/prod
+                verify: { allowedSigners: /etc/strongroom/allowed_signers, range: true }
+            targets:
+              - files: { directory: /srv/app/config, owner: app, mode: "0440" }
+            backup:
+              store: main
+              sources:
+                - directory: { name: uploads, path: /srv/app/uploads }
+                - command: { name: database, run: ["pg_dump", "-Fc", "app"], minimumBytes: 1MiB, timeout: 10m }
+                - repository: { name: app, url: "file:///srv/git/app.git" }
+        """
+
+    private func read(_ text: String) throws -> Settings { try Settings(parsing: Array(text.utf8)) }
+
+    private func refusal(_ text: String) -> SettingsError? {
+        do {
+            _ = try read(text)
+            return nil
+        } catch {
+            return error as? SettingsError
+        }
+    }
+
+    @Test func `a whole file is read`() throws {
+        let settings = try read(Self.whole)
+        let prod = try settings.environment("prod")
+        #expect(settings.state == "/var/lib/strongroom")
+        #expect(try settings.store("main").trust == [UInt8](repeating: 0xAB, count: 32))
+        #expect(prod.trustRoot == [UInt8](repeating: 1, count: 32))
+        #expect(prod.sources.first?.revision == .branch("main"))
+        #expect(
+            prod.sources.first?.verification == .allowedSigners(file: "/etc/strongroom/allowed_signers", range: true))
+        #expect(prod.targets.first?.mode == 0o440)
+        #expect(prod.targets.first?.layout == .generation)
+        #expect(prod.backup?.sources.map(\.name) == ["uploads", "database", "app"])
+        #expect(
+            prod.backup?.sources[1]
+                == .command(
+                    name: "database", arguments: ["pg_dump", "-Fc", "app"], minimumByteCount: 1 << 20,
+                    timeoutSeconds: 600))
+    }
+
+    @Test func `an unknown key is refused with its line`() {
+        let error = refusal(Self.whole.replacing("branch: main", with: "brunch: main"))
+        #expect(error?.code == .malformed)
+        #expect(error?.line == 12)
+    }
+
+    @Test(arguments: [
+        ("            targets:", "            drift: { mode: heal }\n            targets:"),
+        ("path: deploy/prod", "interval: 1m\n        path: deploy/prod"),
+        ("owner: app", "reload: [\"true\"]"), ("store: main", "store: main\n      schedule: \"0 * * * *\""),
+    ]) func `a setting that is not carried out is refused, not ignored`(old: String, new: String) {
+        #expect(refusal(Self.whole.replacing(old.trimming, with: new.trimming))?.code == .malformed)
+    }
+
+    @Test(arguments: [
+        ("state: /var", "state: var"), ("version: 1", "version: 2"), ("mode: \"0440\"", "mode: \"9\""),
+        ("branch: main", "branch: main\n        commit: abc"), ("store: main", "store: other"),
+        ("name: database", "name: uploads"), ("name: app,", "name: config,"), ("1MiB", "1MB"), ("10m", "10"),
+        ("verify: { allowedSigners: /etc/strongroom/allowed_signers, range: true }", "verify: yes"),
+        ("6f0c2f3e9a5b4d1c8e7f60718293a4b5", "6f0c"),
+    ]) func `a value that can't be meant is refused`(old: String, new: String) {
+        #expect(refusal(Self.whole.replacing(old, with: new)) != nil)
+    }
+
+    @Test func `a name that is not defined is told with those that are`() throws {
+        let settings = try read(Self.whole)
+        #expect(throws: SettingsError.self) { try settings.environment("staging") }
+        do {
+            _ = try settings.environment("staging")
+        } catch {
+            #expect(error.code == .unknownName)
+            #expect(error.context.contains("prod"))
+        }
+    }
+}
+
+extension String {
+    fileprivate func replacing(_ old: String, with new: String) -> String {
+        guard let range = firstRange(of: old) else { return self }
+        return String(self[..<range.lowerBound]) + new + String(self[range.upperBound...])
+    }
+
+    fileprivate var trimming: String { String(drop { $0 == " " }) }
+}
