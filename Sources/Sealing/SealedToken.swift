@@ -1,4 +1,5 @@
 internal import Encodings
+internal import Keyrings
 internal import Sodium
 
 /// The text that stands in place of a sealed scalar: `sealed.v1.<environment>-<epoch>.<scope>.<payload>`
@@ -123,11 +124,9 @@ package struct SealedToken: Hashable, Sendable {
             && (count - overhead) % Padding.step == 0
     }
 
-    /// Whether `name` is `[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?`.
-    package static func isEnvironmentName(_ name: String) -> Bool {
-        let bytes = Array(name.utf8)
-        guard (1...32).contains(bytes.count), bytes.allSatisfy(isNameByte) else { return false }
-        return bytes.first != 0x2D && bytes.last != 0x2D
+    /// Whether `name` can be an environment's.
+    static func isEnvironmentName(_ name: String) -> Bool {
+        (try? EnvironmentName.check(name)) != nil
     }
 
     /// Whether `byte` is `[a-z0-9-]`.

@@ -1,0 +1,185 @@
+internal import Documents
+package import Keyrings
+package import Sodium
+
+/// An opened document.
+package struct OpenedDocument: ~Copyable, Sendable {
+    /// The whole text.
+    package let bytes: SecretBytes
+    /// How many tokens were opened; 0 where the text is as it came.
+    package let openedCount: Int
+}
+
+/// Opens the sealed values of text documents, all or none (FORMAT.md §5).
+package struct DocumentOpener: Sendable {
+    private let rules: Rules
+    private let keyring: OpenedKeyring
+    private let isEnforcing: Bool
+
+    /// An opener of what was sealed to an epoch of `keyring`, at places of the repository of `rules`.
+    ///
+    /// Where `enforcing`, plaintext that a rule requires to be sealed is refused too: at reconcile time.
+    package init(rules: Rules, keyring: OpenedKeyring, enforcing: Bool) {
+        self.rules = rules
+        self.keyring = keyring
+        isEnforcing = enforcing
+    }
+
+    /// The text of the file at `path` (from the repository's root, without leading slash) with every token
+    /// replaced by what was sealed.
+    ///
+    /// Throws with `failures` where tokens don't open: `notAuthentic`, `noKey`, `malformed`, `unknownVersion`,
+    /// `notSupported`, `unsuitablePlace`; `foreignStructure` where an opened value would change more than its
+    /// scalar; `nestedToken` where a token or SOPS marker would be left; `plaintext` as said above; `malformed` or
+    /// `limitExceeded` for the document. Nothing of the plaintext is then left anywhere.
+    package func open(_ bytes: [UInt8], path: [UInt8]) throws(SealingError) -> OpenedDocument {
+        let rule = rules.rule(for: path)
+        guard let format = DocumentFormat(path: path) else {
+            try refuseOtherFormat(bytes, path: path, rule)
+            return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
+        }
+        // What holds no token and need not is delivered as it is, well-formed or not.
+        guard SealedToken.containsMark(bytes) || (isEnforcing && rule?.isRequired == true) else {
+            return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
+        }
+        let placed = try PlacedDocument(bytes, format: format, path: path)
+        if isEnforcing, let rule { try requireSealed(placed, rule) }
+        if let stray = Marks.firstStray(in: placed) {
+            throw SealingError(
+                .nestedToken, "line \(stray): a sealed token or SOPS marker that is no whole value"
+            ).at(path)
+        }
+        let sealed = placed.slots.indices.filter { placed.slots[$0].isSealed }
+        guard !sealed.isEmpty else {
+            return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
+        }
+        let tokens = try parse(sealed, in: placed, namespace: rule?.namespace)
+        return OpenedDocument(bytes: try open(tokens, in: placed), openedCount: tokens.count)
+    }
+
+    /// A token with its place and the range of its record among the plaintexts.
+    private struct Entry {
+        let index: Int
+        let token: SealedToken
+        let identity: X25519Identity
+        let coordinates: Coordinates
+        let record: Range<Int>
+    }
+
+    /// The tokens at the indices `sealed`. Throws with a failure for each that can't be opened.
+    private func parse(
+        _ sealed: [Int], in placed: PlacedDocument, namespace: [UInt8]?
+    ) throws(SealingError) -> [Entry] {
+        var entries: [Entry] = []
+        var failures: [SealingError.Failure] = []
+        var offset = 0
+        for index in sealed {
+            do throws(SealingError) {
+                let token = try placed.token(at: index)
+                let identity = try SealedValue.identity(for: token, in: keyring)
+                let coordinates = try placed.coordinates(
+                    at: index, token.scope, namespace: namespace, in: rules.repository)
+                let record = offset..<(offset + token.recordByteCount)
+                entries.append(
+                    Entry(
+                        index: index, token: token, identity: identity, coordinates: coordinates,
+                        record: record))
+                offset = record.upperBound
+            } catch {
+                failures.append(placed.failure(at: index, error))
+            }
+        }
+        guard failures.isEmpty else {
+            // A token that is well-formed here may still not open: say so at once, not one run later.
+            for entry in entries {
+                if let error = test(entry) { failures.append(placed.failure(at: entry.index, error)) }
+            }
+            throw SealingError(failures.sorted { $0.line < $1.line }, path: placed.path)
+        }
+        return entries
+    }
+
+    /// Why `entry` doesn't open, or nil.
+    private func test(_ entry: Entry) -> SealingError? {
+        do throws(SealingError) {
+            _ = try SealedValue.open(entry.token, with: keyring, at: entry.coordinates)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// The opened text. One region holds all plaintexts, another the result; both are wiped on every way out.
+    private func open(_ entries: [Entry], in placed: PlacedDocument) throws(SealingError) -> SecretBytes {
+        var openings: [Opening] = []
+        var failures: [SealingError.Failure] = []
+        let format = SealedRecord.Format(placed.document.format)
+        let plaintexts = SecretBytes(byteCount: entries.last?.record.upperBound ?? 0) { output in
+            for entry in entries {
+                var record = output._mutatingExtracting(entry.record)
+                do throws(SealingError) {
+                    let (head, source) = try SealedValue.open(
+                        entry.token, with: entry.identity, at: entry.coordinates, into: &record)
+                    guard head.format == format else {
+                        throw SealingError(.notSupported, "sealed in a document of another format")
+                    }
+                    let start = entry.record.lowerBound
+                    openings.append(
+                        Opening(
+                            slot: placed.slots[entry.index], style: head.style.scalarStyle,
+                            indentation: Int(head.indentation),
+                            source: (start + source.lowerBound)..<(start + source.upperBound)))
+                } catch {
+                    failures.append(placed.failure(at: entry.index, error))
+                }
+            }
+        }
+        guard failures.isEmpty else { throw SealingError(failures, path: placed.path) }
+        do throws(DocumentError) {
+            return try plaintexts.withBytes { (plaintexts) throws(DocumentError) in
+                let plan = try OpeningPlan(placed.document, openings, plaintexts: plaintexts)
+                let opened = SecretBytes(byteCount: plan.byteCount) { plan.write(plaintexts, into: &$0) }
+                try opened.withBytes { (bytes) throws(DocumentError) in
+                    try plan.verify(bytes, plaintexts: plaintexts)
+                    guard !SealedToken.containsMark(bytes) else {
+                        throw DocumentError(.injection, context: "opened values form a sealed token")
+                    }
+                }
+                return opened
+            }
+        } catch {
+            throw SealingError(error, path: placed.path)
+        }
+    }
+
+    /// Throws `plaintext` where `rule` requires a value of `placed` to be sealed that isn't.
+    private func requireSealed(_ placed: PlacedDocument, _ rule: Rule) throws(SealingError) {
+        guard rule.isRequired, case .values = rule.treatment else { return }
+        var failures: [SealingError.Failure] = []
+        for index in try placed.selected(by: rule) where !placed.slots[index].isSealed {
+            failures.append(
+                placed.failure(
+                    at: index, SealingError(.plaintext, "plaintext, and the rule requires it sealed")))
+        }
+        guard failures.isEmpty else { throw SealingError(failures, path: placed.path) }
+    }
+
+    /// Refuses marks, and values that must be sealed, in a file whose format has no values here.
+    private func refuseOtherFormat(_ bytes: [UInt8], path: [UInt8], _ rule: Rule?) throws(SealingError) {
+        if isEnforcing, let rule, rule.isRequired, case .values = rule.treatment {
+            do {
+                try rule.requireSupport()
+            } catch {
+                throw error.at(path)
+            }
+            _ = try SealableFormat.format(of: path, rule)
+        }
+        let mark = bytes.withBytes { text in
+            SealedToken.firstMark(in: text).map { Marks.line(of: $0.offset, in: text) }
+        }
+        guard let mark else { return }
+        throw SealingError(
+            .nestedToken, "line \(mark): a sealed token or SOPS marker in a file that is no YAML or JSON"
+        ).at(path)
+    }
+}

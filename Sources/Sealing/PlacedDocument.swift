@@ -1,0 +1,205 @@
+internal import Documents
+internal import Sodium
+
+/// A text document with the place of each value, what a rule selects in it, and the coordinates that tokens there
+/// are bound to (FORMAT.md §4, §6).
+struct PlacedDocument {
+    /// A document of the file, or an item of a Kubernetes list in it.
+    private struct Unit: Hashable {
+        let document: Int
+        let item: Int?
+    }
+
+    /// The text.
+    let document: TextDocument
+    /// Its values, in the order of the text.
+    let slots: [Slot]
+    /// The place of each value.
+    let places: [SlotPlace]
+    /// The path from the repository's root.
+    let path: [UInt8]
+    private let secrets: Set<Unit>
+    /// Keys that stand both in `data` and in `stringData` of a Secret.
+    private let doubled: Set<[UInt8]>
+
+    /// Finds the places in `document`, which is the file at `path`.
+    init(_ document: TextDocument, path: [UInt8]) {
+        self.document = document
+        self.path = path
+        slots = document.slots
+        places = slots.map { document.place(of: $0) }
+        var kinds: [Unit: (isCore: Bool, isSecret: Bool)] = [:]
+        for (slot, place) in zip(slots, places) where !slot.isSealed && place.path.components.count == 1 {
+            let unit = Unit(document: place.document, item: place.item)
+            guard case .key(let key) = place.path.components[0] else { continue }
+            if key == Array("apiVersion".utf8) {
+                kinds[unit, default: (false, false)].isCore = document.holds(slot, "v1")
+            } else if key == Array("kind".utf8) {
+                kinds[unit, default: (false, false)].isSecret = document.holds(slot, "Secret")
+            }
+        }
+        let secrets = Set(kinds.filter { $0.value.isCore && $0.value.isSecret }.keys)
+        self.secrets = secrets
+        var fields: [[UInt8]: SecretEntry.Field] = [:]
+        var doubled: Set<[UInt8]> = []
+        for place in places where secrets.contains(Unit(document: place.document, item: place.item)) {
+            guard let entry = SecretEntry(place.path) else { continue }
+            let name = PlacedDocument.name(place, entry.key)
+            if let field = fields[name], field != entry.field { doubled.insert(name) }
+            fields[name] = entry.field
+        }
+        self.doubled = doubled
+    }
+
+    /// Reads the text at `path` as `format` and finds the places in it.
+    init(_ bytes: [UInt8], format: DocumentFormat, path: [UInt8]) throws(SealingError) {
+        do throws(DocumentError) {
+            self.init(try TextDocument(bytes, format: format, isSealed: SealedToken.isMarked), path: path)
+        } catch {
+            throw SealingError(error, path: path)
+        }
+    }
+
+    /// The entry of a Secret that the value at `index` is, or nil.
+    func secretEntry(at index: Int) -> SecretEntry? {
+        let place = places[index]
+        guard secrets.contains(Unit(document: place.document, item: place.item)) else { return nil }
+        return SecretEntry(place.path)
+    }
+
+    /// The token at `index`. Throws `malformed`, `unknownVersion`, `limitExceeded`.
+    func token(at index: Int) throws(SealingError) -> SealedToken {
+        try document.withValue(of: slots[index]) { (value) throws(SealingError) in try SealedToken(value) }
+    }
+
+    /// The values that `rule` selects, sealed and not, as indices of `slots`. Throws `notSupported`.
+    func selected(by rule: Rule) throws(SealingError) -> [Int] {
+        try rule.requireSupport()
+        guard case .values(let selection) = rule.treatment else { return [] }
+        return slots.indices.filter { index in
+            switch selection {
+            case .standard:
+                return secretEntry(at: index) != nil
+            case .selectors(let selectors):
+                return selectors.contains { selector in
+                    guard case .keyPath(let glob) = selector else { return false }
+                    return glob.matches(places[index].path)
+                }
+            }
+        }
+    }
+
+    /// The coordinates at which a value at `index` is sealed under `rule`. Throws `unsuitablePlace`, `notSupported`.
+    func coordinates(
+        at index: Int, sealingUnder rule: Rule, in repository: RepositoryID
+    ) throws(SealingError) -> Coordinates {
+        switch rule.scope {
+        case .environment:
+            return .environment
+        case .file:
+            return try coordinates(at: index, .file, namespace: rule.namespace, in: repository)
+        case .object:
+            return try coordinates(at: index, .object, namespace: rule.namespace, in: repository)
+        case .named:
+            throw SealingError(.notSupported, "a named scope is not supported yet")
+        case .standard:
+            let object = places[index].object
+            let hasNamespace = object?.namespace != nil || rule.namespace != nil
+            let isObject = secretEntry(at: index) != nil && object != nil && hasNamespace
+            return try coordinates(
+                at: index, isObject ? .object : .file, namespace: rule.namespace, in: repository)
+        }
+    }
+
+    /// The coordinates of the value at `index` in `scope`, for objects without namespace in `namespace`. Throws
+    /// `unsuitablePlace`, `notSupported`.
+    func coordinates(
+        at index: Int, _ scope: SealedToken.Scope, namespace: [UInt8]?, in repository: RepositoryID
+    ) throws(SealingError) -> Coordinates {
+        let place = places[index]
+        switch scope {
+        case .environment:
+            return .environment
+        case .named:
+            throw SealingError(.notSupported, "a named scope is not supported yet")
+        case .file, .object:
+            guard !slots[index].isAliasedOrMerged else {
+                throw SealingError(
+                    .unsuitablePlace, "stands at more than one place by alias or merge: use scope environment"
+                )
+            }
+        }
+        guard scope == .object else { return .file(repository: repository, file: path, place: place) }
+        guard let object = place.object else {
+            throw SealingError(.unsuitablePlace, "scope object, but no Kubernetes object with a name")
+        }
+        guard let space = object.namespace ?? namespace else {
+            throw SealingError(
+                .unsuitablePlace, "scope object, but neither the object nor the rule names a namespace")
+        }
+        if let entry = secretEntry(at: index), doubled.contains(PlacedDocument.name(place, entry.key)) {
+            throw SealingError(.unsuitablePlace, "the key stands in data and in stringData")
+        }
+        return .object(object, namespace: space, path: place.path)
+    }
+
+    /// A failure at the value `index`.
+    func failure(at index: Int, _ error: SealingError) -> SealingError.Failure {
+        SealingError.Failure(
+            code: error.code, line: slots[index].line, keyPath: document.path(of: slots[index]).text,
+            reason: error.context)
+    }
+
+    /// A failure at the value `index`, of Documents.
+    func failure(at index: Int, _ error: DocumentError) -> SealingError.Failure {
+        failure(at: index, SealingError(SealingError.code(of: error), error.context))
+    }
+
+    /// A name of a Secret's key within the file.
+    private static func name(_ place: SlotPlace, _ key: [UInt8]) -> [UInt8] {
+        Array("\(place.document)/\(place.item ?? -1)/".utf8) + key
+    }
+}
+
+extension TextDocument {
+    /// Whether the decoded value of `slot` is `word`.
+    fileprivate func holds(_ slot: Slot, _ word: String) -> Bool {
+        withValue(of: slot) { $0.byteCount <= 64 && $0.array == Array(word.utf8) }
+    }
+}
+
+extension SealedRecord.Format {
+    /// The code of a document's format.
+    init(_ format: DocumentFormat) {
+        switch format {
+        case .yaml: self = .yaml
+        case .json: self = .json
+        }
+    }
+}
+
+extension SealedRecord.Style {
+    /// The code of a scalar's style.
+    init(_ style: ScalarStyle) {
+        switch style {
+        case .absent: self = .empty
+        case .plain: self = .plain
+        case .single: self = .single
+        case .double: self = .double
+        case .literal: self = .literal
+        case .folded: self = .folded
+        }
+    }
+
+    /// The style of the code.
+    var scalarStyle: ScalarStyle {
+        switch self {
+        case .empty: .absent
+        case .plain: .plain
+        case .single: .single
+        case .double: .double
+        case .literal: .literal
+        case .folded: .folded
+        }
+    }
+}
