@@ -124,14 +124,14 @@ extension DocumentSealer {
     }
 
     /// Throws `movesToken` where a token of `before` stands at another place in `after`, whose slots are the same
-    /// but for one at `inserted`.
+    /// but for one at `inserted`; the value at `changed` (of `after`) is about to be sealed anew and may move.
     static func requireSamePlaces(
-        of before: PlacedDocument, in after: PlacedDocument, inserted: Int? = nil
+        of before: PlacedDocument, in after: PlacedDocument, inserted: Int? = nil, changed: Int? = nil
     ) throws(SealingError) {
         var failures: [SealingError.Failure] = []
         for index in before.slots.indices where before.slots[index].isSealed {
             let other = index >= inserted ?? Int.max ? index + 1 : index
-            guard before.places[index] != after.places[other] else { continue }
+            guard other != changed, before.places[index] != after.places[other] else { continue }
             let reason =
                 "this token's place would change: it is named by a value that would be sealed or changed"
             failures.append(before.failure(at: index, SealingError(.movesToken, reason)))

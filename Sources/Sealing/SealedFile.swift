@@ -177,7 +177,7 @@ extension SealingError {
             case .noMatch, .hmac, .payload: .notAuthentic
             case .limit: .limitExceeded
             case .recipient: .noKey
-            case .interrupted, .unavailable: .interrupted
+            case .interrupted, .unavailable, .exposed, .unreadable: .interrupted
             }
         self.init(code, "age file: \(error.context)", underlying: error)
     }
