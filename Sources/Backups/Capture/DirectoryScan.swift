@@ -1,0 +1,120 @@
+internal import Archives
+package import Files
+
+/// Walks a directory in the order of an archive's tree: by name bytes, a directory followed at once by what is in it.
+///
+/// Every step goes through the handle of the directory above, so that no link is followed and no path is too long.
+/// What can't be read is a problem of its own; the rest goes on.
+package final class DirectoryScan {
+    /// One thing that the walk met.
+    package enum Item {
+        /// An entry with all its facts; a regular file still without content.
+        case entry(Found)
+        /// Something that can't be read, and why.
+        case problem(path: [UInt8], FileError)
+    }
+
+    /// An entry where it was found.
+    package struct Found {
+        /// The path from the root, joined by slashes; empty for the root itself.
+        package let path: [UInt8]
+        /// The facts as they were when it was found.
+        package let metadata: FileMetadata
+        /// Extended attributes, ACLs among them.
+        package let attributes: [ExtendedAttribute]
+        /// Where a symbolic link points.
+        package let linkTarget: Path?
+        fileprivate let frame: Frame
+        fileprivate let name: Path
+
+        /// Opens a regular file for reading. Throws `changed` where another thing stands there by now.
+        package func open() throws(FileError) -> Descriptor { try frame.directory.openFile(name) }
+    }
+
+    fileprivate final class Frame {
+        let directory: Directory
+        let path: [UInt8]
+        var names: ArraySlice<DirectoryEntry>
+
+        init(_ directory: consuming Directory, _ path: [UInt8], _ names: [DirectoryEntry]) {
+            self.directory = directory
+            self.path = path
+            self.names = names[...]
+        }
+    }
+
+    private var frames: [Frame] = []
+    private var root: Frame?
+
+    /// A walk of `root`, itself the first entry. Throws where the root can't be read.
+    package init(_ root: consuming Directory) throws(FileError) {
+        let names = try root.entries()
+        self.root = Frame(root, [], names)
+    }
+
+    /// The next item; nil at the end.
+    package func next() -> Item? {
+        if let root {
+            self.root = nil
+            frames = [root]
+            return rootItem(root)
+        }
+        while let frame = frames.last {
+            guard let entry = frame.names.popFirst() else {
+                frames.removeLast()
+                continue
+            }
+            return item(entry.name, in: frame)
+        }
+        return nil
+    }
+
+    private func rootItem(_ frame: Frame) -> Item {
+        do throws(FileError) {
+            let metadata = try frame.directory.metadata()
+            let attributes = try frame.directory.extendedAttributes()
+            return .entry(
+                Found(
+                    path: [], metadata: metadata, attributes: attributes, linkTarget: nil, frame: frame,
+                    name: Path([])))
+        } catch {
+            return .problem(path: [], error)
+        }
+    }
+
+    private func item(_ name: Path, in frame: Frame) -> Item {
+        let path = frame.path.isEmpty ? name.bytes : frame.path + [0x2F] + name.bytes
+        do throws(FileError) {
+            let metadata = try frame.directory.metadata(of: name)
+            let attributes = try frame.directory.extendedAttributes(of: name)
+            var target: Path?
+            if metadata.kind == .symbolicLink { target = try frame.directory.readLink(name) }
+            if metadata.kind == .directory { try descend(name, path, in: frame) }
+            return .entry(
+                Found(
+                    path: path, metadata: metadata, attributes: attributes, linkTarget: target, frame: frame,
+                    name: name))
+        } catch {
+            return .problem(path: path, error)
+        }
+    }
+
+    /// Opens a directory, so that its names follow it. One that can't be read is no entry: a restore would take it
+    /// for an empty one.
+    private func descend(_ name: Path, _ path: [UInt8], in frame: Frame) throws(FileError) {
+        let directory = try frame.directory.openDirectory(name)
+        let names = try directory.entries()
+        frames.append(Frame(directory, path, names))
+    }
+}
+
+extension Entry {
+    /// The entry of what a scan found, with what its kind needs; `kind` decides for regular files.
+    init(_ found: DirectoryScan.Found, kind: Entry.Kind) {
+        self.init(
+            path: found.path, kind: kind, mode: found.metadata.mode, userID: found.metadata.owner.user,
+            groupID: found.metadata.owner.group, modifiedSeconds: found.metadata.modified.seconds,
+            modifiedNanoseconds: found.metadata.modified.nanoseconds,
+            attributes: found.attributes.map { Attribute(name: $0.name.bytes, value: $0.value) })
+    }
+}
