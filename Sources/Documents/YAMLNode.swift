@@ -3,7 +3,7 @@
 /// One document of mappings, sequences and scalars; aliases, anchors, tags, directives, further
 /// documents, keys that are no scalars and equal keys are refused. Every node knows its line and its
 /// place (`rules[0].paths`), so that the typed accessors can say "line 7: rules[0].scope: expected …".
-/// Errors name keys that the caller allowed and places, never values.
+/// Errors name keys and places, never values.
 package struct YAMLNode: Sendable {
     /// What a node holds.
     package enum Content: Sendable {
@@ -34,19 +34,81 @@ package struct YAMLNode: Sendable {
 
     /// Reads a file.
     ///
-    /// - Parameter limits: Bounds as for any document.
+    /// - Parameter limits: Bounds as for any document; a configuration file nests 64 levels at most.
     /// - Throws: `encoding`, `syntax`, `duplicateKey`, `limit`, `configuration` with the line. An empty
     ///   file is refused.
     package init(parsing bytes: [UInt8], limits: DocumentLimits = DocumentLimits()) throws(DocumentError) {
-        throw DocumentError(.unsupported, context: "no reader yet")
+        var bounds = limits
+        bounds.depth = min(limits.depth, 64)
+        self = try bytes.withRawSpan { source throws(DocumentError) in
+            let tree = try YAMLTreeReader.read(source, limits: bounds)
+            try Self.checkSubset(tree)
+            try tree.checkKeys(in: source)
+            return Self.node(0, of: tree, source, place: "")
+        }
     }
 
-    init(content: Content, line: Int, place: String) {
+    private init(content: Content, line: Int, place: String) {
         self.content = content
         self.line = line
         self.place = place
     }
+
+    private static func checkSubset(_ tree: NodeTree) throws(DocumentError) {
+        guard let document = tree.documents.first, !tree.nodes.isEmpty else {
+            throw DocumentError(.configuration, line: 1, context: "the file is empty")
+        }
+        for node in tree.nodes {
+            let line = Int(node.line) + 1
+            guard node.document == 0 else {
+                throw DocumentError(.configuration, line: line, context: "a second document")
+            }
+            guard node.kind != .alias, !node.flags.contains(.anchored), !node.flags.contains(.tagged) else {
+                throw DocumentError(
+                    .configuration, line: line, context: "anchors, aliases and tags are not read here")
+            }
+        }
+        guard tree.documents.count == 1, document.version == [-1, -1], document.tags.isEmpty else {
+            throw DocumentError(
+                .configuration, line: 1, context: "directives and further documents are not read here")
+        }
+    }
+
+    /// Copies a node out of the tree; the depth is bounded by the reader.
+    private static func node(
+        _ index: Int, of tree: NodeTree, _ source: RawSpan, place: String
+    ) -> YAMLNode {
+        let node = tree.nodes[index]
+        let line = Int(node.line) + 1
+        switch node.kind {
+        case .mapping:
+            var entries: [Entry] = []
+            for child in tree.children(of: index) where tree.nodes[child].flags.contains(.key) {
+                let key = tree.value(of: child, in: source)
+                let step = SlotPath([.key(key)]).text
+                let inner =
+                    place.isEmpty || step.utf8.first == UInt8(ascii: "[") ? place + step : "\(place).\(step)"
+                entries.append(
+                    Entry(
+                        key: String(decoding: key, as: UTF8.self), line: Int(tree.nodes[child].line) + 1,
+                        value: self.node(child + 1, of: tree, source, place: inner)))
+            }
+            return YAMLNode(content: .mapping(entries), line: line, place: place)
+        case .sequence:
+            let elements = tree.children(of: index).enumerated().map { ordinal, child in
+                self.node(child, of: tree, source, place: "\(place)[\(ordinal)]")
+            }
+            return YAMLNode(content: .sequence(elements), line: line, place: place)
+        case .scalar, .alias:
+            let isPlain = node.style == .plain || node.style == .absent
+            return YAMLNode(
+                content: .scalar(tree.value(of: index, in: source), isPlain: isPlain), line: line,
+                place: place)
+        }
+    }
 }
+
+// MARK: - Mappings
 
 /// A mapping of a configuration file whose keys have been checked.
 package struct YAMLMapping: Sendable {
@@ -56,50 +118,104 @@ package struct YAMLMapping: Sendable {
     package let entries: [YAMLNode.Entry]
 
     /// The value under a key, nil where the key is absent or its value is null.
-    package func optional(_ key: String) -> YAMLNode? { nil }
+    package func optional(_ key: String) -> YAMLNode? {
+        entries.first { $0.key.utf8.elementsEqual(key.utf8) && !$0.value.isNull }?.value
+    }
 
     /// The value under a key.
     ///
     /// - Throws: `configuration` where the key is absent or its value null.
-    package func required(_ key: String) throws(DocumentError) -> YAMLNode { node }
+    package func required(_ key: String) throws(DocumentError) -> YAMLNode {
+        guard let value = optional(key) else { throw node.expected("the key \(key)") }
+        return value
+    }
 }
+
+// MARK: - Typed values
 
 extension YAMLNode {
     /// Whether the node is a null: an absent value, `~` or `null`, unquoted.
-    package var isNull: Bool { false }
+    package var isNull: Bool {
+        guard case .scalar(let bytes, true) = content else { return false }
+        return ["", "~", "null", "Null", "NULL"].contains { Array($0.utf8) == bytes }
+    }
 
     /// The node as a mapping that holds no other keys than these.
     ///
     /// - Throws: `configuration` with the line of the unknown key.
     package func mapping(allowed keys: [String]) throws(DocumentError) -> YAMLMapping {
-        YAMLMapping(node: self, entries: [])
+        let mapping = try mapping()
+        for entry in mapping.entries where !keys.contains(where: { $0.utf8.elementsEqual(entry.key.utf8) }) {
+            throw DocumentError(
+                .configuration, line: entry.line,
+                context: "\(entry.value.place): unknown key; known here: \(keys.joined(separator: ", "))")
+        }
+        return mapping
     }
 
     /// The node as a mapping with keys that its writer chose (names).
-    package func mapping() throws(DocumentError) -> YAMLMapping { YAMLMapping(node: self, entries: []) }
+    ///
+    /// - Throws: `configuration`.
+    package func mapping() throws(DocumentError) -> YAMLMapping {
+        guard case .mapping(let entries) = content else { throw expected("a mapping") }
+        return YAMLMapping(node: self, entries: entries)
+    }
 
     /// The node as a sequence.
-    package func list() throws(DocumentError) -> [YAMLNode] { [] }
+    ///
+    /// - Throws: `configuration`.
+    package func list() throws(DocumentError) -> [YAMLNode] {
+        guard case .sequence(let elements) = content else { throw expected("a list") }
+        return elements
+    }
 
     /// The node as text: a quoted or block scalar, or a plain one that is no null.
     ///
     /// A plain `1` or `yes` is taken as the text it is written as.
-    package func string() throws(DocumentError) -> String { "" }
+    ///
+    /// - Throws: `configuration`.
+    package func string() throws(DocumentError) -> String {
+        String(decoding: try bytes(), as: UTF8.self)
+    }
 
-    /// The decoded bytes of the node as text, as in ``string()``.
-    package func bytes() throws(DocumentError) -> [UInt8] { [] }
+    /// The decoded bytes of the node as text (UTF-8), as in ``string()``.
+    ///
+    /// - Throws: `configuration`.
+    package func bytes() throws(DocumentError) -> [UInt8] {
+        guard case .scalar(let bytes, _) = content, !isNull else { throw expected("text") }
+        return bytes
+    }
 
     /// The node as a decimal integer without leading zero, sign `-` allowed.
-    package func int() throws(DocumentError) -> Int { 0 }
+    ///
+    /// - Throws: `configuration`.
+    package func int() throws(DocumentError) -> Int {
+        guard case .scalar(let bytes, true) = content,
+            let value = Int(String(decoding: bytes, as: UTF8.self)), Array(String(value).utf8) == bytes
+        else { throw expected("a whole number") }
+        return value
+    }
 
     /// The node as `true` or `false`, unquoted.
-    package func bool() throws(DocumentError) -> Bool { false }
+    ///
+    /// - Throws: `configuration`.
+    package func bool() throws(DocumentError) -> Bool {
+        guard case .scalar(let bytes, true) = content else { throw expected("true or false") }
+        if bytes == Array("true".utf8) { return true }
+        guard bytes == Array("false".utf8) else { throw expected("true or false") }
+        return false
+    }
 
     /// The node as a sequence of text.
-    package func strings() throws(DocumentError) -> [String] { [] }
+    ///
+    /// - Throws: `configuration`.
+    package func strings() throws(DocumentError) -> [String] {
+        try list().map { element throws(DocumentError) in try element.string() }
+    }
 
     /// An error at this node: "PLACE: expected EXPECTATION".
     package func expected(_ expectation: String) -> DocumentError {
-        DocumentError(.configuration, line: line, context: "\(place): expected \(expectation)")
+        let context = place.isEmpty ? "expected \(expectation)" : "\(place): expected \(expectation)"
+        return DocumentError(.configuration, line: line, context: context)
     }
 }
