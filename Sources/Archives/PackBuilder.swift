@@ -1,0 +1,145 @@
+import Encodings
+import Sodium
+import Storage
+
+/// A finished pack: its bytes and what the index says of it.
+struct FinishedPack: Sendable {
+    let name: PackName
+    let bytes: [UInt8]
+    let entry: IndexedPack
+}
+
+/// A pack in the making: pieces are appended, then header, padding and length are put behind them.
+struct PackBuilder {
+    let kind: PackKind
+    private let dataKey: DataKey
+    private let keyNumber: UInt32
+    private var bytes: [UInt8]
+    private var rows: [PieceRow] = []
+
+    /// Bytes of a full pack: a Padmé length, so that full packs carry next to no padding.
+    static let targetByteCount = 16 << 20
+
+    /// An empty pack whose pieces are sealed under `dataKey`.
+    init(kind: PackKind, dataKey: DataKey, keyNumber: UInt32) {
+        self.kind = kind
+        self.dataKey = dataKey
+        self.keyNumber = keyNumber
+        bytes = ObjectKind.pack.preamble
+    }
+
+    var isEmpty: Bool { rows.isEmpty }
+
+    /// Whether one more piece of `byteCount` bytes would make it longer than a full pack.
+    func isFull(adding byteCount: Int, target: Int) -> Bool {
+        guard !isEmpty else { return false }
+        let header = PackHeader.byteCount(rowCount: rows.count + 1, dataKeyCount: 1)
+        return bytes.count + byteCount + header + SignedObject.overhead + 4 > target
+            || rows.count == PackHeader.rowLimit
+    }
+
+    /// Adds a piece.
+    mutating func append(_ sealed: [UInt8], hash: Digest, auxiliary: UInt32) {
+        if bytes.capacity < PackBuilder.targetByteCount { bytes.reserveCapacity(PackBuilder.targetByteCount) }
+        bytes.append(contentsOf: sealed)
+        rows.append(PieceRow(hash: hash, sealedByteCount: UInt32(sealed.count), auxiliary: auxiliary))
+    }
+
+    /// Closes the pack: body, padding, envelope of the header, its length. Hashes all of it.
+    mutating func finish(in session: SigningContext) -> FinishedPack {
+        // Taken out, so that what is added doesn't copy it.
+        var bytes: [UInt8] = []
+        swap(&bytes, &self.bytes)
+        let group = PieceGroup(dataKey: 0, keyNumber: keyNumber, rows: rows)
+        let header = PackHeader(
+            kind: kind, bodyHash: Digest(hashing: bytes), bodyByteCount: UInt64(bytes.count),
+            dataKeys: [dataKey.sealed], groups: [group])
+        let envelope = SignedObject.seal(header.encoded, .packHeader, in: session)
+        let byteCount = bytes.count + envelope.count + 4
+        bytes.append(contentsOf: repeatElement(0, count: Padme.padded(byteCount) - byteCount))
+        bytes.append(contentsOf: envelope)
+        bytes.append(contentsOf: [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: envelope.count >> $0) })
+        let name = PackName(Digest(hashing: bytes))
+        let entry = IndexedPack(
+            name: name, byteCount: UInt64(bytes.count), header: header, maker: session.agent.publicKey)
+        return FinishedPack(name: name, bytes: bytes, entry: entry)
+    }
+}
+
+/// A pack with its verified header.
+struct IndexedPack: Hashable, Sendable {
+    let name: PackName
+    let byteCount: UInt64
+    let header: PackHeader
+    /// The public key of the agent who signed the header.
+    let maker: [UInt8]
+}
+
+/// Reads packs: the header from the end, pieces by range.
+enum PackReader {
+    /// The verified header of the pack `name` of `byteCount` bytes, by two ranges. Bytes elsewhere are not looked at.
+    static func header(
+        of name: PackName, byteCount: Int, with keys: OpenedWrite
+    ) async throws(ArchiveError) -> IndexedPack {
+        let object = try ObjectPlace.packs.name(name)
+        guard byteCount >= minimumByteCount, byteCount <= ObjectPlace.packByteLimit else {
+            throw ArchiveError.damaged("\(object): \(byteCount) bytes long")
+        }
+        let objects = keys.store.objects
+        let tail = try await objects.fetch(object, range: (byteCount - 4)..<byteCount)
+        let length = try headerByteCount(tail, packByteCount: byteCount, object.text)
+        let range = (byteCount - 4 - length)..<(byteCount - 4)
+        let envelope = try await objects.fetch(object, range: range)
+        return try open(envelope, name, byteCount: byteCount, object.text, with: keys)
+    }
+
+    /// The verified header of a pack in memory, whose name, body and padding are verified too.
+    static func verify(
+        _ bytes: [UInt8], _ name: PackName, with keys: OpenedWrite
+    ) throws(ArchiveError) -> IndexedPack {
+        let object = "packs/\(name)"
+        guard Digest(hashing: bytes) == name.digest else {
+            throw ArchiveError.damaged("\(object): its bytes don't have the hash that it is named by")
+        }
+        try ObjectKind.pack.check(bytes, object)
+        guard bytes.count >= minimumByteCount else { throw ArchiveError.damaged("\(object): too short") }
+        let length = try headerByteCount(
+            Array(bytes.suffix(4)), packByteCount: bytes.count, object)
+        let end = bytes.count - 4 - length
+        let envelope = Array(bytes[end..<(bytes.count - 4)])
+        let pack = try open(envelope, name, byteCount: bytes.count, object, with: keys)
+        let bodyEnd = Int(pack.header.bodyByteCount)
+        guard Padme.padded(bodyEnd + length + 4) == bytes.count, bytes[bodyEnd..<end].allSatisfy({ $0 == 0 })
+        else { throw ArchiveError.damaged("\(object): padding") }
+        let body = bytes.withBytes { Digest(BLAKE2b.hash($0.extracting(0..<bodyEnd))) }
+        guard body == pack.header.bodyHash else {
+            throw ArchiveError(.forged, "\(object): its header was made for other pieces")
+        }
+        return pack
+    }
+
+    private static let minimumByteCount = ObjectKind.preambleByteCount + SignedObject.overhead + 4
+
+    private static func headerByteCount(
+        _ tail: [UInt8], packByteCount: Int, _ name: String
+    ) throws(ArchiveError) -> Int {
+        let length = tail.reduce(0) { $0 << 8 | Int($1) }
+        guard length >= SignedObject.overhead, length <= packByteCount - 4 - ObjectKind.preambleByteCount
+        else {
+            throw ArchiveError.damaged("\(name): length of the header")
+        }
+        return length
+    }
+
+    private static func open(
+        _ envelope: [UInt8], _ name: PackName, byteCount: Int, _ object: String, with keys: OpenedWrite
+    ) throws(ArchiveError) -> IndexedPack {
+        let signed = try SignedObject(opening: envelope, .packHeader, object, with: keys)
+        let header = try PackHeader(decoding: signed.body, object)
+        guard header.bodyByteCount <= UInt64(byteCount - envelope.count - 4) else {
+            throw ArchiveError.damaged("\(object): header contradicts its place")
+        }
+        return IndexedPack(
+            name: name, byteCount: UInt64(byteCount), header: header, maker: signed.agent.publicKey)
+    }
+}

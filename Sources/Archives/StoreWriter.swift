@@ -1,0 +1,277 @@
+import Sodium
+import Storage
+import Synchronization
+
+/// How a writer works; nothing of it shows in what is read.
+package struct WriterOptions: Sendable {
+    /// Chunks that are hashed, compressed and sealed at once.
+    package var parallelism: Int
+    /// The zstd level.
+    package var compressionLevel: Int
+    /// Length at which a pack is closed.
+    package var packByteCount: Int
+    /// Packs after which an index object is written, so that an interrupted first backup goes on where it was.
+    package var packsPerIndex: Int
+
+    /// Options, with the defaults of the program.
+    package init(
+        parallelism: Int = 4, compressionLevel: Int = 1, packByteCount: Int = 16 << 20,
+        packsPerIndex: Int = 64
+    ) {
+        self.parallelism = max(1, parallelism)
+        self.compressionLevel = compressionLevel
+        self.packByteCount = packByteCount
+        self.packsPerIndex = max(1, packsPerIndex)
+    }
+}
+
+/// Adds one snapshot to a store: contents, trees, then `commit`. Needs `write` and an enrolled agent's key; what it
+/// adds it can't read.
+///
+/// Order of writes (CASES.md D3): packs, the index, a look that all is there, the snapshot. What was written before
+/// a failure is found again by the next writer, or removed by prune. Sealing and storing run on as many tasks as
+/// `WriterOptions.parallelism`; a failure of any of them fails the session (`sessionFailed` from then on).
+package final class StoreWriter: Sendable {
+    let keys: OpenedWrite
+    let session: SigningContext
+    let chunker: Chunker
+    let options: WriterOptions
+    let index: PieceIndex
+    /// Places for chunks under way.
+    let slots: Semaphore
+    let codecs: CodecPool
+    private let dataKey: DataKey
+    private let state: Mutex<State>
+
+    private struct State {
+        var chunks: PackBuilder
+        var nodes: PackBuilder
+        /// Pieces that this session adds or has found.
+        var known: Set<Node.Child> = []
+        /// Positions in the index of packs whose pieces are not uploaded again.
+        var relied: Set<Int> = []
+        /// Packs stored and not yet in an index object.
+        var unindexed: [IndexedPack] = []
+        /// All packs stored, with their lengths.
+        var stored: [PackName: UInt64] = [:]
+        var failure: ArchiveError?
+        var statistics = WriterStatistics()
+    }
+
+    /// A writer for `store`. Reads the index.
+    ///
+    /// Throws `refused` where the agent isn't enrolled to add, `unsupported` where the store holds tombstones, which
+    /// this version doesn't heed, and what reading the index throws.
+    package init(
+        _ store: Store, write: [WriteKey], agent: AgentKey, options: WriterOptions = WriterOptions()
+    ) async throws(ArchiveError) {
+        keys = try OpenedWrite(store: store, keys: write)
+        let newest = try keys.newest()
+        guard let record = store.config.agent(agent.publicKey), record.powers.contains(.add) else {
+            throw ArchiveError(.refused, "agent: not enrolled to add to this store")
+        }
+        guard try await ObjectPlace.tombstones.list(in: store.objects).isEmpty else {
+            throw ArchiveError(.unsupported, "store: holds tombstones, which this version can't heed")
+        }
+        let read = store.config.readKeys[store.config.readKeys.count - 1]
+        session = SigningContext(store: store.id, generation: store.generation, write: newest, agent: agent)
+        chunker = Chunker(gear: try keys.first().gear, store.config.cutting)
+        index = try await IndexCatalog.load(with: keys, trustGroup: record.trustGroup).index
+        slots = Semaphore(options.parallelism)
+        codecs = CodecPool(
+            limit: max(Node.contentByteLimit, Int(store.config.cutting.maximum)),
+            level: options.compressionLevel)
+        dataKey = try DataKey(
+            sealingTo: ReadPublicKey(number: read.number, key: read.key), store: store.id)
+        self.options = options
+        state = Mutex(
+            State(
+                chunks: PackBuilder(kind: .chunks, dataKey: dataKey, keyNumber: newest.number),
+                nodes: PackBuilder(kind: .nodes, dataKey: dataKey, keyNumber: newest.number)))
+    }
+
+    /// What this session has done so far.
+    package var statistics: WriterStatistics { state.withLock { $0.statistics } }
+
+    /// Adds the chunk that is `range` of `block`, unless it is there.
+    func add(_ block: ByteBlock, _ range: Range<Int>) async throws(ArchiveError) -> ChunkID {
+        let id = block.withBytes(range) { session.write.chunkID(of: $0) }
+        state.withLock { $0.statistics.contentByteCount += UInt64(range.count) }
+        guard try claim(.chunk(id)) else { return id }
+        let sealed = try failing { () throws(ArchiveError) in
+            try codecs.withCodec { (codec) throws(ArchiveError) in
+                try block.withBytes(range) { (plaintext) throws(ArchiveError) in
+                    try codec.seal(plaintext, .chunk, id: id, key: dataKey, store: session.store)
+                }
+            }
+        }
+        try await append(sealed, .chunks, id.hash, auxiliary: UInt32(range.count))
+        return id
+    }
+
+    /// Adds `node`, unless it is there.
+    func add(_ node: Node) async throws(ArchiveError) -> NodeID {
+        let parts = node.parts
+        guard parts.content.count <= Node.contentByteLimit else {
+            throw ArchiveError(.limitExceeded, "node: too long")
+        }
+        let id = session.write.nodeID(children: parts.children, content: parts.content)
+        guard try claim(.node(id)) else { return id }
+        let children = NodeChildren.seal(parts.children, id: id, with: session.write, store: session.store)
+        let content = try failing { () throws(ArchiveError) in
+            try codecs.withCodec { (codec) throws(ArchiveError) in
+                try parts.content.withBytes { (plaintext) throws(ArchiveError) in
+                    try codec.seal(plaintext, .node, id: id, key: dataKey, store: session.store)
+                }
+            }
+        }
+        try await append(children + content, .nodes, id.hash, auxiliary: UInt32(children.count))
+        return id
+    }
+
+    /// Whether the piece is in the store or added by this session. Notes the pack that is relied on.
+    func isKnown(_ piece: Node.Child) -> Bool {
+        state.withLock { $0.known.contains(piece) || rely(on: piece, &$0) }
+    }
+
+    /// Whether the piece is new to the store and this caller is the one to add it.
+    private func claim(_ piece: Node.Child) throws(ArchiveError) -> Bool {
+        let (failure, isNew) = state.withLock { state in
+            guard state.failure == nil, state.known.insert(piece).inserted else {
+                return (state.failure, false)
+            }
+            return (nil, !rely(on: piece, &state))
+        }
+        if let failure { throw ArchiveError(.sessionFailed, failure.context, underlying: failure) }
+        return isNew
+    }
+
+    private func rely(on piece: Node.Child, _ state: inout State) -> Bool {
+        let place =
+            switch piece {
+            case .chunk(let id): index.vouchedPlace(.chunks, id.keyNumber, id.hash)
+            case .node(let id): index.vouchedPlace(.nodes, id.keyNumber, id.hash)
+            }
+        guard let place else { return false }
+        state.relied.insert(place.ordinal)
+        return true
+    }
+
+    private func append(
+        _ sealed: [UInt8], _ kind: PackKind, _ hash: Digest, auxiliary: UInt32
+    ) async throws(ArchiveError) {
+        let full = state.withLock { state in
+            let path = kind == .chunks ? \State.chunks : \State.nodes
+            state.statistics.addedPieceCount += 1
+            state.statistics.addedByteCount += UInt64(sealed.count)
+            let isFull = state[keyPath: path].isFull(adding: sealed.count, target: options.packByteCount)
+            let full = isFull ? state[keyPath: path] : nil
+            if isFull {
+                state[keyPath: path] = PackBuilder(
+                    kind: kind, dataKey: dataKey, keyNumber: session.write.number)
+            }
+            state[keyPath: path].append(sealed, hash: hash, auxiliary: auxiliary)
+            return full
+        }
+        if let full { try await store(full) }
+    }
+
+    /// Closes and stores a pack, and an index object where enough packs wait for one.
+    private func store(_ builder: PackBuilder) async throws(ArchiveError) {
+        var builder = builder
+        let pack = builder.finish(in: session)
+        do throws(ArchiveError) {
+            try await keys.store.objects.store(try ObjectPlace.packs.name(pack.name), pack.bytes)
+        } catch {
+            throw fail(error)
+        }
+        let ready = state.withLock { state in
+            state.stored[pack.name] = UInt64(pack.bytes.count)
+            state.unindexed.append(pack.entry)
+            state.statistics.packCount += 1
+            state.statistics.storedByteCount += UInt64(pack.bytes.count)
+            return state.unindexed.count >= options.packsPerIndex
+        }
+        if ready { try await storeIndex() }
+    }
+
+    /// Writes an index object of the packs that wait for one, and reads it back.
+    private func storeIndex() async throws(ArchiveError) {
+        let packs = state.withLock { state in
+            let packs = state.unindexed
+            state.unindexed = []
+            return packs
+        }
+        guard !packs.isEmpty else { return }
+        do throws(ArchiveError) {
+            let bytes = IndexCatalog.encode(IndexObject(of: packs), in: session)
+            let name = try ObjectPlace.index.name(IndexName(Digest(hashing: bytes)))
+            try await keys.store.objects.store(name, bytes)
+            let readBack = try await keys.store.objects.fetch(name, limit: ObjectPlace.indexByteLimit)
+            guard readBack == bytes else { throw ArchiveError.damaged("\(name): reads back as other bytes") }
+        } catch {
+            throw fail(error)
+        }
+    }
+
+    /// Stores what is still being collected; then makes sure that every pack this session made or relies on is
+    /// there with its length.
+    func flush() async throws(ArchiveError) {
+        let last = state.withLock { state in
+            let last = [state.chunks, state.nodes].filter { !$0.isEmpty }
+            state.chunks = PackBuilder(kind: .chunks, dataKey: dataKey, keyNumber: session.write.number)
+            state.nodes = PackBuilder(kind: .nodes, dataKey: dataKey, keyNumber: session.write.number)
+            return last
+        }
+        for builder in last { try await store(builder) }
+        try await storeIndex()
+        try await checkPacks()
+    }
+
+    /// Lists the packs and compares. Throws `absent`, `damaged` for one that isn't as it was.
+    func checkPacks() async throws(ArchiveError) {
+        let (failure, wanted) = state.withLock { state in
+            var wanted = state.stored
+            for ordinal in state.relied {
+                wanted[index.packs[ordinal].pack.name] = index.packs[ordinal].pack.byteCount
+            }
+            return (state.failure, wanted)
+        }
+        if let failure { throw ArchiveError(.sessionFailed, failure.context, underlying: failure) }
+        let found = try await IndexCatalog.packs(of: keys.store)
+        for (name, byteCount) in wanted where found[name] != byteCount {
+            let what = found[name] == nil ? "missing" : "not as long as it was"
+            throw fail(ArchiveError(found[name] == nil ? .absent : .damaged, "packs/\(name): \(what)"))
+        }
+    }
+
+    /// Runs `body`; its failure is the session's.
+    private func failing<Result>(_ body: () throws(ArchiveError) -> Result) throws(ArchiveError) -> Result {
+        do throws(ArchiveError) {
+            return try body()
+        } catch {
+            throw fail(error)
+        }
+    }
+
+    private func fail(_ error: ArchiveError) -> ArchiveError {
+        state.withLock { state in
+            if state.failure == nil { state.failure = error }
+        }
+        return error
+    }
+}
+
+/// What a session has done.
+package struct WriterStatistics: Equatable, Sendable {
+    /// Plaintext that was cut into chunks.
+    package var contentByteCount: UInt64 = 0
+    /// Chunks and nodes that were new.
+    package var addedPieceCount: UInt64 = 0
+    /// Their sealed bytes.
+    package var addedByteCount: UInt64 = 0
+    /// Packs stored.
+    package var packCount: UInt64 = 0
+    /// Their bytes.
+    package var storedByteCount: UInt64 = 0
+}
