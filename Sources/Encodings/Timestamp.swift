@@ -32,7 +32,7 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
             + Timestamp.pad(date.day, 2)
         text += "T" + Timestamp.pad(secondOfDay / 3_600, 2) + ":" + Timestamp.pad(secondOfDay / 60 % 60, 2)
         text += ":" + Timestamp.pad(secondOfDay % 60, 2)
-        var fraction = nanoseconds - seconds * 1_000_000_000
+        var fraction = nanoseconds.quotientAndRemainderFloored(by: 1_000_000_000).1
         guard fraction > 0 else { return text + "Z" }
         var width = 9
         while fraction % 1_000 == 0 {
@@ -95,6 +95,11 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
                 guard hours < 24, minutes < 60 else { throw refused }
                 second += (sign == 0x2B ? -1 : 1) * (hours * 3_600 + minutes * 60)
             }
+        }
+        // Before 1970 from the next second backwards: the first second of the range lies in it only in part.
+        if second < 0, fraction > 0 {
+            second += 1
+            fraction -= 1_000_000_000
         }
         let (product, overflow) = second.multipliedReportingOverflow(by: 1_000_000_000)
         let (sum, carried) = product.addingReportingOverflow(fraction)
