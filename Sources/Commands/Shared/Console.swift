@@ -54,3 +54,8 @@ enum Console {
         }
     }
 }
+
+extension Console {
+    /// Whether standard input is a terminal: a value is asked for there, without echo.
+    static var isInputTerminal: Bool { isatty(STDIN_FILENO) == 1 }
+}

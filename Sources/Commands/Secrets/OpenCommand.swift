@@ -1,0 +1,111 @@
+internal import ArgumentParser
+internal import Documents
+internal import Files
+internal import Keyrings
+internal import Sealing
+internal import Sodium
+
+/// `strongroom open`: the original bytes of a sealed document or file, or of any age file, for members.
+struct OpenCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "open", abstract: "Open a sealed file, or any age file, to standard output.",
+        discussion: "All or nothing: where one token does not open, nothing is written. '-' is standard input.")
+
+    @Argument(help: "A file of this repository, any age file, or '-'.")
+    var file: String
+
+    @Option(help: ArgumentHelp("Write to this file, mode 0600.", valueName: "path"))
+    var output: String?
+
+    @Flag(help: "Replace the sealed file, mode 0600.")
+    var inPlace = false
+
+    @Option(help: ArgumentHelp("The path in the repository of what comes from standard input.", valueName: "path"))
+    var path: String?
+
+    @OptionGroup var identities: IdentityOptions
+    @OptionGroup var trust: TrustOptions
+
+    func validate() throws {
+        guard output == nil || !inPlace else { throw ValidationError("--output and --in-place exclude each other") }
+        guard file != "-" || !inPlace else { throw ValidationError("standard input cannot be replaced") }
+        guard file != "-" || path != nil else {
+            throw ValidationError("from standard input, --path says where the file stands in the repository")
+        }
+    }
+
+    func run() async throws {
+        if file == "-" {
+            let input = try Terminal.standardInput(raw: true)
+            try openDocument(input.withBytes { $0.array }, try Checkout(around: "."), Array((path ?? "").utf8))
+            return
+        }
+        let work = try WorkFile(file)
+        let head = try work.head(64)
+        let isBinaryAge = head.withBytes { SealedFile.isAgeFile($0) }
+        if isBinaryAge || head.withBytes({ Armor.isArmored($0) }) {
+            try openAge(work, isBinary: isBinaryAge)
+        } else {
+            let checkout = try Checkout(around: Path(file).parent.description)
+            let bytes = try work.read(limit: SealingLimit.documentByteCount)
+            try openDocument(bytes, checkout, try path.map { Array($0.utf8) } ?? checkout.path(of: file))
+        }
+    }
+
+    private func openDocument(_ bytes: [UInt8], _ checkout: Checkout, _ path: [UInt8]) throws {
+        guard let rule = checkout.rules.rule(for: path) else {
+            throw Failure(.refused, "\(file): no rule is for this file", hints: ["add a rule to \(Rules.fileName)"])
+        }
+        let keyring = try checkout.opened(rule.environment, with: try identities.load(), trust: trust)
+        let opened = try DocumentOpener(rules: checkout.rules, keyring: keyring, enforcing: false)
+            .open(bytes, path: path)
+        try deliver { sink in try opened.bytes.withBytes { try sink($0) } }
+    }
+
+    /// A sealed file where the rules say so, else an ordinary age file for the identities or the environments' keys.
+    private func openAge(_ work: borrowing WorkFile, isBinary: Bool) throws {
+        let checkout = try? Checkout(around: Path(file).parent.description)
+        let inRepository = try? checkout?.path(of: file)
+        let own = try identities.load()
+        if isBinary, let checkout, let inRepository, let rule = checkout.rules.rule(for: inRepository),
+            case .file = rule.treatment
+        {
+            let keyring = try checkout.opened(rule.environment, with: own, trust: trust)
+            try deliverTwice(work) {
+                SealedFileOpener(keyring: keyring, repository: checkout.rules.repository, path: inRepository)
+            }
+            return
+        }
+        var all: [any AgeIdentity] = own
+        for environment in Set(checkout?.rules.rules.map(\.environment) ?? []).sorted() {
+            guard let checkout, let keyring = try? checkout.opened(environment, with: own, trust: trust) else { continue }
+            all += keyring.epochs.compactMap { keyring[epoch: $0] }
+        }
+        let bytes = try work.read(limit: Age.byteLimit)
+        let opened = try Failure.about(file) { try Age.decrypt(bytes, with: all) }
+        try deliver { sink in try opened.withBytes { try sink($0) } }
+    }
+
+    /// Opens a file that may be large: once to see that it is whole, then again to write it.
+    private func deliverTwice(_ work: borrowing WorkFile, _ opener: () -> SealedFileOpener) throws {
+        func pass(_ sink: (RawSpan) throws -> Void) throws {
+            var opener = opener()
+            try work.forEachPiece { piece in try opener.update(piece) { try sink($0) } }
+            try opener.finish { try sink($0) }
+        }
+        try Failure.about(file) { try pass { _ in } }
+        try deliver { sink in try pass(sink) }
+    }
+
+    /// Hands the writer of the chosen place to `body`; the file is visible only when `body` has returned.
+    private func deliver(_ body: ((RawSpan) throws -> Void) throws -> Void) throws {
+        guard let name = inPlace ? file : output else {
+            try body { try Console.write(span: $0) }
+            return
+        }
+        let target = Path(name)
+        var written = try AtomicFile(target.name, in: try Directory(target.parent))
+        try body { try written.write($0) }
+        try written.commit()
+    }
+}

@@ -1,0 +1,79 @@
+internal import ArgumentParser
+internal import Files
+internal import Keyrings
+internal import Sealing
+
+/// `strongroom seal`: seals in place what the rules choose, with public keys alone.
+struct SealCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "seal", abstract: "Seal what the rules choose, in place, with public keys alone.",
+        discussion: """
+            Values become tokens and every other byte of a file stays; files of a rule with 'sealed: file' become age \
+            files. What is sealed already is left as it is.
+            """)
+
+    @Argument(help: ArgumentHelp("Files of this repository.", valueName: "file"))
+    var files: [String]
+
+    @Flag(help: "Say what would be sealed, and change nothing.")
+    var dryRun = false
+
+    @OptionGroup var trust: TrustOptions
+
+    func run() async throws {
+        let checkout = try Checkout(around: ".")
+        let paths = try files.map { try checkout.path(of: $0) }
+        let environments = Set(paths.compactMap { checkout.rules.rule(for: $0)?.environment })
+        let keys = try checkout.sealingKeys(environments, trust: trust)
+        for (file, path) in zip(files, paths) {
+            guard let rule = checkout.rules.rule(for: path) else {
+                throw Failure(
+                    .usage, "\(file): no rule is for this file: 0 values matched",
+                    hints: ["add a rule to \(Rules.fileName)"])
+            }
+            guard let key = keys[rule.environment] else { continue }
+            switch rule.treatment {
+            case .values: try sealValues(file, path, checkout, keys, key)
+            case .file: try sealFile(file, path, checkout, key)
+            }
+        }
+    }
+
+    private func sealValues(
+        _ file: String, _ path: [UInt8], _ checkout: Checkout, _ keys: [String: EnvironmentPublicKey],
+        _ key: EnvironmentPublicKey
+    ) throws {
+        let work = try WorkFile(file)
+        let bytes = try work.read(limit: SealingLimit.documentByteCount)
+        let outcome = try checkout.sealer(keys).seal(bytes, path: path)
+        let kept = outcome.keptCount > 0 ? ", \(outcome.keptCount) sealed before" : ""
+        let verb = dryRun ? "would seal" : "sealed"
+        if outcome.sealedCount > 0, !dryRun { try outcome.bytes.withBytes { try work.replace(with: $0) } }
+        Console.note(
+            "\(file): \(verb) \(outcome.sealedCount) \(outcome.sealedCount == 1 ? "value" : "values") to "
+                + "\(key.environment)-\(key.epoch)\(kept)")
+    }
+
+    private func sealFile(
+        _ file: String, _ path: [UInt8], _ checkout: Checkout, _ key: EnvironmentPublicKey
+    ) throws {
+        let work = try WorkFile(file)
+        let isSealed = try work.head(64).withBytes { SealedFile.isAgeFile($0) }
+        guard !isSealed else {
+            Console.note("\(file): sealed 0 files, an age file already")
+            return
+        }
+        guard !dryRun else {
+            Console.note("\(file): would seal the file to \(key.environment)-\(key.epoch)")
+            return
+        }
+        var encryptor = try SealedFile.encryptor(to: key, repository: checkout.rules.repository, path: path)
+        var target = try work.replacement()
+        try work.forEachPiece { piece in
+            try encryptor.update(piece) { try target.write($0) }
+        }
+        try encryptor.finish { try target.write($0) }
+        try target.commit()
+        Console.note("\(file): sealed the file to \(key.environment)-\(key.epoch)")
+    }
+}

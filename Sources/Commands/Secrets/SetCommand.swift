@@ -1,0 +1,63 @@
+internal import ArgumentParser
+internal import Sealing
+
+/// `strongroom set`: one value, sealed straight into a file, with public keys alone.
+struct SetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set", abstract: "Seal one value into a file, with public keys alone.",
+        discussion: """
+            The value is read from standard input, else asked for on the terminal; one trailing line feed is left out. \
+            KEYPATH is as data.password, data["tls.crt"] or spec.env[name=DB].value; a missing key is appended to \
+            its mapping. Under a Secret's data the value is written as base64.
+            """)
+
+    @Argument(help: "A file of this repository.")
+    var file: String
+
+    @Argument(help: ArgumentHelp("Where the value stands in the file.", valueName: "keypath"))
+    var keyPath: String
+
+    @Option(help: ArgumentHelp("The value's type.", valueName: "string|int|float|bool|null"))
+    var type = "string"
+
+    @Option(help: ArgumentHelp("Which document of the file, by number or object.", valueName: "n|kind/name"))
+    var document: String?
+
+    @Flag(help: "Keep a trailing line feed of standard input.")
+    var raw = false
+
+    @OptionGroup var trust: TrustOptions
+
+    func validate() throws {
+        guard DocumentSealer.ValueType(rawValue: type) != nil else {
+            throw ValidationError("--type is one of string, int, float, bool, null")
+        }
+    }
+
+    func run() async throws {
+        let checkout = try Checkout(around: ".")
+        let path = try checkout.path(of: file)
+        guard let rule = checkout.rules.rule(for: path) else {
+            throw Failure(.refused, "\(file): no rule is for this file", hints: ["add a rule to \(Rules.fileName)"])
+        }
+        let keys = try checkout.sealingKeys([rule.environment], trust: trust)
+        let work = try WorkFile(file)
+        let bytes = try work.read(limit: SealingLimit.documentByteCount)
+        let value =
+            Console.isInputTerminal
+            ? try Terminal.askTwice("value of \(keyPath)") : try Terminal.standardInput(raw: raw)
+        let outcome = try checkout.sealer(keys).set(
+            value, type: DocumentSealer.ValueType(rawValue: type) ?? .string, at: Array(keyPath.utf8),
+            in: try selector(), of: bytes, path: path)
+        try outcome.bytes.withBytes { try work.replace(with: $0) }
+        Console.note("\(file): sealed \(keyPath) to \(rule.environment)")
+    }
+
+    private func selector() throws -> DocumentSealer.DocumentSelector {
+        guard let document else { return .any }
+        if let number = Int(document) { return .ordinal(number) }
+        let parts = document.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2 else { throw Failure(.usage, "--document: expected a number from 0, or Kind/name") }
+        return .object(kind: Array(parts[0].utf8), name: Array(parts[1].utf8))
+    }
+}

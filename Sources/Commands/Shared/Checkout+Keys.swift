@@ -1,0 +1,32 @@
+internal import Keyrings
+internal import Sealing
+
+extension Checkout {
+    /// The newest public keys of `environments`, out of verified and pinned keyrings: what sealing needs.
+    func sealingKeys(_ environments: Set<String>, trust: TrustOptions) throws -> [String: EnvironmentPublicKey] {
+        var keys: [String: EnvironmentPublicKey] = [:]
+        for environment in environments.sorted() {
+            let keyring = try keyring(environment)
+            try trust.verify(keyring, of: self, sealing: true)
+            keys[environment] = keyring.sealingKey
+        }
+        return keys
+    }
+
+    /// A sealer under the rules of this repository with `keys`.
+    func sealer(_ keys: [String: EnvironmentPublicKey]) -> DocumentSealer {
+        DocumentSealer(rules: rules) { environment in
+            guard let key = keys[environment] else { throw Failure(.internalError, "no key of \(environment)") }
+            return key
+        }
+    }
+
+    /// The opened keyring of `environment`, with one of `identities`.
+    func opened(
+        _ environment: String, with identities: [X25519Identity], trust: TrustOptions
+    ) throws -> OpenedKeyring {
+        let keyring = try keyring(environment)
+        try trust.verify(keyring, of: self, sealing: false)
+        return try Failure.about(keyringPath(environment)) { try keyring.open(with: identities) }
+    }
+}
