@@ -1,4 +1,5 @@
 internal import CGit2
+internal import Files
 
 /// What went wrong with a repository, an object or a name. Carries no credential and no excerpt of an object.
 package struct GitError: Error, Sendable {
@@ -30,7 +31,7 @@ package struct GitError: Error, Sendable {
         case damaged
         /// More refs, entries, bytes or levels than allowed.
         case limitExceeded
-        /// A system call failed; the context has its name and errno.
+        /// The file system failed; `underlying` is the `FileError`.
         case ioFailed
         /// Somebody else holds the repository.
         case locked
@@ -91,9 +92,20 @@ package struct GitError: Error, Sendable {
         self.underlying = underlying
     }
 
-    /// The failure of the system call `function`, from errno.
-    static func system(_ function: String, _ path: String, errno number: Int32) -> GitError {
-        GitError(.ioFailed, "\(function) \(path): errno \(number)")
+    /// What Files refused while Git worked on its own files.
+    static func files(_ error: FileError, _ context: String) -> GitError {
+        GitError(error.code == .locked ? .locked : .ioFailed, context, underlying: error)
+    }
+
+    /// Runs `body` and turns what Files refuses into a `GitError` with the words of `context`.
+    static func onFiles<Result: ~Copyable>(
+        _ context: String, _ body: () throws(FileError) -> Result
+    ) throws(GitError) -> Result {
+        do throws(FileError) {
+            return try body()
+        } catch {
+            throw files(error, context)
+        }
     }
 }
 
@@ -128,7 +140,7 @@ extension GitError {
             case (GIT_EMISMATCH, _), (_, GIT_ERROR_ZLIB): .damaged
             case (GIT_ELOCKED, _): .locked
             case (_, GIT_ERROR_INDEXER): .brokenPack
-            case (_, GIT_ERROR_ODB), (_, GIT_ERROR_OBJECT): .damaged
+            case (_, GIT_ERROR_ODB), (_, GIT_ERROR_OBJECT), (GIT_ERROR, GIT_ERROR_REFERENCE): .damaged
             default: .library
             }
         return GitError(fact, "\(context): \(function)", underlying: failure)

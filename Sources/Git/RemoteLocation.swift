@@ -1,7 +1,9 @@
+package import Files
+
 /// A place to pull from that was checked (CASES.md F038): an absolute path or a `file://` URL of this machine.
 package struct RemoteLocation: Hashable, Sendable, CustomStringConvertible {
     /// The absolute path of the repository or its work tree.
-    package let path: String
+    package let path: Path
     /// As it was written; holds no credential.
     package let text: String
 
@@ -57,7 +59,7 @@ package struct RemoteLocation: Hashable, Sendable, CustomStringConvertible {
         return GitError(.invalidURL, "neither an absolute path nor a URL")
     }
 
-    private static func filePath(_ rest: [UInt8]) throws(GitError) -> String {
+    private static func filePath(_ rest: [UInt8]) throws(GitError) -> Path {
         let localhost = Array("localhost/".utf8)
         let encoded = rest.starts(with: localhost) ? Array(rest.dropFirst(localhost.count - 1)) : rest
         guard encoded.first == 0x2F else { throw GitError(.invalidURL, "a file URL of another host") }
@@ -78,7 +80,7 @@ package struct RemoteLocation: Hashable, Sendable, CustomStringConvertible {
         return try checkedPath(decoded)
     }
 
-    private static func checkedPath(_ bytes: [UInt8]) throws(GitError) -> String {
+    private static func checkedPath(_ bytes: [UInt8]) throws(GitError) -> Path {
         guard let path = String(validating: bytes, as: UTF8.self),
             !path.unicodeScalars.contains(where: isInvisible)
         else { throw GitError(.invalidURL, "a path with an invisible character") }
@@ -90,7 +92,7 @@ package struct RemoteLocation: Hashable, Sendable, CustomStringConvertible {
         guard !parts.contains(where: { $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8) }) else {
             throw GitError(.invalidURL, "a path with . or .. in it")
         }
-        return path
+        return Path(bytes)
     }
 
     private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
