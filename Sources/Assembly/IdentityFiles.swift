@@ -1,35 +1,43 @@
+internal import Files
 package import Keyrings
 package import Sodium
 
 /// Loads identities from the files that the user or the settings name.
 package struct IdentityFiles: Sendable {
-    /// A file that was read and holds no well-formed identity, or whose passphrase is wrong.
-    package struct Refusal: Error, Sendable {
-        /// The file.
-        package let path: String
-        /// What is wrong with it.
-        package let cause: AgeError
-    }
-
-    private let files: SecretFile
+    private let user: UInt32
+    private let allowExposed: Bool
     private let passphrase: @Sendable (String) throws -> SecretBytes
 
-    /// A loader that reads through `files`; `passphrase` asks for the passphrase of the file at a path.
-    package init(_ files: SecretFile, passphrase: @escaping @Sendable (String) throws -> SecretBytes) {
-        self.files = files
+    /// A loader for the process of `user` (geteuid(2)); `passphrase` asks for the passphrase of the file at a path.
+    /// `allowExposed` lets files pass that others can read: the user's explicit word.
+    package init(
+        user: UInt32, allowExposed: Bool = false, passphrase: @escaping @Sendable (String) throws -> SecretBytes
+    ) {
+        self.user = user
+        self.allowExposed = allowExposed
         self.passphrase = passphrase
     }
 
-    /// The identities of all `paths`, in order. Throws `SecretFile.Refusal`, `Refusal`, and what `passphrase` throws.
+    /// The identities of all `paths`, in order. Throws `AgeError`, and what `passphrase` throws.
     package func load(_ paths: [String]) throws -> [X25519Identity] {
         try paths.flatMap { path in
-            let content = try files.read(path, limit: IdentityFile.byteLimit)
-            do {
+            let content = try read(path)
+            do throws(AgeError) {
                 guard IdentityFile.isEncrypted(content) else { return try IdentityFile.parse(content) }
-                return try IdentityFile.decrypt(content, passphrase: try passphrase(path))
-            } catch let error as AgeError {
-                throw Refusal(path: path, cause: error)
+            } catch {
+                throw AgeError(error.code, "\(path): \(error.context)", underlying: error)
+            }
+            let secret = try passphrase(path)
+            do throws(AgeError) {
+                return try IdentityFile.decrypt(content, passphrase: secret)
+            } catch {
+                throw AgeError(error.code, "\(path): \(error.context)", underlying: error)
             }
         }
+    }
+
+    /// The content of a key file, be it of identities or of an SSH key. Throws `AgeError`.
+    package func read(_ path: String) throws(AgeError) -> SecretBytes {
+        try IdentityFile.read(Path(path), user: user, allowingExposure: allowExposed)
     }
 }

@@ -8,6 +8,7 @@
 #include <linux/stat.h>
 #include <stdint.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/fsuid.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -47,6 +48,9 @@ static inline int linux_statx(int directory, const char *path, int flags, unsign
 
 /* syncfs(2), Linux 2.6.39. */
 static inline int linux_syncfs(int file) { return (int)syscall(SYS_syncfs, file); }
+
+/* prctl(2) with PR_SET_DUMPABLE: no core file, no reading of memory by others of the same user. */
+static inline int linux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 /* makedev(3) as a function. */
 static inline uint64_t linux_makedev(uint32_t major_number, uint32_t minor_number) {

@@ -1,4 +1,4 @@
-package import ArgumentParser
+public import ArgumentParser
 internal import Glibc
 internal import Sodium
 
@@ -37,9 +37,9 @@ package struct Strongroom: AsyncParsableCommand {
             } else {
                 try command.run()
             }
-            exit(0)
+            Glibc.exit(0)
         } catch {
-            exit(report(error))
+            Glibc.exit(report(error))
         }
     }
 

@@ -72,12 +72,12 @@ struct InitCommand: AsyncParsableCommand {
                 throw Failure(.usage, "--member: expected NAME=RECIPIENT")
             }
             members.append(
-                try Member(name: String(text[..<split]), recipient: Array(text[text.index(after: split)...].utf8)))
+                try Member(name: String(text[..<split]), recipient: String(text[text.index(after: split)...])))
         }
         // The caller's identity is needed for the default member, and for signing where no SSH key is there.
         let identity = try (member.isEmpty || hasIdentity) ? identities.load().first : nil
         if members.isEmpty, let identity {
-            members = [try Member(name: "default", recipient: Array(identity.recipient.text.utf8))]
+            members = [try Member(name: "default", recipient: identity.recipient.text)]
         }
         let signer = try AdminSigner.find(keyFile: signingKey, repository: root, identity: identity)
         let body = try KeyringBody(newFor: members)

@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import Assembly
+internal import Encodings
 internal import Files
 internal import Keyrings
 internal import SSH
@@ -27,25 +29,31 @@ struct KeysNewCommand: AsyncParsableCommand {
         let path = try output ?? Locations.identity()
         let identity = X25519Identity.generate()
         let content = IdentityFile.content(of: identity, created: Process.now)
-        let whole = Path(path)
-        let directory = try output == nil ? Directory.makePath(whole.parent) : Directory(whole.parent)
-        do throws(FileError) {
-            guard try directory.metadataIfPresent(of: whole.name) == nil else {
-                throw FileError.taken(whole)
-            }
-            if passphrase {
-                let secret = try Terminal.askTwice("new passphrase")
-                let encrypted = try IdentityFile.encrypt(content, passphrase: secret)
-                try encrypted.withBytes { (bytes) throws(FileError) in
-                    try directory.write(bytes, to: whole.name, .refused)
-                }
-            } else {
-                try content.withBytes { (bytes) throws(FileError) in
-                    try directory.write(bytes, to: whole.name, .refused)
-                }
-            }
+        if output == nil { _ = try Directory.makePath(Path(path).parent) }
+        if passphrase {
+            let encrypted = try IdentityFile.encrypt(content, passphrase: try Terminal.askTwice("new passphrase"))
+            try encrypted.withBytes { try IdentityFile.create(Path(path), content: $0) }
+        } else {
+            try content.withBytes { try IdentityFile.create(Path(path), content: $0) }
         }
         Console.print(identity.recipient.text)
         Console.note("strongroom: the identity is in \(path); keep a copy where you keep what must not be lost")
+    }
+}
+
+/// `strongroom keys show`: the public keys that belong to identities.
+struct KeysShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show the public keys that belong to an identity.",
+        discussion: "The recipient, the key that signs keyrings where no SSH key does, and the key of an agent.")
+
+    @OptionGroup var identities: IdentityOptions
+
+    func run() async throws {
+        for identity in try identities.load() {
+            Console.print("recipient \(identity.recipient.text)")
+            Console.print("signing   \(SigningKey(derivedFrom: identity).publicKey.authorizedKey)")
+            Console.print("agent     \(Hex.encode(StoreAccess.agentKey(of: identity).publicKey))")
+        }
     }
 }

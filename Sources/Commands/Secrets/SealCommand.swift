@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Files
 internal import Keyrings
 internal import Sealing
+internal import Sodium
 
 /// `strongroom seal`: seals in place what the rules choose, with public keys alone.
 struct SealCommand: AsyncParsableCommand {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Sealing
+internal import Sodium
 
 /// `strongroom set`: one value, sealed straight into a file, with public keys alone.
 struct SetCommand: AsyncParsableCommand {

@@ -55,10 +55,10 @@ enum AdminSigner: ~Copyable {
 
     /// A private key that can be read is used directly; any other, and a public key, through ssh-keygen.
     private static func file(_ path: String) throws -> AdminSigner {
-        let secrets = IdentityOptions.secrets(allowExposed: false)
+        let files = IdentityOptions.files(allowExposed: false)
         if !path.hasSuffix(".pub") {
             do {
-                return .key(try SigningKey(openSSH: try secrets.read(path)))
+                return .key(try SigningKey(openSSH: try files.read(path)))
             } catch let error as SSHError where error.code == .encryptedKey || error.code == .unsupportedKeyType {
                 return .program(keyFile: path, publicKey: try publicKey(beside: path + ".pub"))
             } catch let error as SSHError {
@@ -77,7 +77,7 @@ enum AdminSigner: ~Copyable {
     }
 
     private static func runProgram(_ keyFile: String, _ message: [UInt8], namespace: String) async throws -> SSHSignature {
-        let result: ExecutionResult<Void, BytesOutput, SequenceOutput>
+        let result: ExecutionResult<Void, BytesOutput, FileDescriptorOutput>
         do {
             result = try await Subprocess.run(
                 .name("ssh-keygen"), arguments: ["-Y", "sign", "-n", namespace, "-f", keyFile],

@@ -54,25 +54,6 @@ extension FileError: Reportable {
     }
 }
 
-extension SecretFile.Refusal: Reportable {
-    var failure: Failure {
-        switch self {
-        case .unreadable(let path, let error):
-            let hint = "strongroom keys new makes an identity; --identity FILE names another one"
-            return Failure(
-                error.code == .notFound ? .usage : .inputOutput, "\(path): cannot be read (\(error.description))",
-                hints: error.code == .notFound ? [hint] : [])
-        case .exposed(let path, let reason):
-            return Failure(
-                .refused, "\(path): \(reason)", hints: ["--allow-exposed-identity uses it all the same"])
-        }
-    }
-}
-
-extension IdentityFiles.Refusal: Reportable {
-    var failure: Failure { cause.failure.at(path) }
-}
-
 extension AgeError: Reportable {
     var failure: Failure {
         let code: Failure.Code =
@@ -81,11 +62,20 @@ extension AgeError: Reportable {
             case .noMatch, .hmac, .payload: .cannotDecrypt
             case .limit: .limitExceeded
             case .recipient: .usage
-            case .interrupted: .inputOutput
-            case .unavailable: .inputOutput
+            case .exposed: .refused
+            case .interrupted, .unavailable, .unreadable: .inputOutput
             }
         if self.code == .interrupted, let underlying { return Failure(underlying) }
-        return Failure(code, context)
+        if self.code == .exposed {
+            return Failure(
+                code, context,
+                hints: ["chmod 600 the file, or use it all the same with --allow-exposed-identity"])
+        }
+        guard self.code == .unreadable, let cause = underlying as? FileError else { return Failure(code, context) }
+        guard cause.code == .notFound else { return Failure(code, "\(context): \(cause.description)") }
+        return Failure(
+            .usage, "\(context): no such identity file",
+            hints: ["strongroom keys new makes an identity; --identity FILE names another one"])
     }
 }
 
@@ -139,18 +129,19 @@ extension DocumentError: Reportable {
 }
 
 extension SealingError: Reportable {
-    var failure: Failure {
-        let code: Failure.Code =
+    // The type has a `Failure` of its own.
+    var failure: Commands.Failure {
+        let code: Commands.Failure.Code =
             switch self.code {
             case .malformed, .unknownVersion: .malformed
-            case .rules, .notSupported, .noMatch, .unsuitableValue, .unsuitablePlace, .movesToken: .usage
+            case .rules, .notSupported, .noMatch, .keyPath, .unsuitableValue, .unsuitablePlace, .movesToken: .usage
             case .limitExceeded: .limitExceeded
             case .notAuthentic, .noKey, .foreignStructure: .cannotDecrypt
-            case .noRule, .nestedToken, .refused: .refused
+            case .noRule, .nestedToken, .plaintext: .refused
             case .interrupted: .inputOutput
             }
-        if self.code == .interrupted, let underlying { return Failure(underlying) }
-        return Failure(code, context)
+        if self.code == .interrupted, let underlying { return Commands.Failure(underlying) }
+        return Commands.Failure(code, context)
     }
 }
 

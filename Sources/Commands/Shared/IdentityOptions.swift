@@ -25,16 +25,14 @@ struct IdentityOptions: ParsableArguments {
     /// The identities of `paths()`, or of `defaults` where the caller has better ones and none is named.
     func load(defaults: [String] = []) throws -> [X25519Identity] {
         let isNamed = !files.isEmpty || Process.variable("STRONGROOM_IDENTITY") != nil
-        return try IdentityOptions.loader(allowExposed: allowExposedIdentity)
+        return try IdentityOptions.files(allowExposed: allowExposedIdentity)
             .load(isNamed || defaults.isEmpty ? paths() : defaults)
     }
 
     /// Reads key files as the user of this process.
-    static func secrets(allowExposed: Bool) -> SecretFile {
-        SecretFile(user: geteuid(), allowExposed: allowExposed)
-    }
-
-    private static func loader(allowExposed: Bool) -> IdentityFiles {
-        IdentityFiles(secrets(allowExposed: allowExposed)) { path in try Terminal.ask("passphrase of \(path)") }
+    static func files(allowExposed: Bool) -> IdentityFiles {
+        IdentityFiles(user: geteuid(), allowExposed: allowExposed) { path in
+            try Terminal.ask("passphrase of \(path)")
+        }
     }
 }

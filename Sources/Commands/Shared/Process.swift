@@ -1,4 +1,5 @@
 internal import Encodings
+internal import Files
 internal import Glibc
 internal import Sodium
 
@@ -7,11 +8,9 @@ enum Process {
     /// Forbids core dumps and reading by other processes of the same user, closes files to others, starts
     /// libsodium (CASES: memory hygiene). Throws where the random source fails.
     static func harden() throws {
-        unsafe prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-        var none = rlimit(rlim_cur: 0, rlim_max: 0)
-        unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+        ProcessMemory.forbidDumps()
         umask(0o077)
-        unsafe signal(SIGPIPE, SIG_IGN)
+        signal(SIGPIPE, SIG_IGN)
         try Sodium.start()
     }
 

@@ -39,7 +39,7 @@ enum Terminal {
         var buffer = WipedBuffer(byteCount: byteLimit + 2)
         var count = 0
         while count < byteLimit + 2 {
-            let got = unsafe buffer.withMutableBytes(first: byteLimit + 2) { span in
+            let got = buffer.withMutableBytes(first: byteLimit + 2) { span in
                 unsafe span.withUnsafeMutableBytes { bytes in
                     unsafe read(STDIN_FILENO, bytes.baseAddress?.advanced(by: count), bytes.count - count)
                 }
@@ -60,7 +60,7 @@ enum Terminal {
         var buffer = WipedBuffer(byteCount: 4096)
         var count = 0
         while count < 4096 {
-            let got = unsafe buffer.withMutableBytes(first: 4096) { span in
+            let got = buffer.withMutableBytes(first: 4096) { span in
                 unsafe span.withUnsafeMutableBytes { bytes in
                     unsafe read(descriptor, bytes.baseAddress?.advanced(by: count), 1)
                 }

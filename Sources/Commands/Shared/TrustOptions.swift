@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Files
 internal import Keyrings
+internal import Sealing
 internal import Trust
 
 /// Which keyrings are trusted: a fingerprint, or what this user has seen before.
