@@ -1,1 +1,0 @@
-// Keyrings: being built.
