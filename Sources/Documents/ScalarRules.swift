@@ -49,6 +49,10 @@ struct ScalarRules {
     }
 
     private func plainViolation(in source: RawSpan) -> String? {
+        // A hyphen that begins no word or number: readers differ on what it is inside brackets.
+        if isFlow, source[0] == UInt8(ascii: "-"), source.byte(at: 1) ?? 0x20 <= UInt8(ascii: "-") {
+            return "a hyphen of YAML's own in an unquoted value inside brackets; quote it"
+        }
         for offset in 0..<source.byteCount {
             let byte = source[offset]
             switch byte {

@@ -85,6 +85,7 @@ extension YAMLTreeReader {
                 column = 0
             }
         }
+        node.column = column
         return end
     }
 
