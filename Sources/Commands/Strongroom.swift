@@ -1,11 +1,11 @@
-public import ArgumentParser
+internal import ArgumentParser
 internal import Glibc
 internal import Sodium
 
 /// The command line: one subcommand a file. Standard output is data, standard error is prose; every failure is one
 /// line that names what it happened to, then hints.
-package struct Strongroom: AsyncParsableCommand {
-    package static let configuration = CommandConfiguration(
+struct Strongroom: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
         commandName: "strongroom",
         abstract: "Seal secrets into Git, deliver what a commit says, restore the environment at a commit.",
         version: "0.1.0",
@@ -25,10 +25,8 @@ package struct Strongroom: AsyncParsableCommand {
                 ]),
         ])
 
-    package init() {}
-
     /// Runs the program: guards the process, reads the arguments, runs the verb, and ends with its exit code.
-    package static func start() async -> Never {
+    static func start() async -> Never {
         do {
             try Process.harden()
             var command = try parseAsRoot()
@@ -61,4 +59,10 @@ package struct Strongroom: AsyncParsableCommand {
         for hint in failure.hints { Console.note("strongroom: hint: \(hint)") }
         return failure.code.rawValue
     }
+}
+
+/// The program, for its executable.
+package enum Program {
+    /// Runs the verb that the arguments name, and ends the process with its exit code.
+    package static func start() async -> Never { await Strongroom.start() }
 }

@@ -1,3 +1,3 @@
 import Commands
 
-await Strongroom.start()
+await Program.start()

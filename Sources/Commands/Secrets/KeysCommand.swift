@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Archives
 internal import Assembly
 internal import Encodings
 internal import Files
@@ -52,7 +53,7 @@ struct KeysShowCommand: AsyncParsableCommand {
     func run() async throws {
         for identity in try identities.load() {
             Console.print("recipient \(identity.recipient.text)")
-            Console.print("signing   \(SigningKey(derivedFrom: identity).publicKey.authorizedKey)")
+            Console.print("signing   \(SigningKey(derivedFrom: identity).publicKey.text)")
             Console.print("agent     \(Hex.encode(StoreAccess.agentKey(of: identity).publicKey))")
         }
     }

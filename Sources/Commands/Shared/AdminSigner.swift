@@ -20,14 +20,7 @@ enum AdminSigner: ~Copyable {
     ) throws -> AdminSigner {
         if let keyFile { return try file(keyFile) }
         if let repository {
-            let configuration = try UserConfiguration.read(
-                repository: Path(repository), home: Process.variable("HOME"),
-                configurationHome: Process.variable("XDG_CONFIG_HOME"), global: Process.variable("GIT_CONFIG_GLOBAL"))
-            if configuration.value("gpg.format") == "ssh", let path = configuration.value("user.signingkey"),
-                !path.hasPrefix("key::"), !path.hasPrefix("ssh-")
-            {
-                return try file(expandingHome(path))
-            }
+            if let path = try gitKey(repository) { return try file(path) }
         }
         guard let identity else {
             throw Failure(
@@ -68,11 +61,23 @@ enum AdminSigner: ~Copyable {
         return .program(keyFile: path, publicKey: try publicKey(beside: path))
     }
 
+    /// The path of the key with which git signs in `repository`, where it signs with SSH keys in files.
+    private static func gitKey(_ repository: String) throws -> String? {
+        guard let home = Process.variable("HOME") else { return nil }
+        let configuration = try UserConfiguration(
+            home: Path(home), configHome: Path(Process.variable("XDG_CONFIG_HOME") ?? home + "/.config"),
+            workTree: try WorkTree.discover(from: Path(repository)))
+        guard configuration.signatureFormat == "ssh", let key = configuration.signingKey, !key.hasPrefix("key::"),
+            !key.hasPrefix("ssh-")
+        else { return nil }
+        return expandingHome(key)
+    }
+
     private static func publicKey(beside path: String) throws -> SSHPublicKey {
         try Failure.about(path) {
             let whole = Path(path)
             let text = try Directory(whole.parent).read(whole.name, limit: 1 << 16)
-            return try SSHPublicKey(authorizedKey: text)
+            return try SSHPublicKey(text: text)
         }
     }
 

@@ -27,10 +27,14 @@ struct Checkout {
 
     /// The root of the work tree around `path`.
     static func root(around path: String) throws -> String {
-        guard let tree = try WorkTree.discover(from: Path(try Process.absolute(path))),
-            let root = String(validating: tree.root.bytes, as: UTF8.self)
-        else {
+        let tree: WorkTree
+        do {
+            tree = try WorkTree.discover(from: Path(try Process.canonical(path)))
+        } catch let error as GitError where error.code == .repositoryMissing {
             throw Failure(.usage, "\(path): not in a Git repository", hints: ["git init makes one"])
+        }
+        guard let root = String(validating: tree.root.bytes, as: UTF8.self) else {
+            throw Failure(.usage, "\(tree.root): the path is not UTF-8")
         }
         return root
     }
@@ -44,10 +48,10 @@ struct Checkout {
 
     /// `file` as the repository names it: components from the root, joined by slashes. Throws `usage` outside.
     func path(of file: String) throws -> [UInt8] {
-        var components: [Substring] = []
-        for component in try Process.absolute(file).split(separator: "/") where component != "." {
-            if component == ".." { _ = components.popLast() } else { components.append(component) }
-        }
+        // The directory is resolved, links included, for so was the root; the file's own name is not.
+        let whole = Path(try Process.absolute(file))
+        let components = (try Process.canonical(whole.parent.description) + "/" + whole.name.description)
+            .split(separator: "/")
         let base = root.split(separator: "/")
         guard components.count > base.count, components.starts(with: base) else {
             throw Failure(.usage, "\(file): not in the repository \(root)")

@@ -35,6 +35,15 @@ enum Process {
         return unsafe String(cString: path)
     }
 
+    /// The absolute path of the directory `path`, every link on the way resolved (realpath(3)).
+    static func canonical(_ path: String) throws -> String {
+        guard let resolved = unsafe realpath(path.isEmpty ? "." : path, nil) else {
+            throw Failure(.usage, "\(path): no such directory")
+        }
+        defer { unsafe free(resolved) }
+        return unsafe String(cString: resolved)
+    }
+
     /// `path`, made absolute with the working directory.
     static func absolute(_ path: String) throws -> String {
         path.hasPrefix("/") ? path : try workingDirectory() + "/" + path
