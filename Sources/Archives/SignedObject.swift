@@ -7,6 +7,8 @@ struct SignedObject {
     let id: [UInt8]
     /// The config generation that it was made under.
     let generation: UInt64
+    /// The number of the `write` key it was sealed under.
+    let keyNumber: UInt32
     /// Who signed it.
     let agent: AgentRecord
     /// What was sealed.
@@ -94,6 +96,7 @@ struct SignedObject {
         body = Array(plaintext.dropLast(96))
         id = head.id
         generation = head.generation
+        keyNumber = head.number
         let publicKey = Array(plaintext.dropLast(64).suffix(32))
         guard let agent = config.agent(publicKey), agent.powers.isSuperset(of: power) else {
             throw ArchiveError(.forged, "\(name): its maker isn't enrolled for it")

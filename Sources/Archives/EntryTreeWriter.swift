@@ -1,0 +1,165 @@
+/// Builds the tree of one source: entries in the order of their paths, small files' contents in shared chunks.
+///
+/// For each file: `content(…)`, then `add(_:content:)`; for all else `add(_:)`. One task uses it. Entries whose
+/// chunks are under way wait in order; memory stays bounded.
+package struct EntryTreeWriter: ~Copyable {
+    /// A content that was read, for the entry that is added next.
+    package struct PendingContent: Sendable {
+        enum Place: Sendable {
+            case ready(Content)
+            /// A range of the bundle stream.
+            case bundled(Range<UInt64>)
+        }
+
+        let place: Place
+        /// How many bytes were read.
+        package let byteCount: UInt64
+    }
+
+    private struct Waiting {
+        var entry: Entry
+        let bundled: Range<UInt64>?
+    }
+
+    private let writer: StoreWriter
+    private let onEntry: ((Entry) -> Void)?
+    private var tree: NodeTreeWriter<Entry>
+    private var bundle: ChunkStream
+    private var pieces: [ChunkStream.Piece] = []
+    private var waiting: [Waiting] = []
+    private var lastPath: [UInt8]?
+    private var entriesSinceCut = 0
+    // Where the newest bundled content begins: its entry may not be waiting yet.
+    private var newestStart: UInt64 = 0
+
+    /// The bundle is cut at the latest behind so many entries, so that few wait for it.
+    private static let bundleEntryLimit = 1024
+
+    /// A tree in `writer`'s session. `onEntry` is told each entry with its content, in order, once it is known:
+    /// what an agent remembers to skip unchanged files.
+    package init(_ writer: StoreWriter, onEntry: ((Entry) -> Void)? = nil) {
+        self.writer = writer
+        self.onEntry = onEntry
+        tree = NodeTreeWriter(bits: writer.keys.store.config.cutting.entryBits, writer: writer)
+        bundle = ChunkStream(writer: writer)
+    }
+
+    /// Reads a file's content until `read` returns 0 (it is lent room and returns how much of it it wrote).
+    ///
+    /// A file that is expected to be short goes into the stream that the source's short files share; one that turns
+    /// out longer is stored whole all the same. Throws `source` with what `read` threw.
+    package mutating func content<Failure: Error>(
+        expectedByteCount: UInt64, _ read: (inout MutableRawSpan) throws(Failure) -> Int
+    ) async throws(ArchiveError) -> PendingContent {
+        guard expectedByteCount < writer.keys.store.config.cutting.bundleLimit else {
+            var content = ContentWriter(writer)
+            try await content.read(read)
+            return .init(ready: try await content.finish())
+        }
+        let start = bundle.byteCount
+        newestStart = start
+        while true {
+            let count: Int
+            do throws(Failure) {
+                count = try bundle.fill(read)
+            } catch {
+                throw ArchiveError(.source, "content", underlying: error)
+            }
+            try await collect(try await bundle.advance())
+            guard count > 0 else { break }
+        }
+        let range = start..<bundle.byteCount
+        return PendingContent(place: .bundled(range), byteCount: range.upperBound - range.lowerBound)
+    }
+
+    /// Adds the next entry. A file has its `content`, or in its kind one that this session or an earlier one stored.
+    ///
+    /// Throws `invalid` for an entry that no tree can hold, one that isn't behind the last in `PathOrder`, and a
+    /// content in the kind that the store doesn't hold (`StoreWriter.holds(_:)`).
+    package mutating func add(_ entry: Entry, content: PendingContent? = nil) async throws(ArchiveError) {
+        guard entry.isValid else { throw ArchiveError(.invalid, "entry: values that no tree can hold") }
+        if let lastPath, !PathOrder.precedes(lastPath, entry.path) {
+            throw ArchiveError(.invalid, "entry: not in the order of paths")
+        }
+        lastPath = entry.path
+        var entry = entry
+        var bundled: Range<UInt64>?
+        switch content?.place {
+        case .ready(let content)?: entry.kind = .file(content)
+        case .bundled(let range)?:
+            entry.kind = .file(.empty)
+            bundled = range.isEmpty ? nil : range
+        case nil:
+            if let content = entry.content, !(try await writer.holds(content)) {
+                throw ArchiveError(.invalid, "entry: its content isn't in the store")
+            }
+        }
+        waiting.append(Waiting(entry: entry, bundled: bundled))
+        entriesSinceCut += 1
+        if entriesSinceCut >= EntryTreeWriter.bundleEntryLimit {
+            try await collect(try await bundle.flush())
+            entriesSinceCut = 0
+        }
+        try await settle(4 * writer.options.parallelism)
+    }
+
+    /// Ends the tree.
+    package mutating func finish() async throws(ArchiveError) -> TreeRoot {
+        try await collect(try await bundle.flush())
+        try await settle(0)
+        let root = try await tree.finish()
+        return TreeRoot(node: root.node, entryCount: root.entryCount, byteCount: root.byteCount)
+    }
+
+    private mutating func collect(_ new: [ChunkStream.Piece]) async throws(ArchiveError) {
+        guard !new.isEmpty else { return }
+        pieces += new
+        entriesSinceCut = 0
+        try await settle(4 * writer.options.parallelism)
+    }
+
+    /// Takes waiting entries into the tree: those that wait for nothing, and, while more than `limit` chunks are
+    /// held, those whose chunks are cut.
+    private mutating func settle(_ limit: Int) async throws(ArchiveError) {
+        var taken = 0
+        while taken < waiting.count {
+            var entry = waiting[taken].entry
+            if let range = waiting[taken].bundled {
+                guard range.upperBound <= bundle.cutByteCount, pieces.count > limit else { break }
+                entry.kind = .file(try await content(range))
+            }
+            onEntry?(entry)
+            try await tree.add(entry, cut: writer.session.write.cutBits(of: entry.path))
+            taken += 1
+            if taken == waiting.count || waiting[taken].bundled != nil { dropPieces(after: taken) }
+        }
+        waiting.removeFirst(taken)
+    }
+
+    /// Lets go of chunks that no entry from `position` on needs.
+    private mutating func dropPieces(after position: Int) {
+        let needed = min(
+            newestStart, waiting[position...].first { $0.bundled != nil }?.bundled?.lowerBound ?? .max)
+        let done = pieces.prefix { $0.range.upperBound <= needed }.count
+        pieces.removeFirst(done)
+    }
+
+    /// The content that is `range` of the bundle stream.
+    private func content(_ range: Range<UInt64>) async throws(ArchiveError) -> Content {
+        var builder = ContentBuilder(writer: writer)
+        for piece in pieces where piece.range.overlaps(range) {
+            let part = piece.range.clamped(to: range)
+            try await builder.add(
+                .chunk(
+                    try await piece.id(), offset: UInt32(part.lowerBound - piece.range.lowerBound),
+                    byteCount: UInt32(part.upperBound - part.lowerBound)))
+        }
+        return try await builder.finish()
+    }
+}
+
+extension EntryTreeWriter.PendingContent {
+    fileprivate init(ready content: Content) {
+        self.init(place: .ready(content), byteCount: content.byteCount)
+    }
+}

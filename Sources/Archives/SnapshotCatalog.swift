@@ -1,0 +1,71 @@
+import Storage
+
+/// The snapshots of a store, as `write` shows them.
+package struct SnapshotCatalog: Sendable {
+    /// What can't be listed, and why.
+    package struct Failure: Sendable {
+        /// The object's name.
+        package let name: String
+        package let error: ArchiveError
+    }
+
+    /// Oldest first.
+    package let records: [SnapshotRecord]
+    /// Objects in the place of snapshots that aren't sound snapshots.
+    package let failures: [Failure]
+    /// The highest generation seen of each agent, by public key: for `StoreTrust`.
+    package let generations: [[UInt8]: UInt64]
+    /// The public keys of each record's agent, beside `records`.
+    let agentKeys: [SnapshotID: [UInt8]]
+
+    /// Reads the header of every snapshot. Nothing but a storage that fails, and a store that shows less of an agent
+    /// than `StoreTrust` saw (`rolledBack`), throws.
+    static func load(with keys: OpenedWrite) async throws(ArchiveError) -> SnapshotCatalog {
+        var records: [SnapshotRecord] = []
+        var failures: [Failure] = []
+        var generations: [[UInt8]: UInt64] = [:]
+        var agentKeys: [SnapshotID: [UInt8]] = [:]
+        for entry in try await ObjectPlace.snapshots.list(in: keys.store.objects) {
+            do throws(ArchiveError) {
+                guard let id = SnapshotID(entry.name.lastComponent) else {
+                    throw ArchiveError.damaged("\(entry.name): not the name of a snapshot")
+                }
+                let bytes = try await keys.store.objects.fetch(
+                    entry.name, limit: ObjectPlace.snapshotByteLimit)
+                let opened = try SnapshotObject.open(bytes, id, with: keys)
+                records.append(
+                    SnapshotRecord(id: id, header: opened.header, objectByteCount: UInt64(bytes.count)))
+                agentKeys[id] = opened.agentKey
+                generations[opened.agentKey] = max(
+                    generations[opened.agentKey] ?? 0, opened.header.generation)
+            } catch {
+                guard error.code != .storage else { throw error }
+                failures.append(Failure(name: entry.name.text, error: error))
+            }
+        }
+        for (agent, generation) in keys.store.trust.agents where (generations[agent] ?? 0) < generation {
+            throw ArchiveError(
+                .rolledBack, "snapshots: an agent's snapshot \(generation) was seen and is gone")
+        }
+        records.sort { left, right in
+            (left.header.time, left.header.generation, left.id)
+                < (right.header.time, right.header.generation, right.id)
+        }
+        return SnapshotCatalog(
+            records: records, failures: failures, generations: generations, agentKeys: agentKeys)
+    }
+
+    /// The newest snapshot of the agent: the one that its next follows.
+    func newest(of agentKey: [UInt8]) -> SnapshotRecord? {
+        records.filter { agentKeys[$0.id] == agentKey }
+            .max { ($0.header.generation, $0.id) < ($1.header.generation, $1.id) }
+    }
+
+    /// Chains with a member missing: (agent, generation) that a later snapshot names and that isn't here. Two
+    /// snapshots that follow the same one are a fork, and no gap.
+    var gaps: [(agent: String, generation: UInt64)] {
+        let ids = Set(records.map(\.id.digest))
+        return records.filter { $0.header.previous != .zero && !ids.contains($0.header.previous) }
+            .map { ($0.header.agent, $0.header.generation - 1) }
+    }
+}

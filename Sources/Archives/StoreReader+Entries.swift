@@ -1,0 +1,71 @@
+extension StoreReader {
+    /// The entries of a source in order: all, or the one at `prefix` and those beneath it. Nodes that hold none of
+    /// them are not read.
+    package func entries(of root: NodeID, under prefix: [UInt8] = []) -> EntryCursor {
+        EntryCursor(reader: self, root: root, prefix: prefix)
+    }
+
+    /// The entry at `path`; nil where there is none.
+    package func entry(at path: [UInt8], of root: NodeID) async throws(ArchiveError) -> Entry? {
+        var cursor = entries(of: root, under: path)
+        guard let first = try await cursor.next(), first.path == path else { return nil }
+        return first
+    }
+}
+
+/// Walks a tree of entries. Holds one node a level.
+package struct EntryCursor: Sendable {
+    private let reader: StoreReader
+    private let prefix: [UInt8]
+    // Nodes still to be read, the next last.
+    private var open: [(node: NodeID, level: UInt8?)]
+    // Entries of the leaf at hand, the next last.
+    private var entries: [Entry] = []
+    private var lastPath: [UInt8]?
+
+    init(reader: StoreReader, root: NodeID, prefix: [UInt8]) {
+        self.reader = reader
+        self.prefix = prefix
+        open = [(root, nil)]
+    }
+
+    /// The next entry; nil behind the last. Throws `damaged` where nodes contradict each other.
+    package mutating func next() async throws(ArchiveError) -> Entry? {
+        while true {
+            while let entry = entries.popLast() {
+                if let lastPath, !PathOrder.precedes(lastPath, entry.path) {
+                    throw ArchiveError.damaged("tree: entries out of order")
+                }
+                lastPath = entry.path
+                if PathOrder.contains(prefix, entry.path) { return entry }
+                guard PathOrder.precedes(entry.path, prefix) else {
+                    open = []
+                    entries = []
+                    return nil
+                }
+            }
+            guard let (id, level) = open.popLast() else { return nil }
+            let node = try await reader.node(id)
+            guard level == nil || level == node.level else { throw ArchiveError.damaged("tree: levels") }
+            switch node {
+            case .entries(let leaf): entries = leaf.reversed()
+            case .entryBranches(let level, let branches): push(branches, level)
+            case .segments, .segmentBranches: throw ArchiveError.damaged("tree: a chunk list among entries")
+            }
+        }
+    }
+
+    /// Opens the branches that can hold entries of the prefix: from the last one that begins at or before it.
+    private mutating func push(_ branches: [Node.Branch], _ level: UInt8) {
+        var first = 0
+        for (position, branch) in branches.enumerated()
+        where !PathOrder.precedes(prefix, branch.firstPath) {
+            first = position
+        }
+        let relevant = branches[first...].enumerated().prefix { position, branch in
+            position == 0 || PathOrder.contains(prefix, branch.firstPath)
+                || PathOrder.precedes(branch.firstPath, prefix)
+        }
+        open += relevant.map { ($0.element.node, level - 1) }.reversed()
+    }
+}
