@@ -1,0 +1,171 @@
+internal import Delivery
+package import Encodings
+internal import Files
+internal import Git
+internal import Journal
+package import Keyrings
+internal import Sealing
+package import Settings
+internal import Trust
+
+/// One environment's sync, put together from the settings or from the command line: what Delivery needs as values,
+/// and the journal that remembers how it went.
+package struct EnvironmentSync: Sendable {
+    /// What a run is told besides the environment's settings.
+    package struct Request: Sendable {
+        /// The environment as the settings have it, or as the command line describes it.
+        package var environment: EnvironmentSettings
+        /// The directory of mirrors, locks and journal.
+        package var state: String
+        /// The directory of pins.
+        package var pins: String
+        /// Whether the keyring's root is checked against `environment.trustRoot` alone (settings, `--trust`) or against
+        /// what was seen before.
+        package var isTrustGiven: Bool
+
+        /// A request of these values.
+        package init(environment: EnvironmentSettings, state: String, pins: String, isTrustGiven: Bool) {
+            self.environment = environment
+            self.state = state
+            self.pins = pins
+            self.isTrustGiven = isTrustGiven
+        }
+    }
+
+    /// What became of one target.
+    package struct Result: Sendable, Equatable {
+        /// The target's directory.
+        package let target: String
+        /// Whether anything was changed, or would be.
+        package let isChange: Bool
+        /// The counts in words.
+        package let summary: String
+        /// A line for each file that changes.
+        package let lines: [String]
+    }
+
+    /// What became of a run.
+    package struct Report: Sendable, Equatable {
+        /// The commit, 40 hexadecimal digits.
+        package let commit: String
+        /// The source's name.
+        package let source: String
+        /// One for each target, in order.
+        package let results: [Result]
+        /// What was not delivered, and what is to be known about the keyring.
+        package let notices: [String]
+    }
+
+    private let request: Request
+    private let identities: [X25519Identity]
+    private let signers: @Sendable (String) throws -> [UInt8]
+
+    /// A sync for `request` with a member's `identities`; `signers` reads an allowed-signers file.
+    package init(
+        _ request: Request, identities: [X25519Identity], signers: @escaping @Sendable (String) throws -> [UInt8]
+    ) {
+        self.request = request
+        self.identities = identities
+        self.signers = signers
+    }
+
+    /// What a run would change now. Fetches, verifies and opens; touches no target.
+    package func plan(at now: Timestamp) throws -> Report {
+        let (reconciliation, _) = try prepare()
+        let plans = try reconciliation.plan(at: now)
+        let tree = plans.first?.tree
+        return Report(
+            commit: tree.map { "\($0.commit)" } ?? "", source: tree?.source ?? "",
+            results: plans.map { plan in
+                Result(
+                    target: plan.target.directory.description, isChange: !plan.isEmpty, summary: plan.summary,
+                    lines: plan.lines)
+            }, notices: tree?.notices ?? [])
+    }
+
+    /// Runs once and records the outcome in the journal, a failure too.
+    package func run(at now: Timestamp) async throws -> Report {
+        let (reconciliation, journal) = try prepare()
+        let source = reconciliation.source
+        func record(_ outcome: SyncRecord.Outcome, _ commit: String?, _ message: String) throws {
+            try journal.record(
+                SyncRecord(
+                    environment: request.environment.name, source: source.name, url: source.location.description,
+                    ref: source.ref, commit: commit, time: now, outcome: outcome, message: message),
+                marking: source.isFollowing)
+        }
+        let receipts: [Receipt]
+        do {
+            receipts = try await reconciliation.run(at: now)
+        } catch {
+            try? record(error.category == .refused ? .refused : .failed, nil, error.context)
+            throw error
+        }
+        let commit = receipts.first.map { "\($0.commit)" } ?? ""
+        let isChange = receipts.contains { $0.outcome == .applied }
+        try record(isChange ? .applied : .unchanged, commit, receipts.map(\.summary).joined(separator: "; "))
+        return Report(
+            commit: commit, source: source.name,
+            results: receipts.map { receipt in
+                Result(
+                    target: receipt.target.description, isChange: receipt.outcome == .applied,
+                    summary: receipt.summary, lines: [])
+            }, notices: receipts.first?.notices ?? [])
+    }
+
+    private func prepare() throws -> (Reconciliation, JournalFile) {
+        guard let settings = request.environment.sources.first else {
+            throw DeliveryError(.unusableRequest, "\(request.environment.name): no source")
+        }
+        _ = try Directory.makePath(Path(request.state))
+        let journal = try JournalFile.open(request.state + "/journal.sqlite")
+        let source = try Source(settings)
+        let targets = try request.environment.targets.map { try FilesTarget($0) }
+        guard !targets.isEmpty else {
+            throw DeliveryError(.unusableRequest, "\(request.environment.name): no target to deliver to")
+        }
+        let mark = try journal.mark(environment: request.environment.name, source: source.name, ref: source.ref)
+        let root = request.isTrustGiven ? try Fingerprint(text: Hex.encode(request.environment.trustRoot)) : nil
+        let repository = request.environment.repository
+        let opener = try TreeOpener(
+            environment: request.environment.name,
+            repository: repository.isEmpty ? nil : try RepositoryID(repository),
+            trust: try KeyringTrust(root: root, pins: Pins(directory: Path(request.pins))), identities: identities)
+        let reconciliation = try Reconciliation(
+            source: source, policy: try policy(settings.verification), opener: opener, targets: targets,
+            state: SyncState(directory: Path(request.state)),
+            lastTrusted: try mark.map { try ObjectID(hex: $0) })
+        return (reconciliation, journal)
+    }
+
+    private func policy(_ verification: SourceSettings.Verification) throws -> SignaturePolicy {
+        switch verification {
+        case .none: .none
+        case .allowedSigners(let file, let range):
+            try SignaturePolicy.allowedSigners(
+                parsing: try signers(file), range: range, zoneOffset: LocalTime.offset)
+        }
+    }
+}
+
+extension Source {
+    /// The source that `settings` describe.
+    init(_ settings: SourceSettings) throws {
+        switch settings.revision {
+        case .branch(let branch):
+            try self.init(name: settings.name, url: settings.url, branch: branch, path: settings.path)
+        case .commit(let commit):
+            try self.init(name: settings.name, url: settings.url, commit: commit, path: settings.path)
+        }
+    }
+}
+
+extension FilesTarget {
+    /// The target that `settings` describe; names of users and groups are looked up here.
+    init(_ settings: FilesTargetSettings) throws {
+        let layout: Layout = settings.layout == .generation ? .generation : .files
+        try self.init(
+            directory: Path(settings.directory), layout: layout, mode: settings.mode,
+            owner: try Accounts.owner(user: settings.owner, group: settings.group))
+    }
+}

@@ -1,0 +1,182 @@
+internal import ArgumentParser
+internal import Assembly
+internal import Encodings
+internal import Files
+internal import Settings
+internal import Trust
+
+/// `strongroom sync`: one reconciliation from Git to the targets.
+struct SyncCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sync", abstract: "Deliver what the newest approved commit says.",
+        discussion: """
+            With settings: strongroom sync ENV --once. Without: strongroom sync --once --source URL --target DIR with \
+            --allowed-signers FILE or --verify none. Nothing is touched where a commit is not approved, a value does \
+            not open, or the target is already as it should be.
+            """)
+
+    @Argument(help: ArgumentHelp("The environment in the settings.", valueName: "env"))
+    var environment: String?
+
+    @Flag(help: "Run once and end.")
+    var once = false
+
+    @Flag(help: "Say what would change, and change nothing.")
+    var dryRun = false
+
+    @Flag(help: "Print the outcome as JSON.")
+    var json = false
+
+    @OptionGroup var settingsFile: SettingsOptions
+    @OptionGroup var identities: IdentityOptions
+    @OptionGroup var trust: TrustOptions
+    @OptionGroup(title: "Without settings") var adHoc: AdHocSync
+
+    func validate() throws {
+        guard once || dryRun else { throw ValidationError("sync runs once: add --once") }
+        guard (adHoc.source == nil) == (adHoc.target == nil) else {
+            throw ValidationError("--source and --target go together")
+        }
+        if adHoc.source == nil {
+            guard environment != nil else { throw ValidationError("name an environment, or --source and --target") }
+        } else {
+            guard (adHoc.allowedSigners == nil) != (adHoc.verify == nil) else {
+                throw ValidationError("say how commits are approved: --allowed-signers FILE or --verify none")
+            }
+            guard adHoc.verify ?? "none" == "none" else { throw ValidationError("--verify takes none") }
+            guard adHoc.branch == nil || adHoc.commit == nil else {
+                throw ValidationError("--branch and --commit exclude each other")
+            }
+        }
+    }
+
+    func run() async throws {
+        let (request, files) = try request()
+        let sync = EnvironmentSync(request, identities: try identities.load(defaults: files)) { path in
+            try Failure.about(path) {
+                let whole = Path(path)
+                return try Directory(whole.parent).read(whole.name, limit: 16 << 20)
+            }
+        }
+        let report = try await dryRun ? sync.plan(at: Process.now) : sync.run(at: Process.now)
+        try show(report, request.environment.name)
+    }
+
+    private func request() throws -> (EnvironmentSync.Request, identities: [String]) {
+        if let source = adHoc.source, let target = adHoc.target {
+            let name = environment ?? "prod"
+            let root = try trust.fingerprint(for: name)
+            let settings = try adHoc.settings(name, source: source, target: target, root: root)
+            return (
+                EnvironmentSync.Request(
+                    environment: settings, state: try Locations.memory(), pins: try Locations.pins(),
+                    isTrustGiven: root != nil), []
+            )
+        }
+        let settings = try settingsFile.read()
+        return (
+            EnvironmentSync.Request(
+                environment: try settings.environment(environment ?? ""), state: settings.state,
+                pins: settings.state + "/pins", isTrustGiven: true), settings.identities
+        )
+    }
+
+    private func show(_ report: EnvironmentSync.Report, _ name: String) throws {
+        if json {
+            try Console.json(SyncDocument(report, environment: name, isDryRun: dryRun))
+            return
+        }
+        Console.print("\(report.commit) \(report.source)")
+        for result in report.results {
+            for line in result.lines.dropLast() { Console.print("  \(line)") }
+            let verb = result.isChange ? (dryRun ? "would apply" : "applied") : "unchanged"
+            Console.print("\(verb) \(result.target): \(result.summary)")
+        }
+        for notice in report.notices { Console.note("strongroom: \(notice)") }
+    }
+}
+
+/// What a sync without settings is told.
+struct AdHocSync: ParsableArguments {
+    @Option(help: ArgumentHelp("The repository: a path or file URL.", valueName: "url"))
+    var source: String?
+
+    @Option(help: ArgumentHelp("The branch to follow. Default: main.", valueName: "name"))
+    var branch: String?
+
+    @Option(help: ArgumentHelp("The commit to deliver, 40 digits.", valueName: "id"))
+    var commit: String?
+
+    @Option(help: ArgumentHelp("The directory of the repository that is delivered.", valueName: "path"))
+    var path = ""
+
+    @Option(help: ArgumentHelp("Keys whose signatures approve a commit.", valueName: "file"))
+    var allowedSigners: String?
+
+    @Option(help: ArgumentHelp("'none' delivers commits whoever made them.", valueName: "none"))
+    var verify: String?
+
+    @Option(help: ArgumentHelp("The directory that is delivered to.", valueName: "dir"))
+    var target: String?
+
+    @Option(help: ArgumentHelp("How the target changes.", valueName: "generation|files"))
+    var layout = "generation"
+
+    @Option(help: ArgumentHelp("Permission bits of delivered files, in octal.", valueName: "bits"))
+    var mode = "0400"
+
+    @Option(help: ArgumentHelp("The owner of delivered files.", valueName: "user"))
+    var owner: String?
+
+    /// The environment that these options describe.
+    func settings(_ name: String, source: String, target: String, root: Fingerprint?) throws -> EnvironmentSettings {
+        guard let layout = FilesTargetSettings.Layout(rawValue: layout) else {
+            throw Failure(.usage, "--layout is generation or files")
+        }
+        guard let mode = UInt16(mode, radix: 8), mode <= 0o777 else {
+            throw Failure(.usage, "--mode takes permission bits in octal, as 0400")
+        }
+        let verification: SourceSettings.Verification =
+            if let allowedSigners { .allowedSigners(file: allowedSigners, range: false) } else { .none }
+        let isURL = source.contains("://")
+        return EnvironmentSettings(
+            name: name, trustRoot: root?.bytes ?? [], repository: "",
+            sources: [
+                SourceSettings(
+                    name: "source", url: isURL ? source : try Process.absolute(source),
+                    revision: commit.map { .commit($0) } ?? .branch(branch ?? "main"), path: path,
+                    verification: verification)
+            ],
+            targets: [
+                FilesTargetSettings(
+                    directory: try Process.absolute(target), layout: layout, owner: owner, group: nil, mode: mode)
+            ], backup: nil)
+    }
+}
+
+/// The outcome of a sync as JSON.
+private struct SyncDocument: Encodable {
+    struct Target: Encodable {
+        let target: String
+        let changed: Bool
+        let summary: String
+        let changes: [String]
+    }
+    let environment: String
+    let source: String
+    let commit: String
+    let dryRun: Bool
+    let targets: [Target]
+    let notices: [String]
+
+    init(_ report: EnvironmentSync.Report, environment: String, isDryRun: Bool) {
+        self.environment = environment
+        source = report.source
+        commit = report.commit
+        dryRun = isDryRun
+        targets = report.results.map {
+            Target(target: $0.target, changed: $0.isChange, summary: $0.summary, changes: $0.lines.dropLast())
+        }
+        notices = report.notices
+    }
+}
