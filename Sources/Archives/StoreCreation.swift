@@ -1,7 +1,7 @@
 package import SSH
 package import Sodium
 package import Storage
-import Trust
+package import Trust
 
 /// Everything of a new store that has to be there before its config: the secrets, for the caller to wrap, and the
 /// public facts.
@@ -20,15 +20,27 @@ package struct StoreCreation: ~Copyable, Sendable {
         writeSecret = SecretBytes(randomCount: 32)
     }
 
-    /// Writes the store: both age files twice, then the first config, which makes it one.
-    ///
-    /// `wrappedRead` and `wrappedWrite` are the age files of the two secrets. `admins` may sign the next config;
-    /// `signer` must be one of them. Throws `refused` where `objects` hold a store, or anything else, already,
-    /// `invalid`, `storage`.
+    /// As below, with a key that is at hand.
     package func create(
         in objects: any ObjectStore, wrappedRead: [UInt8], wrappedWrite: [UInt8], admins: [SSHPublicKey],
         threshold: UInt64 = 1, signer: borrowing SigningKey, agents: [AgentRecord],
         cutting: CuttingParameters = .standard
+    ) async throws(ArchiveError) -> Store {
+        try await create(
+            in: objects, wrappedRead: wrappedRead, wrappedWrite: wrappedWrite, admins: admins, threshold: threshold,
+            agents: agents, cutting: cutting
+        ) { header in SignedGeneration.signature(over: header, by: signer) }
+    }
+
+    /// Writes the store: both age files twice, then the first config, which makes it one.
+    ///
+    /// `wrappedRead` and `wrappedWrite` are the age files of the two secrets. `admins` may sign the next config;
+    /// `sign` gives the signature of one of them. Throws `refused` where `objects` hold a store, or anything else, already,
+    /// `invalid`, `storage`.
+    package func create(
+        in objects: any ObjectStore, wrappedRead: [UInt8], wrappedWrite: [UInt8], admins: [SSHPublicKey],
+        threshold: UInt64 = 1, agents: [AgentRecord], cutting: CuttingParameters = .standard,
+        sign: (GenerationHeader) async throws -> SSHSignature
     ) async throws(ArchiveError) -> Store {
         let read = PowerKeyRecord(
             number: 1, key: X25519.publicKey(of: readSecret), wrapped: Digest(hashing: wrappedRead))
@@ -36,16 +48,22 @@ package struct StoreCreation: ~Copyable, Sendable {
             number: 1, key: WriteKey.check(of: writeSecret), wrapped: Digest(hashing: wrappedWrite))
         let config = try StoreConfig(
             id: id, cutting: cutting, readKeys: [read], writeKeys: [write], agents: agents)
-        let object: ConfigObject
+        let header: GenerationHeader
         do throws(TrustError) {
-            let header = try GenerationHeader(
+            header = try GenerationHeader(
                 first: .store, subject: id.description, threshold: threshold, admins: admins,
                 body: config.encoded)
-            object = ConfigObject(
-                generation: SignedGeneration(signing: header, with: signer), config: config)
         } catch {
             throw ArchiveError(.invalid, "config: \(error.context)", underlying: error)
         }
+        let signature: SSHSignature
+        do {
+            signature = try await sign(header)
+        } catch {
+            throw ArchiveError(.source, "config: not signed", underlying: error)
+        }
+        let object = ConfigObject(
+            generation: SignedGeneration(header: header, signatures: [signature]), config: config)
         // Verified before anything is written: a signer who is no admin would make a store that nobody opens.
         let store = try Store(objects: objects, generations: [object], trust: StoreTrust())
         for place in ObjectPlace.allCases {

@@ -62,7 +62,8 @@ package struct EnvironmentSync: Sendable {
 
     /// A sync for `request` with a member's `identities`; `signers` reads an allowed-signers file.
     package init(
-        _ request: Request, identities: [X25519Identity], signers: @escaping @Sendable (String) throws -> [UInt8]
+        _ request: Request, identities: [X25519Identity],
+        signers: @escaping @Sendable (String) throws -> [UInt8]
     ) {
         self.request = request
         self.identities = identities
@@ -90,7 +91,8 @@ package struct EnvironmentSync: Sendable {
         func record(_ outcome: SyncRecord.Outcome, _ commit: String?, _ message: String) throws {
             try journal.record(
                 SyncRecord(
-                    environment: request.environment.name, source: source.name, url: source.location.description,
+                    environment: request.environment.name, source: source.name,
+                    url: source.location.description,
                     ref: source.ref, commit: commit, time: now, outcome: outcome, message: message),
                 marking: source.isFollowing)
         }
@@ -124,13 +126,16 @@ package struct EnvironmentSync: Sendable {
         guard !targets.isEmpty else {
             throw DeliveryError(.unusableRequest, "\(request.environment.name): no target to deliver to")
         }
-        let mark = try journal.mark(environment: request.environment.name, source: source.name, ref: source.ref)
-        let root = request.isTrustGiven ? try Fingerprint(text: Hex.encode(request.environment.trustRoot)) : nil
+        let mark = try journal.mark(
+            environment: request.environment.name, source: source.name, ref: source.ref)
+        let root =
+            request.isTrustGiven ? try Fingerprint(text: Hex.encode(request.environment.trustRoot)) : nil
         let repository = request.environment.repository
         let opener = try TreeOpener(
             environment: request.environment.name,
             repository: repository.isEmpty ? nil : try RepositoryID(repository),
-            trust: try KeyringTrust(root: root, pins: Pins(directory: Path(request.pins))), identities: identities)
+            trust: try KeyringTrust(root: root, pins: Pins(directory: Path(request.pins))),
+            identities: identities)
         let reconciliation = try Reconciliation(
             source: source, policy: try policy(settings.verification), opener: opener, targets: targets,
             state: SyncState(directory: Path(request.state)),

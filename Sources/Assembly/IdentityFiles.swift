@@ -11,7 +11,8 @@ package struct IdentityFiles: Sendable {
     /// A loader for the process of `user` (geteuid(2)); `passphrase` asks for the passphrase of the file at a path.
     /// `allowExposed` lets files pass that others can read: the user's explicit word.
     package init(
-        user: UInt32, allowExposed: Bool = false, passphrase: @escaping @Sendable (String) throws -> SecretBytes
+        user: UInt32, allowExposed: Bool = false,
+        passphrase: @escaping @Sendable (String) throws -> SecretBytes
     ) {
         self.user = user
         self.allowExposed = allowExposed

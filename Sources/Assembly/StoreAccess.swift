@@ -1,9 +1,10 @@
 package import Archives
 internal import Files
 package import Keyrings
-internal import SSH
+package import SSH
 internal import Sodium
 package import Storage
+package import Trust
 
 /// The way to archive stores: which implementation a location means, and which powers the caller's identities open.
 package enum StoreAccess {
@@ -25,7 +26,7 @@ package enum StoreAccess {
     }
 
     /// The objects at `location`, a directory that is empty or made here.
-    package static func makeObjects(at location: String) throws -> any ObjectStore {
+    private static func makeObjects(at location: String) throws -> any ObjectStore {
         try DirectoryStore.create(at: Path(location))
     }
 
@@ -40,11 +41,30 @@ package enum StoreAccess {
             try Age.decrypt(try await store.wrappedKey(.write), with: identities))
         let read: ReadIdentity?
         do {
-            read = try store.readIdentity(try Age.decrypt(try await store.wrappedKey(.read), with: identities))
+            read = try store.readIdentity(
+                try Age.decrypt(try await store.wrappedKey(.read), with: identities))
         } catch let error as AgeError where error.code == .noMatch {
             read = nil
         }
         return Opened(store: store, objects: objects, write: write, read: read)
+    }
+
+    /// A new store in the directory at `location`, empty or made here: secrets wrapped to `readers` and `writers`,
+    /// `agents` enrolled, the configuration signed by `signer` through `sign`. Throws `ArchiveError`, `StorageError`,
+    /// `AgeError`.
+    package static func create(
+        _ location: String, readers: [X25519Recipient], writers: [X25519Recipient], agents: [AgentRecord],
+        signer: SSHPublicKey, sign: (GenerationHeader) async throws -> SSHSignature
+    ) async throws -> Store {
+        let creation = StoreCreation()
+        // Whoever reads can also list and check: `write` is wrapped to readers too, each recipient once.
+        var all = readers
+        for writer in writers where !all.contains(writer) { all.append(writer) }
+        let wrappedRead = try Age.encrypt(creation.readSecret, to: readers)
+        let wrappedWrite = try Age.encrypt(creation.writeSecret, to: all)
+        return try await creation.create(
+            in: try makeObjects(at: location), wrappedRead: wrappedRead, wrappedWrite: wrappedWrite, admins: [signer],
+            agents: agents, sign: sign)
     }
 
     /// The key with which the holder of `identity` signs what it adds as an agent: HKDF-SHA-256 of the identity with

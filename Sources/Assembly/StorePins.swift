@@ -34,7 +34,9 @@ package struct StorePins: Sendable {
         let root = try Fingerprint(text: try reader.text())
         let generation = try reader.uint64()
         var agents: [[UInt8]: UInt64] = [:]
-        for _ in 0..<(try reader.count(itemSize: 12)) { agents[try reader.lp(limit: 32)] = try reader.uint64() }
+        for _ in 0..<(try reader.count(itemSize: 12)) {
+            agents[try reader.lp(limit: 32)] = try reader.uint64()
+        }
         try reader.end()
         return StoreTrust(root: root, generation: generation, agents: agents)
     }

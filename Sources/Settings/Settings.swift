@@ -51,6 +51,19 @@ package struct EnvironmentSettings: Sendable {
     package let targets: [FilesTargetSettings]
     /// What is archived, where it is archived at all.
     package let backup: BackupSettings?
+
+    /// Settings of these values.
+    package init(
+        name: String, trustRoot: [UInt8], repository: String, sources: [SourceSettings],
+        targets: [FilesTargetSettings], backup: BackupSettings?
+    ) {
+        self.name = name
+        self.trustRoot = trustRoot
+        self.repository = repository
+        self.sources = sources
+        self.targets = targets
+        self.backup = backup
+    }
 }
 
 /// A Git repository and revision that is pulled.
@@ -81,6 +94,15 @@ package struct SourceSettings: Sendable {
         /// Every commit of the source is delivered: said in words, never by default.
         case none
     }
+
+    /// Settings of these values.
+    package init(name: String, url: String, revision: Revision, path: String, verification: Verification) {
+        self.name = name
+        self.url = url
+        self.revision = revision
+        self.path = path
+        self.verification = verification
+    }
 }
 
 /// A directory that opened files are delivered to.
@@ -102,6 +124,15 @@ package struct FilesTargetSettings: Sendable {
         case generation
         /// Each file is replaced by itself, beside foreign files.
         case files
+    }
+
+    /// Settings of these values.
+    package init(directory: String, layout: Layout, owner: String?, group: String?, mode: UInt16) {
+        self.directory = directory
+        self.layout = layout
+        self.owner = owner
+        self.group = group
+        self.mode = mode
     }
 }
 

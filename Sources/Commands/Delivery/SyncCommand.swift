@@ -38,7 +38,9 @@ struct SyncCommand: AsyncParsableCommand {
             throw ValidationError("--source and --target go together")
         }
         if adHoc.source == nil {
-            guard environment != nil else { throw ValidationError("name an environment, or --source and --target") }
+            guard environment != nil else {
+                throw ValidationError("name an environment, or --source and --target")
+            }
         } else {
             guard (adHoc.allowedSigners == nil) != (adHoc.verify == nil) else {
                 throw ValidationError("say how commits are approved: --allowed-signers FILE or --verify none")
@@ -129,7 +131,9 @@ struct AdHocSync: ParsableArguments {
     var owner: String?
 
     /// The environment that these options describe.
-    func settings(_ name: String, source: String, target: String, root: Fingerprint?) throws -> EnvironmentSettings {
+    func settings(_ name: String, source: String, target: String, root: Fingerprint?) throws
+        -> EnvironmentSettings
+    {
         guard let layout = FilesTargetSettings.Layout(rawValue: layout) else {
             throw Failure(.usage, "--layout is generation or files")
         }
@@ -149,7 +153,8 @@ struct AdHocSync: ParsableArguments {
             ],
             targets: [
                 FilesTargetSettings(
-                    directory: try Process.absolute(target), layout: layout, owner: owner, group: nil, mode: mode)
+                    directory: try Process.absolute(target), layout: layout, owner: owner, group: nil,
+                    mode: mode)
             ], backup: nil)
     }
 }

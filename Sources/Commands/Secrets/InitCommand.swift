@@ -24,7 +24,8 @@ struct InitCommand: AsyncParsableCommand {
             valueName: "name=recipient"))
     var member: [String] = []
 
-    @Option(help: ArgumentHelp("Files that the first rule is for. Default: deploy/NAME/**", valueName: "glob"))
+    @Option(
+        help: ArgumentHelp("Files that the first rule is for. Default: deploy/NAME/**", valueName: "glob"))
     var paths: [String] = []
 
     @Option(
@@ -50,9 +51,13 @@ struct InitCommand: AsyncParsableCommand {
         let keyring = try await newKeyring(root)
 
         let folder = try directory.makeDirectories(Path(parsed.keyrings), mode: 0o755)
-        try keyring.yaml.withBytes { try folder.write($0, to: Path("\(environment).yaml"), mode: 0o644, .never) }
+        try keyring.yaml.withBytes {
+            try folder.write($0, to: Path("\(environment).yaml"), mode: 0o644, .never)
+        }
         if rules.isNew {
-            try rules.text.withBytes { try directory.write($0, to: Path(Rules.fileName), mode: 0o644, .anyFile) }
+            try rules.text.withBytes {
+                try directory.write($0, to: Path(Rules.fileName), mode: 0o644, .anyFile)
+            }
         }
         let pins = Pins(directory: Path(try Locations.pins()))
         if let error = try pins.trust(keyring.chain, repository: parsed.repository.description) {
@@ -72,7 +77,8 @@ struct InitCommand: AsyncParsableCommand {
                 throw Failure(.usage, "--member: expected NAME=RECIPIENT")
             }
             members.append(
-                try Member(name: String(text[..<split]), recipient: String(text[text.index(after: split)...])))
+                try Member(name: String(text[..<split]), recipient: String(text[text.index(after: split)...]))
+            )
         }
         // The caller's identity is needed for the default member, and for signing where no SSH key is there.
         let identity = try (member.isEmpty || hasIdentity) ? identities.load().first : nil
@@ -85,7 +91,8 @@ struct InitCommand: AsyncParsableCommand {
             first: .keyring, subject: environment, admins: [signer.publicKey], body: body.bytes)
         let signature = try await signer.sign(header)
         return try Keyring(
-            environment: environment, generations: [SignedGeneration(header: header, signatures: [signature])], body: body)
+            environment: environment,
+            generations: [SignedGeneration(header: header, signatures: [signature])], body: body)
     }
 
     private var hasIdentity: Bool {
@@ -103,7 +110,9 @@ struct InitCommand: AsyncParsableCommand {
             return (Rules.write(repository: repository, rules: [(environment, globs)]), true, nil)
         }
         let rules = try Failure.about(Rules.fileName) { try Rules(parsing: existing) }
-        guard !rules.rules.contains(where: { $0.environment == environment }) else { return (existing, false, nil) }
+        guard !rules.rules.contains(where: { $0.environment == environment }) else {
+            return (existing, false, nil)
+        }
         let list = globs.map { "\"\($0)\"" }.joined(separator: ", ")
         let line = "{ paths: [\(list)], environment: \(environment) }"
         let text = existing + (existing.last == 0x0A ? [] : [0x0A]) + Array("  - \(line)\n".utf8)

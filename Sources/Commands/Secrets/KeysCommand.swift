@@ -1,5 +1,5 @@
-internal import ArgumentParser
 internal import Archives
+internal import ArgumentParser
 internal import Assembly
 internal import Encodings
 internal import Files
@@ -18,9 +18,11 @@ struct KeysCommand: AsyncParsableCommand {
 struct KeysNewCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "new", abstract: "Make a new identity (a private key).",
-        discussion: "The file gets mode 0600 and is never overwritten. Its recipient (the public key) is printed.")
+        discussion:
+            "The file gets mode 0600 and is never overwritten. Its recipient (the public key) is printed.")
 
-    @Option(help: ArgumentHelp("Where the identity goes. Default: the user's own identity.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Where the identity goes. Default: the user's own identity.", valueName: "file"))
     var output: String?
 
     @Flag(help: "Encrypt the file under a passphrase, which is asked for.")
@@ -32,13 +34,15 @@ struct KeysNewCommand: AsyncParsableCommand {
         let content = IdentityFile.content(of: identity, created: Process.now)
         if output == nil { _ = try Directory.makePath(Path(path).parent) }
         if passphrase {
-            let encrypted = try IdentityFile.encrypt(content, passphrase: try Terminal.askTwice("new passphrase"))
+            let encrypted = try IdentityFile.encrypt(
+                content, passphrase: try Terminal.askTwice("new passphrase"))
             try encrypted.withBytes { try IdentityFile.create(Path(path), content: $0) }
         } else {
             try content.withBytes { try IdentityFile.create(Path(path), content: $0) }
         }
         Console.print(identity.recipient.text)
-        Console.note("strongroom: the identity is in \(path); keep a copy where you keep what must not be lost")
+        Console.note(
+            "strongroom: the identity is in \(path); keep a copy where you keep what must not be lost")
     }
 }
 
@@ -46,7 +50,8 @@ struct KeysNewCommand: AsyncParsableCommand {
 struct KeysShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Show the public keys that belong to an identity.",
-        discussion: "The recipient, the key that signs keyrings where no SSH key does, and the key of an agent.")
+        discussion:
+            "The recipient, the key that signs keyrings where no SSH key does, and the key of an agent.")
 
     @OptionGroup var identities: IdentityOptions
 

@@ -9,7 +9,8 @@ internal import Sodium
 struct OpenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "open", abstract: "Open a sealed file, or any age file, to standard output.",
-        discussion: "All or nothing: where one token does not open, nothing is written. '-' is standard input.")
+        discussion:
+            "All or nothing: where one token does not open, nothing is written. '-' is standard input.")
 
     @Argument(help: "A file of this repository, any age file, or '-'.")
     var file: String
@@ -20,14 +21,18 @@ struct OpenCommand: AsyncParsableCommand {
     @Flag(help: "Replace the sealed file, mode 0600.")
     var inPlace = false
 
-    @Option(help: ArgumentHelp("The path in the repository of what comes from standard input.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("The path in the repository of what comes from standard input.", valueName: "path")
+    )
     var path: String?
 
     @OptionGroup var identities: IdentityOptions
     @OptionGroup var trust: TrustOptions
 
     func validate() throws {
-        guard output == nil || !inPlace else { throw ValidationError("--output and --in-place exclude each other") }
+        guard output == nil || !inPlace else {
+            throw ValidationError("--output and --in-place exclude each other")
+        }
         guard file != "-" || !inPlace else { throw ValidationError("standard input cannot be replaced") }
         guard file != "-" || path != nil else {
             throw ValidationError("from standard input, --path says where the file stands in the repository")
@@ -37,7 +42,8 @@ struct OpenCommand: AsyncParsableCommand {
     func run() async throws {
         if file == "-" {
             let input = try Terminal.standardInput(raw: true)
-            try openDocument(input.withBytes { $0.array }, try Checkout(around: "."), Array((path ?? "").utf8))
+            try openDocument(
+                input.withBytes { $0.array }, try Checkout(around: "."), Array((path ?? "").utf8))
             return
         }
         let work = try WorkFile(file)
@@ -54,7 +60,8 @@ struct OpenCommand: AsyncParsableCommand {
 
     private func openDocument(_ bytes: [UInt8], _ checkout: Checkout, _ path: [UInt8]) throws {
         guard let rule = checkout.rules.rule(for: path) else {
-            throw Failure(.refused, "\(file): no rule is for this file", hints: ["add a rule to \(Rules.fileName)"])
+            throw Failure(
+                .refused, "\(file): no rule is for this file", hints: ["add a rule to \(Rules.fileName)"])
         }
         let keyring = try checkout.opened(rule.environment, with: try identities.load(), trust: trust)
         let opened = try DocumentOpener(rules: checkout.rules, keyring: keyring, enforcing: false)
@@ -78,7 +85,8 @@ struct OpenCommand: AsyncParsableCommand {
         }
         var all: [any AgeIdentity] = own
         for environment in Set(checkout?.rules.rules.map(\.environment) ?? []).sorted() {
-            guard let checkout, let keyring = try? checkout.opened(environment, with: own, trust: trust) else { continue }
+            guard let checkout, let keyring = try? checkout.opened(environment, with: own, trust: trust)
+            else { continue }
             all += keyring.epochs.compactMap { keyring[epoch: $0] }
         }
         let bytes = try work.read(limit: Age.byteLimit)

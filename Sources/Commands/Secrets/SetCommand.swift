@@ -39,7 +39,8 @@ struct SetCommand: AsyncParsableCommand {
         let checkout = try Checkout(around: ".")
         let path = try checkout.path(of: file)
         guard let rule = checkout.rules.rule(for: path) else {
-            throw Failure(.refused, "\(file): no rule is for this file", hints: ["add a rule to \(Rules.fileName)"])
+            throw Failure(
+                .refused, "\(file): no rule is for this file", hints: ["add a rule to \(Rules.fileName)"])
         }
         let keys = try checkout.sealingKeys([rule.environment], trust: trust)
         let work = try WorkFile(file)
@@ -58,7 +59,9 @@ struct SetCommand: AsyncParsableCommand {
         guard let document else { return .any }
         if let number = Int(document) { return .ordinal(number) }
         let parts = document.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2 else { throw Failure(.usage, "--document: expected a number from 0, or Kind/name") }
+        guard parts.count == 2 else {
+            throw Failure(.usage, "--document: expected a number from 0, or Kind/name")
+        }
         return .object(kind: Array(parts[0].utf8), name: Array(parts[1].utf8))
     }
 }

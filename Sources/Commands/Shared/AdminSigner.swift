@@ -24,7 +24,8 @@ enum AdminSigner: ~Copyable {
         }
         guard let identity else {
             throw Failure(
-                .usage, "no key to sign with", hints: ["--signing-key FILE names an OpenSSH key, --identity an identity"])
+                .usage, "no key to sign with",
+                hints: ["--signing-key FILE names an OpenSSH key, --identity an identity"])
         }
         return .key(SigningKey(derivedFrom: identity))
     }
@@ -52,7 +53,9 @@ enum AdminSigner: ~Copyable {
         if !path.hasSuffix(".pub") {
             do {
                 return .key(try SigningKey(openSSH: try files.read(path)))
-            } catch let error as SSHError where error.code == .encryptedKey || error.code == .unsupportedKeyType {
+            } catch let error as SSHError
+                where error.code == .encryptedKey || error.code == .unsupportedKeyType
+            {
                 return .program(keyFile: path, publicKey: try publicKey(beside: path + ".pub"))
             } catch let error as SSHError {
                 throw error.failure.at(path)
@@ -67,7 +70,8 @@ enum AdminSigner: ~Copyable {
         let configuration = try UserConfiguration(
             home: Path(home), configHome: Path(Process.variable("XDG_CONFIG_HOME") ?? home + "/.config"),
             workTree: try WorkTree.discover(from: Path(repository)))
-        guard configuration.signatureFormat == "ssh", let key = configuration.signingKey, !key.hasPrefix("key::"),
+        guard configuration.signatureFormat == "ssh", let key = configuration.signingKey,
+            !key.hasPrefix("key::"),
             !key.hasPrefix("ssh-")
         else { return nil }
         return expandingHome(key)
@@ -81,7 +85,9 @@ enum AdminSigner: ~Copyable {
         }
     }
 
-    private static func runProgram(_ keyFile: String, _ message: [UInt8], namespace: String) async throws -> SSHSignature {
+    private static func runProgram(_ keyFile: String, _ message: [UInt8], namespace: String) async throws
+        -> SSHSignature
+    {
         let result: ExecutionResult<Void, BytesOutput, FileDescriptorOutput>
         do {
             result = try await Subprocess.run(

@@ -3,7 +3,9 @@ internal import Sealing
 
 extension Checkout {
     /// The newest public keys of `environments`, out of verified and pinned keyrings: what sealing needs.
-    func sealingKeys(_ environments: Set<String>, trust: TrustOptions) throws -> [String: EnvironmentPublicKey] {
+    func sealingKeys(_ environments: Set<String>, trust: TrustOptions) throws -> [String:
+        EnvironmentPublicKey]
+    {
         var keys: [String: EnvironmentPublicKey] = [:]
         for environment in environments.sorted() {
             let keyring = try keyring(environment)
@@ -16,7 +18,9 @@ extension Checkout {
     /// A sealer under the rules of this repository with `keys`.
     func sealer(_ keys: [String: EnvironmentPublicKey]) -> DocumentSealer {
         DocumentSealer(rules: rules) { environment in
-            guard let key = keys[environment] else { throw Failure(.internalError, "no key of \(environment)") }
+            guard let key = keys[environment] else {
+                throw Failure(.internalError, "no key of \(environment)")
+            }
             return key
         }
     }

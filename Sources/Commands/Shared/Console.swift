@@ -47,9 +47,13 @@ enum Console {
         var offset = 0
         while offset < span.byteCount {
             let rest = span.extracting(droppingFirst: offset)
-            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw Failure(.inputOutput, "standard output cannot be written (errno \(errno))") }
+            guard count > 0 else {
+                throw Failure(.inputOutput, "standard output cannot be written (errno \(errno))")
+            }
             offset += count
         }
     }

@@ -31,7 +31,9 @@ extension Failure {
     }
 
     /// Does `work` on `subject` (a file, an environment), which every failure then names first.
-    static func about<Result: ~Copyable>(_ subject: String, _ work: () throws -> Result) throws(Failure) -> Result {
+    static func about<Result: ~Copyable>(_ subject: String, _ work: () throws -> Result) throws(Failure)
+        -> Result
+    {
         do {
             return try work()
         } catch {
@@ -45,10 +47,12 @@ extension FileError: Reportable {
         let code: Failure.Code =
             switch self.code {
             case .exists, .notFound, .invalidName: .usage
-            case .isLink, .isDirectory, .notDirectory, .notRegular, .hardLinked, .foreignOwner, .escapes: .deliveryFailed
+            case .isLink, .isDirectory, .notDirectory, .notRegular, .hardLinked, .foreignOwner, .escapes:
+                .deliveryFailed
             case .locked, .changed: .locked
             case .limit: .limitExceeded
-            case .noSpace, .io, .permission, .readOnly, .notEmpty, .crossesMount, .unsupported, .other: .inputOutput
+            case .noSpace, .io, .permission, .readOnly, .notEmpty, .crossesMount, .unsupported, .other:
+                .inputOutput
             }
         return Failure(code, description)
     }
@@ -71,7 +75,9 @@ extension AgeError: Reportable {
                 code, context,
                 hints: ["chmod 600 the file, or use it all the same with --allow-exposed-identity"])
         }
-        guard self.code == .unreadable, let cause = underlying as? FileError else { return Failure(code, context) }
+        guard self.code == .unreadable, let cause = underlying as? FileError else {
+            return Failure(code, context)
+        }
         guard cause.code == .notFound else { return Failure(code, "\(context): \(cause.description)") }
         return Failure(
             .usage, "\(context): no such identity file",
@@ -134,7 +140,8 @@ extension SealingError: Reportable {
         let code: Commands.Failure.Code =
             switch self.code {
             case .malformed, .unknownVersion: .malformed
-            case .rules, .notSupported, .noMatch, .keyPath, .unsuitableValue, .unsuitablePlace, .movesToken: .usage
+            case .rules, .notSupported, .noMatch, .keyPath, .unsuitableValue, .unsuitablePlace, .movesToken:
+                .usage
             case .limitExceeded: .limitExceeded
             case .notAuthentic, .noKey, .foreignStructure: .cannotDecrypt
             case .noRule, .nestedToken, .plaintext: .refused
@@ -186,7 +193,8 @@ extension StorageError: Reportable {
 extension ArchiveError: Reportable {
     var failure: Failure {
         switch code {
-        case .damaged, .absent: Failure(.damaged, context, hints: ["strongroom store check says what is affected"])
+        case .damaged, .absent:
+            Failure(.damaged, context, hints: ["strongroom store check says what is affected"])
         case .forged, .foreign, .rolledBack: Failure(.refused, context)
         case .notForThisKey, .keyNeeded: Failure(.cannotDecrypt, context)
         case .unsupported, .refused: Failure(.usage, context)

@@ -27,7 +27,8 @@ enum Locations {
         if let path = Process.variable(variable), path.hasPrefix("/") { return path }
         guard let home = Process.variable("HOME"), home.hasPrefix("/") else {
             throw Failure(
-                .usage, "neither \(variable) nor HOME is set", hints: ["name the files with their options instead"])
+                .usage, "neither \(variable) nor HOME is set",
+                hints: ["name the files with their options instead"])
         }
         return "\(home)/\(folder)"
     }

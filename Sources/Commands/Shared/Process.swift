@@ -30,7 +30,9 @@ enum Process {
 
     /// The absolute path of the working directory.
     static func workingDirectory() throws -> String {
-        guard let path = unsafe getcwd(nil, 0) else { throw Failure(.inputOutput, "the working directory is gone") }
+        guard let path = unsafe getcwd(nil, 0) else {
+            throw Failure(.inputOutput, "the working directory is gone")
+        }
         defer { unsafe free(path) }
         return unsafe String(cString: path)
     }

@@ -6,7 +6,8 @@ internal import Settings
 struct SettingsOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The settings file. Default: /etc/strongroom/strongroom.yaml, then the user's.", valueName: "file"))
+            "The settings file. Default: /etc/strongroom/strongroom.yaml, then the user's.", valueName: "file"
+        ))
     var config: String?
 
     /// Reads the settings that are named, or the first that are there.
@@ -21,7 +22,9 @@ struct SettingsOptions: ParsableArguments {
         let candidates = try Locations.settings()
         for candidate in candidates {
             let whole = Path(candidate)
-            if let directory = try? Directory(whole.parent), (try? directory.metadataIfPresent(of: whole.name)) ?? nil != nil {
+            if let directory = try? Directory(whole.parent),
+                (try? directory.metadataIfPresent(of: whole.name)) ?? nil != nil
+            {
                 return candidate
             }
         }

@@ -45,7 +45,9 @@ enum Terminal {
                 }
             }
             if got < 0, errno == EINTR { continue }
-            guard got >= 0 else { throw Failure(.inputOutput, "standard input cannot be read (errno \(errno))") }
+            guard got >= 0 else {
+                throw Failure(.inputOutput, "standard input cannot be read (errno \(errno))")
+            }
             if got == 0 { break }
             count += got
         }

@@ -43,13 +43,15 @@ struct TrustOptions: ParsableArguments {
         case .pinnedNow(let fingerprint):
             Console.note("strongroom: \(path): trusting its root from now on: \(fingerprint)")
             if root == nil {
-                Console.note("strongroom: compare it with what an admin has told you, or give it with --trust")
+                Console.note(
+                    "strongroom: compare it with what an admin has told you, or give it with --trust")
             }
         case .olderThanPin where !sealing:
             Console.note("strongroom: \(path): an older generation than one that was seen before")
         case .olderThanPin:
             throw Failure(
-                .refused, "\(path): an older generation than one that was seen before; nothing is sealed to it",
+                .refused,
+                "\(path): an older generation than one that was seen before; nothing is sealed to it",
                 hints: ["pull the newest commit"])
         case .sibling:
             throw Failure(

@@ -1,0 +1,108 @@
+internal import Archives
+internal import ArgumentParser
+internal import Assembly
+internal import Encodings
+internal import Files
+internal import Keyrings
+internal import Settings
+internal import Trust
+
+/// Which archive store a verb works on, and with which identities.
+struct StoreOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The store's directory. Else STRONGROOM_STORE, else that of the settings' environment.", valueName: "store"))
+    var store: String?
+
+    @Option(help: ArgumentHelp("The environment.", valueName: "env"))
+    var environment: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The fingerprint of the store's first configuration. Else that of the settings, else the pin.",
+            valueName: "fingerprint"))
+    var storeTrust: String?
+
+    @OptionGroup var settings: SettingsOptions
+    @OptionGroup var identities: IdentityOptions
+
+    /// A store and what it is to be.
+    struct Choice {
+        /// The directory's absolute path.
+        let location: String
+        /// What is known of it.
+        let trust: StoreTrust
+        /// Where that is kept.
+        let pins: StorePins
+        /// Identity files that the settings name.
+        let identityFiles: [String]
+    }
+
+    /// The store that `name` means: a directory's absolute path. S3 is not built yet.
+    static func location(_ name: String) throws -> String {
+        guard !name.hasPrefix("s3://") else {
+            throw Failure(.usage, "\(name): stores in S3 buckets are not supported by this version")
+        }
+        return try Process.absolute(name)
+    }
+
+    /// Whether a store is named by option or environment variable: what makes a backup an ad-hoc one.
+    var isNamed: Bool { store != nil || Process.variable("STRONGROOM_STORE") != nil }
+
+    /// The store that options, environment variable or settings name, with what is known of it.
+    func choose() throws -> Choice {
+        if let name = store ?? Process.variable("STRONGROOM_STORE") {
+            return try choice(
+                StoreOptions.location(name), trusted: nil, pins: try Locations.pins(), identityFiles: [])
+        }
+        guard let environment else {
+            throw Failure(.usage, "no store is named", hints: ["--store DIR, STRONGROOM_STORE, or --environment ENV"])
+        }
+        let settings = try settings.read()
+        guard let backup = try settings.environment(environment).backup else {
+            throw Failure(.usage, "\(environment): the settings name no store for it")
+        }
+        return try choice(settings, backup)
+    }
+
+    /// The store of an environment's backup settings.
+    func choice(_ settings: Settings, _ backup: BackupSettings) throws -> Choice {
+        let store = try settings.store(backup.store)
+        return try choice(
+            store.url, trusted: store.trust, pins: settings.state + "/pins", identityFiles: settings.identities)
+    }
+
+    /// Opens the chosen store with what the identities can.
+    func open(_ choice: Choice) async throws -> StoreAccess.Opened {
+        let identities = try identities.load(defaults: choice.identityFiles)
+        let opened: StoreAccess.Opened
+        do {
+            opened = try await StoreAccess.open(choice.location, trust: choice.trust, identities: identities)
+        } catch let error as AgeError where error.code == .noMatch {
+            throw Failure(
+                .cannotDecrypt, "\(choice.location): none of the identities is a reader's or writer's of this store",
+                hints: ["--identity FILE names another identity"])
+        }
+        var seen = choice.trust
+        if seen.root == nil {
+            Console.note("strongroom: \(choice.location): trusting this store from now on: \(opened.store.fingerprint)")
+        }
+        seen.root = opened.store.fingerprint
+        seen.generation = max(seen.generation, opened.store.generation)
+        try? choice.pins.record(seen, for: choice.location)
+        return opened
+    }
+
+    private func choice(
+        _ location: String, trusted: [UInt8]?, pins: String, identityFiles: [String]
+    ) throws -> Choice {
+        let pins = StorePins(directory: Path(pins))
+        var trust = try pins.trust(for: location)
+        let root = try storeTrust.map { text in try Failure.about("--store-trust") { try Fingerprint(text: text) } }
+        if let root = try root ?? trusted.map({ try Fingerprint(text: Hex.encode($0)) }) {
+            if trust.root != root { trust = StoreTrust() }
+            trust.root = root
+        }
+        return Choice(location: location, trust: trust, pins: pins, identityFiles: identityFiles)
+    }
+}
