@@ -57,6 +57,30 @@ package struct DocumentOpener: Sendable {
         return OpenedDocument(bytes: try open(tokens, in: placed), openedCount: tokens.count)
     }
 
+    /// The content of any file of a commit at `path`, opened: a sealed file whole, a document by its tokens, another
+    /// file as it is.
+    ///
+    /// Throws as `open` and `SealedFile.open`; an age file that is no sealed file of this place is refused. Where
+    /// enforcing, `plaintext` for a file that a rule requires to be sealed whole.
+    package func openFile(_ bytes: [UInt8], path: [UInt8]) throws(SealingError) -> OpenedDocument {
+        if bytes.withBytes({ SealedFile.isAgeFile($0) }) {
+            do throws(SealingError) {
+                let opened = try SealedFile.open(
+                    bytes, with: keyring, repository: rules.repository, path: path)
+                guard !opened.withBytes({ SealedToken.containsMark($0) }) else {
+                    throw SealingError(.nestedToken, "a sealed token or SOPS marker in a sealed file")
+                }
+                return OpenedDocument(bytes: opened, openedCount: 1)
+            } catch {
+                throw error.at(path)
+            }
+        }
+        if isEnforcing, let rule = rules.rule(for: path), case .file = rule.treatment, rule.isRequired {
+            throw SealingError(.plaintext, "plaintext, and the rule requires a sealed file").at(path)
+        }
+        return try open(bytes, path: path)
+    }
+
     /// A token with its place and the range of its record among the plaintexts.
     private struct Entry {
         let index: Int

@@ -143,10 +143,13 @@ struct PlacedDocument {
         return .object(object, namespace: space, path: place.path)
     }
 
+    /// The key path of the value at `index`, as people write it.
+    func keyPath(_ index: Int) -> String { document.path(of: slots[index]).text }
+
     /// A failure at the value `index`.
     func failure(at index: Int, _ error: SealingError) -> SealingError.Failure {
         SealingError.Failure(
-            code: error.code, line: slots[index].line, keyPath: document.path(of: slots[index]).text,
+            code: error.code, line: slots[index].line, keyPath: keyPath(index),
             reason: error.context)
     }
 

@@ -1,6 +1,6 @@
 internal import Encodings
 package import Keyrings
-internal import Sodium
+package import Sodium
 
 /// Whole files as age v1 files that are bound to environment, repository and path (FORMAT.md §7).
 ///
@@ -38,6 +38,26 @@ package enum SealedFile {
         let encryptor = try encryptor(to: key, repository: repository, path: path)
         do {
             return try Age.encrypt(plaintext, with: encryptor)
+        } catch {
+            throw SealingError(error)
+        }
+    }
+
+    /// The plaintext of the sealed file `bytes`, for files that fit in memory.
+    ///
+    /// Throws as `SealedFileOpener`; nothing of the plaintext is then left.
+    package static func open(
+        _ bytes: [UInt8], with keyring: OpenedKeyring, repository: RepositoryID, path: [UInt8]
+    ) throws(SealingError) -> SecretBytes {
+        do throws(AgeError) {
+            let header = try bytes.withBytes { (file) throws(AgeError) in try AgeHeader(parsing: file) }
+            let identity = ScopedIdentity(keyring: keyring, repository: repository, path: path)
+            do throws(SealingError) {
+                _ = try identity.epoch(of: header)
+            } catch {
+                throw AgeError(.interrupted, error.context, underlying: error)
+            }
+            return try Age.decrypt(bytes, with: [identity], limit: bytes.count)
         } catch {
             throw SealingError(error)
         }
