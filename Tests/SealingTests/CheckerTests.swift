@@ -1,0 +1,119 @@
+import Sodium
+import Testing
+
+@testable import Sealing
+
+@Suite struct `checking without keys` {
+    private static let secret =
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: n}\ndata: {k: eA==, l: eQ==}\n"
+
+    private func findings(
+        _ files: [(String, String)], _ fixture: DocumentFixture = .secrets, open: UInt64 = 3
+    ) throws -> [Checker.Finding] {
+        var checker = Checker(
+            rules: try fixture.parsed(), epochs: [(environment: "prod", all: [1, 2, 3, 4], open: open)])
+        for (path, text) in files { checker.check(Array(text.utf8), path: Array(path.utf8)) }
+        #expect(checker.isClean == !checker.findings.contains { $0.isRefused })
+        return checker.findings
+    }
+
+    private func refusals(
+        _ files: [(String, String)], _ fixture: DocumentFixture = .secrets, open: UInt64 = 3
+    ) throws -> [String] {
+        try findings(files, fixture, open: open).filter(\.isRefused).map { finding in
+            if case .fault(let code) = finding.kind { return "\(code)" }
+            return "\(finding.kind)"
+        }
+    }
+
+    @Test func `what is sealed as the rules say is clean`() throws {
+        let sealed = try DocumentFixture.secrets.seal(Self.secret).text
+        #expect(
+            try findings([
+                ("a.yaml", sealed), ("b.yaml", "a: b"), ("README.md", "text"), ("c.yaml", "{{ template }}"),
+            ]).count { $0.isRefused } == 0)
+    }
+
+    @Test func `plaintext is refused where the rule requires it sealed, and else worth a word`() throws {
+        let found = try findings([("a.yaml", Self.secret)])
+        #expect(found.count == 2 && found.allSatisfy { !$0.isRefused })
+        #expect(found[0].line == 4 && found[0].keyPath == "data.k")
+        let required = DocumentFixture(#"{ paths: ["**"], environment: prod, required: true }"#)
+        #expect(try refusals([("a.yaml", Self.secret)], required) == ["plaintext", "plaintext"])
+        let file = DocumentFixture(#"{ paths: ["**"], environment: prod, sealed: file, required: true }"#)
+        #expect(try refusals([("a.key", "PEM")], file) == ["plaintext"])
+    }
+
+    @Test func `a closed or unknown epoch and another environment are refused`() throws {
+        let sealed = try DocumentFixture.secrets.seal(Self.secret).text
+        #expect(try refusals([("a.yaml", sealed)], open: 4) == ["closedEpoch", "closedEpoch"])
+        #expect(
+            try refusals([("a.yaml", sealed.replacingFirst("prod-3", with: "prod-9"))]) == ["unknownEpoch"])
+        #expect(
+            try refusals([("a.yaml", sealed.replacingFirst("prod-3", with: "dev-3"))]) == ["otherEnvironment"]
+        )
+    }
+
+    @Test func `a copied token is found, also in another file`() throws {
+        let sealed = try DocumentFixture.secrets.seal(Self.secret).text
+        let copied = sealed.replacingFirst(sealed.tokens[1], with: sealed.tokens[0])
+        #expect(try refusals([("a.yaml", copied)]) == ["repeatedEphemeral"])
+        #expect(
+            try refusals([("a.yaml", sealed), ("b.yaml", sealed)]) == [
+                "repeatedEphemeral", "repeatedEphemeral",
+            ])
+    }
+
+    @Test func `malformed tokens, tokens in other text and unsuitable places are refused`() throws {
+        let sealed = try DocumentFixture.secrets.seal(Self.secret).text
+        #expect(
+            try refusals([("a.yaml", sealed.replacingFirst("prod-3.o", with: "prod-3.x"))]) == ["malformed"])
+        #expect(
+            try refusals([("a.yaml", sealed.replacingFirst("sealed.v1", with: "sealed.v7"))]) == [
+                "unknownVersion"
+            ])
+        #expect(try refusals([("a.yaml", sealed + "# \(sealed.tokens[0])\n")]) == ["nestedToken"])
+        #expect(try refusals([("a.txt", sealed)]) == ["nestedToken"])
+        #expect(
+            try refusals([("a.yaml", sealed.replacingFirst(", namespace: n", with: ""))]) == [
+                "unsuitablePlace", "unsuitablePlace",
+            ])
+        #expect(try refusals([("a.yaml", sealed + "data: {}\n")]) == ["malformed"])
+    }
+
+    @Test func `another scope than the rule's own is refused`() throws {
+        let sealed = try DocumentFixture.secrets.seal(Self.secret).text
+        let fixture = DocumentFixture(#"{ paths: ["**"], environment: prod, scope: file }"#)
+        #expect(try refusals([("a.yaml", sealed)], fixture) == ["otherScope", "otherScope"])
+    }
+
+    @Test func `a token under no rule is worth a word`() throws {
+        let sealed = try DocumentFixture.secrets.seal(Self.secret).text
+        let fixture = DocumentFixture("{ paths: [x], environment: prod }")
+        let found = try findings([("a.yaml", sealed), ("README.md", sealed)], fixture)
+        #expect(found.count == 3 && found.allSatisfy { !$0.isRefused })
+    }
+
+    @Test func `rules that are not built yet are refused, not passed over`() throws {
+        let fixture = DocumentFixture(#"{ paths: ["**"], environment: prod, values: ["/x/"] }"#)
+        #expect(try refusals([("a.yaml", "a: b\n")], fixture) == ["notSupported"])
+        #expect(try refusals([("a.env", "A=b\n")], .everything) == ["notSupported"])
+    }
+
+    @Test func `a sealed file is checked by its digest`() throws {
+        let fixture = DocumentFixture(#"{ paths: ["**"], environment: prod, sealed: file, required: true }"#)
+        let rules = try fixture.parsed()
+        let path = Array("a.key".utf8)
+        let sealed = try [UInt8]([1]).withBytes { (span) throws(SealingError) in
+            try SealedFile.seal(span, to: SealingFixture.key(), repository: rules.repository, path: path)
+        }
+        func refusals(_ path: [UInt8], open: UInt64 = 3) -> Int {
+            var checker = Checker(rules: rules, epochs: [(environment: "prod", all: [1, 3, 4], open: open)])
+            checker.check(sealed, path: path)
+            return checker.findings.count { $0.isRefused }
+        }
+        #expect(refusals(path) == 0)
+        #expect(refusals(path, open: 4) == 1)
+        #expect(refusals(Array("b.key".utf8)) == 1)
+    }
+}
