@@ -1,1 +1,0 @@
-// Archives: being built.
