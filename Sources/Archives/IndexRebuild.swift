@@ -1,0 +1,78 @@
+import Sodium
+import Storage
+
+/// Makes the index anew from the headers of packs, for packs that no usable index object names.
+///
+/// Only packs whose header and maker verify are taken. Index objects that can't be used are moved aside, to
+/// `aside/index/…`; nothing is lost by it, and nothing else is changed.
+package enum IndexRebuild {
+    /// What was done.
+    package struct Report: Sendable {
+        /// Packs that were put into new index objects.
+        package let packCount: Int
+        /// Index objects moved aside.
+        package let movedAside: [String]
+        /// Packs that were left out, and why.
+        package let failures: [SnapshotCatalog.Failure]
+    }
+
+    /// Rows of one index object: 48 MiB.
+    private static let rowLimit = 1 << 20
+
+    /// Rebuilds as the agent `agent`, who signs the new index objects. Throws `refused`, `storage`.
+    package static func run(
+        _ store: Store, write: [WriteKey], agent: AgentKey
+    ) async throws(ArchiveError) -> Report {
+        let keys = try OpenedWrite(store: store, keys: write)
+        guard store.config.agent(agent.publicKey)?.powers.contains(.add) ?? false else {
+            throw ArchiveError(.refused, "agent: not enrolled to add to this store")
+        }
+        let session = SigningContext(
+            store: store.id, generation: store.generation, write: try keys.newest(), agent: agent)
+        let loaded = try await IndexCatalog.load(with: keys)
+        let indexed = Set(loaded.index.packs.map(\.pack.name))
+        var packs: [IndexedPack] = []
+        var failures: [SnapshotCatalog.Failure] = []
+        var rowCount = 0
+        var packCount = 0
+        for entry in try await ObjectPlace.packs.list(in: store.objects) {
+            guard let name = PackName(entry.name.lastComponent), !indexed.contains(name) else { continue }
+            do throws(ArchiveError) {
+                let pack = try await PackReader.header(of: name, byteCount: entry.byteCount, with: keys)
+                packs.append(pack)
+                rowCount += pack.header.groups.reduce(0) { $0 + $1.rows.count }
+                packCount += 1
+            } catch {
+                guard error.code != .storage else { throw error }
+                failures.append(.init(name: entry.name.text, error: error))
+            }
+            if rowCount >= rowLimit {
+                try await put(packs, store, session)
+                packs = []
+                rowCount = 0
+            }
+        }
+        if !packs.isEmpty { try await put(packs, store, session) }
+        for failure in loaded.failures { try await moveAside(failure.name, store) }
+        return Report(
+            packCount: packCount, movedAside: loaded.failures.map(\.name.text), failures: failures)
+    }
+
+    private static func put(
+        _ packs: [IndexedPack], _ store: Store, _ session: SigningContext
+    ) async throws(ArchiveError) {
+        let bytes = IndexCatalog.encode(IndexObject(of: packs), in: session)
+        try await store.objects.store(try ObjectPlace.index.name(IndexName(Digest(hashing: bytes))), bytes)
+    }
+
+    private static func moveAside(_ name: ObjectName, _ store: Store) async throws(ArchiveError) {
+        do throws(StorageError) {
+            let bytes = try await store.objects.get(name, limit: ObjectPlace.indexByteLimit)
+            try await store.objects.put(try ObjectName("aside/\(name.text)"), bytes, ifAbsent: false)
+            try await store.objects.remove(name)
+        } catch {
+            guard error.code != .notFound else { return }
+            throw ArchiveError(.storage, "\(name): can't be moved aside", underlying: error)
+        }
+    }
+}
