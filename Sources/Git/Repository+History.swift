@@ -6,11 +6,7 @@ extension Repository {
     /// Whether `ancestor` is `commit` or stands before it. Throws `objectMissing` where either is not there.
     package func isAncestor(_ ancestor: ObjectID, of commit: ObjectID) throws(GitError) -> Bool {
         try withHandle { handle throws(GitError) in
-            for id in [ancestor, commit] {
-                guard try handle.header(of: id).type == .commit else {
-                    throw GitError(.wrongObjectType, "object \(id) is no commit")
-                }
-            }
+            try handle.requireCommits([ancestor, commit])
             guard ancestor != commit else { return true }
             var (first, second) = (commit.structure, ancestor.structure)
             let code = unsafe git_graph_descendant_of(handle.repository, &first, &second)
@@ -21,9 +17,10 @@ extension Repository {
     /// A best common ancestor of two commits; nil where their histories never meet (git_merge_base).
     package func mergeBase(_ first: ObjectID, _ second: ObjectID) throws(GitError) -> ObjectID? {
         try withHandle { handle throws(GitError) in
+            try handle.requireCommits([first, second])
             var (one, two, base) = (first.structure, second.structure, git_oid())
             let code = unsafe git_merge_base(&base, handle.repository, &one, &two)
-            if code == GIT_ENOTFOUND.rawValue, handle.contains(first), handle.contains(second) { return nil }
+            if code == GIT_ENOTFOUND.rawValue { return nil }
             try GitError.check("git_merge_base", code, "the base of \(first) and \(second)")
             return ObjectID(base)
         }
@@ -41,6 +38,15 @@ extension Repository {
 }
 
 extension RepositoryHandle {
+    /// Throws `objectMissing` or `wrongObjectType` where an id names no commit that is here.
+    borrowing func requireCommits(_ ids: [ObjectID]) throws(GitError) {
+        for id in ids {
+            guard try header(of: id).type == .commit else {
+                throw GitError(.wrongObjectType, "object \(id) is no commit")
+            }
+        }
+    }
+
     /// As `Repository.commits(from:excluding:limit:)` (git_revwalk_next).
     borrowing func commits(
         from starts: [ObjectID], excluding excluded: [ObjectID], limit: Int
