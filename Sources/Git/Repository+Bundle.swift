@@ -142,8 +142,11 @@ package struct BundleReceiver: ~Copyable {
         self.header = header
         let rest = Array(start[end...])
         start = []
-        if !rest.isEmpty { try unsafe pack.append(rest.span.bytes) }
+        if !rest.isEmpty { try append(rest) }
     }
+
+    /// Takes the next bytes, as `append(_:)` of a span.
+    package mutating func append(_ bytes: [UInt8]) throws(GitError) { try unsafe append(bytes.span.bytes) }
 
     /// Ends the bundle: its pack is whole, and with what the repository had it holds everything that its refs reach.
     /// Throws `malformedBundle`, `brokenPack`.

@@ -41,8 +41,7 @@ import Testing
         var receiver = try BundleReceiver(into: repository)
         var rest = bytes[...]
         while !rest.isEmpty {
-            let piece = Array(rest.prefix(pieces))
-            try unsafe receiver.append(piece.span.bytes)
+            try receiver.append(Array(rest.prefix(pieces)))
             rest = rest.dropFirst(pieces)
         }
         return try receiver.finish()

@@ -301,7 +301,7 @@ import Testing
 
     @Test func `F045 thousands of directories below each other cost no stack`() throws {
         let source = makeSource()
-        let depth = 5_000
+        let depth = 3_000
         let made = ShellCommand.run(
             "python3",
             [
