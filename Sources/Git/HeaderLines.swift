@@ -7,9 +7,9 @@ struct HeaderLines {
         /// What follows the first space on the header's own line.
         let firstLine: ArraySlice<UInt8>
         /// Continuation lines, each without its leading space.
-        let continuation: [ArraySlice<UInt8>]
+        fileprivate(set) var continuation: [ArraySlice<UInt8>] = []
         /// Where the header and its continuation lines stand, line feeds included.
-        let range: Range<Int>
+        fileprivate(set) var range: Range<Int>
     }
 
     /// All headers, in order.
@@ -33,14 +33,12 @@ struct HeaderLines {
                 break
             }
             if line.first == 0x20 {
-                guard let last = headers.popLast() else {
+                guard !headers.isEmpty else {
                     throw GitError(failure, "a continuation line before any header")
                 }
-                headers.append(
-                    Header(
-                        key: last.key, firstLine: last.firstLine,
-                        continuation: last.continuation + [line.dropFirst()],
-                        range: last.range.lowerBound..<end + 1))
+                let last = headers.count - 1
+                headers[last].continuation.append(line.dropFirst())
+                headers[last].range = headers[last].range.lowerBound..<end + 1
             } else {
                 guard let space = line.firstIndex(of: 0x20), HeaderLines.isKey(line[..<space]) else {
                     throw GitError(failure, "a header without a name or a value")
@@ -48,7 +46,7 @@ struct HeaderLines {
                 headers.append(
                     Header(
                         key: String(decoding: line[..<space], as: UTF8.self), firstLine: line[(space + 1)...],
-                        continuation: [], range: position..<end + 1))
+                        range: position..<end + 1))
             }
             position = end + 1
         }

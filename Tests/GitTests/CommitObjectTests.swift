@@ -60,6 +60,12 @@ import Testing
         #expect(refusal(Self.plain + Self.signature + Self.signature + "\ns\n") == .twoSignatures)
     }
 
+    @Test func `a header of very many lines is read in time`() throws {
+        let lines = String(repeating: " x\n", count: 200_000)
+        let commit = try parse(Self.plain + "gpgsig x\n" + lines + "\ns\n")
+        #expect(commit.signature?.count == 2 * 200_001)
+    }
+
     @Test func `F052 a signature block in the message makes nothing signed`() throws {
         let commit = try parse(Self.plain + "\nsubject\n\n" + Self.signature)
         #expect(commit.signature == nil)
