@@ -6,12 +6,10 @@
 // is bound to, `SealedFile` a whole file as an age file bound to repository and path. FORMAT.md beside this
 // file describes all of it to the byte.
 
-/// Limits of the formats (FORMAT.md §9).
+/// Limits of the formats (FORMAT.md §8).
 package enum SealingLimit {
     /// Bytes of one sealed scalar's source text: a value, not a file; files have `sealed: file`.
     package static let sourceByteCount = 1 << 20
-    /// Bytes of a text document that is sealed or opened in place.
-    package static let documentByteCount = 64 << 20
     /// Bytes of `.strongroom.yaml`.
     package static let rulesByteCount = 1 << 20
 }
