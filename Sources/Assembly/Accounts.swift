@@ -49,7 +49,7 @@ enum LocalTime {
     static func offset(_ local: Int64) -> Int64 {
         var parts = tm()
         var seconds = time_t(local)
-        unsafe gmtime_r(&seconds, &parts)
+        _ = unsafe gmtime_r(&seconds, &parts)
         parts.tm_isdst = -1
         let utc = unsafe mktime(&parts)
         return local - Int64(utc)

@@ -20,7 +20,7 @@ struct Strongroom: AsyncParsableCommand {
             CommandGroup(
                 name: "Backups",
                 subcommands: [
-                    StoreCommand.self, BackupCommand.self, SnapshotsCommand.self, CatCommand.self,
+                    StoreCommand.self, BackupCommand.self, SnapshotsCommand.self,
                     RestoreCommand.self,
                 ]),
         ])

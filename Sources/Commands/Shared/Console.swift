@@ -63,3 +63,18 @@ extension Console {
     /// Whether standard input is a terminal: a value is asked for there, without echo.
     static var isInputTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 }
+
+extension Console {
+    /// Writes rows under a heading, columns aligned; the last column is as long as it is.
+    static func table(_ heading: [String], _ rows: [[String]]) {
+        let all = [heading] + rows
+        let widths = heading.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+        for row in all {
+            let cells = row.enumerated().map { column, cell in
+                column == row.count - 1
+                    ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
+            }
+            print(cells.joined(separator: "  "))
+        }
+    }
+}

@@ -1,0 +1,73 @@
+internal import Archives
+internal import Assembly
+
+/// A store that is open for reading, with its snapshots.
+struct OpenArchive {
+    /// The store and its powers.
+    let opened: StoreAccess.Opened
+    /// Reads snapshots and contents.
+    let reader: StoreReader
+    /// The snapshots, oldest first.
+    let catalog: SnapshotCatalog
+
+    /// Opens the store that `options` choose, and remembers how far each agent was seen.
+    init(_ options: StoreOptions) async throws {
+        let choice = try options.choose()
+        opened = try await options.open(choice)
+        reader = try await StoreReader(
+            opened.store, write: [opened.write], read: opened.read.map { [$0] } ?? [])
+        catalog = try await reader.snapshots()
+        var seen = choice.trust
+        seen.root = opened.store.fingerprint
+        seen.generation = max(seen.generation, opened.store.generation)
+        seen.agents = catalog.generations.merging(seen.agents) { max($0, $1) }
+        try? choice.pins.record(seen, for: choice.location)
+        for failure in catalog.failures {
+            Console.note("strongroom: \(failure.name): \(failure.error.context)")
+        }
+    }
+
+    /// The snapshots of `environment`, or all.
+    func records(of environment: String?) -> [SnapshotRecord] {
+        guard let environment else { return catalog.records }
+        return catalog.records.filter { $0.header.environment == environment }
+    }
+
+    /// The snapshot that `text` means: `latest`, or at least eight digits of an id.
+    func record(_ text: String, of environment: String?) throws -> SnapshotRecord {
+        let records = records(of: environment)
+        if text == "latest" {
+            guard let newest = records.last else { throw Failure(.usage, "the store holds no snapshot") }
+            return newest
+        }
+        guard text.utf8.count >= 8 else { throw Failure(.usage, "\(text): name at least eight digits of a snapshot") }
+        let found = records.filter { $0.id.description.hasPrefix(text) }
+        guard let only = found.first, found.count == 1 else {
+            let reason = found.isEmpty ? "no such snapshot" : "means \(found.count) snapshots"
+            throw Failure(.usage, "\(text): \(reason)", hints: ["strongroom snapshots list shows them"])
+        }
+        return only
+    }
+
+    /// The content of a snapshot. Throws `cannotDecrypt` where none of the identities reads this store.
+    func open(_ record: SnapshotRecord) async throws -> Snapshot {
+        guard opened.read != nil else {
+            throw Failure(
+                .cannotDecrypt, "the identity can add to this store, not read it",
+                hints: ["--identity FILE names a reader's identity"])
+        }
+        return try await reader.open(record)
+    }
+
+    /// The source that `path` (`SOURCE/PATH`) begins with, and the rest of it.
+    func place(_ path: String, in snapshot: Snapshot) throws -> (source: SnapshotSource, path: [UInt8]) {
+        let parts = path.split(separator: "/", maxSplits: 1).map(String.init)
+        guard let name = parts.first, let source = snapshot.source(named: name) else {
+            let names = snapshot.sources.map(\.name).joined(separator: ", ")
+            throw Failure(.usage, "\(path): no such source", hints: ["this snapshot holds: \(names)"])
+        }
+        var rest = parts.count > 1 ? Array(parts[1].utf8) : []
+        if rest.last == 0x2F { rest.removeLast() }
+        return (source, rest)
+    }
+}

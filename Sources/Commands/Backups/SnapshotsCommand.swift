@@ -1,0 +1,163 @@
+internal import Archives
+internal import ArgumentParser
+internal import Encodings
+
+/// `strongroom snapshots`: what a store holds.
+struct SnapshotsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "snapshots", abstract: "List, show and look into snapshots.",
+        subcommands: [
+            SnapshotsListCommand.self, SnapshotsShowCommand.self, SnapshotsLsCommand.self, SnapshotsCatCommand.self,
+        ])
+}
+
+/// `strongroom snapshots list`: every snapshot, oldest first.
+struct SnapshotsListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the snapshots, oldest first.",
+        discussion: "Sources and sizes are shown to readers of the store; the rest to everybody who can add to it.")
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @OptionGroup var store: StoreOptions
+
+    func run() async throws {
+        let archive = try await OpenArchive(store)
+        var documents: [SnapshotDocument] = []
+        for record in archive.records(of: store.environment) {
+            let snapshot = archive.opened.read == nil ? nil : try await archive.open(record)
+            documents.append(SnapshotDocument(record, snapshot))
+        }
+        if json {
+            try Console.json(documents)
+            return
+        }
+        let rows = documents.map { document in
+            [
+                String(document.id.prefix(12)), document.time, document.environment, document.status,
+                document.bytes.map(Sizes.text) ?? "-",
+                document.revisions.sorted { $0.key < $1.key }.map { "\($0.key)@\($0.value.prefix(10))" }
+                    .joined(separator: " "),
+            ]
+        }
+        Console.table(["SNAPSHOT", "TIME", "ENVIRONMENT", "STATUS", "SIZE", "REVISIONS"], rows)
+    }
+}
+
+/// `strongroom snapshots show`: one snapshot with its sources.
+struct SnapshotsShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show one snapshot with its sources.")
+
+    @Argument(help: "At least eight digits of its id, or 'latest'.")
+    var snapshot: String
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @OptionGroup var store: StoreOptions
+
+    func run() async throws {
+        let archive = try await OpenArchive(store)
+        let record = try archive.record(snapshot, of: store.environment)
+        let document = SnapshotDocument(record, try await archive.open(record))
+        if json {
+            try Console.json(document)
+            return
+        }
+        Console.print("snapshot    \(document.id)")
+        Console.print("time        \(document.time)")
+        Console.print("environment \(document.environment)")
+        Console.print("agent       \(document.agent), its snapshot \(document.generation)")
+        Console.print("status      \(document.status)")
+        for (source, commit) in document.revisions.sorted(by: { $0.key < $1.key }) {
+            Console.print("revision    \(source) \(commit)")
+        }
+        let rows = (document.sources ?? []).map { source in
+            [source.name, source.kind, source.status, "\(source.entries)", Sizes.text(source.bytes)]
+        }
+        Console.print("")
+        Console.table(["SOURCE", "KIND", "STATUS", "ENTRIES", "SIZE"], rows)
+        for source in document.sources ?? [] {
+            for note in source.notes { Console.print("\(source.name): \(note)") }
+        }
+    }
+}
+
+/// `strongroom snapshots ls`: the entries of a snapshot.
+struct SnapshotsLsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ls", abstract: "List the entries of a snapshot.",
+        discussion: "PATH is SOURCE or SOURCE/PATH; without it the sources are listed.")
+
+    @Argument(help: "At least eight digits of its id, or 'latest'.")
+    var snapshot: String
+
+    @Argument(help: ArgumentHelp("What is listed, with all below it.", valueName: "path"))
+    var path: String?
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @OptionGroup var store: StoreOptions
+
+    func run() async throws {
+        let archive = try await OpenArchive(store)
+        let snapshot = try await archive.open(try archive.record(snapshot, of: store.environment))
+        guard let path else {
+            if json { return try Console.json(snapshot.sources.map { SnapshotDocument.Source($0) }) }
+            for source in snapshot.sources { Console.print(source.name) }
+            return
+        }
+        let place = try archive.place(path, in: snapshot)
+        guard let root = place.source.root else { throw Failure(.usage, "\(place.source.name): the source gave nothing") }
+        var cursor = archive.reader.entries(of: root, under: place.path)
+        var documents: [EntryDocument] = []
+        var isAny = false
+        while let entry = try await cursor.next() {
+            isAny = true
+            let document = EntryDocument(entry, source: place.source.name)
+            if json { documents.append(document) } else { Console.print(document.line) }
+        }
+        guard isAny else { throw Failure(.usage, "\(path): no such entry") }
+        if json { try Console.json(documents) }
+    }
+}
+
+/// `strongroom snapshots cat`: the content of one file.
+struct SnapshotsCatCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cat", abstract: "Write the content of one file to standard output.")
+
+    @Argument(help: "At least eight digits of its id, or 'latest'.")
+    var snapshot: String
+
+    @Argument(help: ArgumentHelp("The file, as SOURCE/PATH; SOURCE alone for a command.", valueName: "file"))
+    var file: String
+
+    @OptionGroup var store: StoreOptions
+
+    func run() async throws {
+        let archive = try await OpenArchive(store)
+        let snapshot = try await archive.open(try archive.record(snapshot, of: store.environment))
+        var place = try archive.place(file, in: snapshot)
+        if place.path.isEmpty, place.source.kind == .command { place.path = Array(place.source.name.utf8) }
+        guard let root = place.source.root, let entry = try await archive.reader.entry(at: place.path, of: root) else {
+            throw Failure(.usage, "\(file): no such entry")
+        }
+        guard let content = entry.content else { throw Failure(.usage, "\(file): not a regular file") }
+        let zeros = [UInt8](repeating: 0, count: 1 << 16)
+        try await archive.reader.read(content) { piece throws(Failure) in
+            switch piece {
+            case .bytes(let bytes): try Console.write(span: bytes)
+            case .hole(var count):
+                while count > 0 {
+                    let part = min(count, UInt64(zeros.count))
+                    try Console.write(Array(zeros.prefix(Int(part))))
+                    count -= part
+                }
+            }
+        }
+    }
+}
