@@ -46,6 +46,13 @@ enum Process {
         return unsafe String(cString: resolved)
     }
 
+    /// The canonical path of `path` where it is a directory, else nil.
+    static func canonicalIfDirectory(_ path: String) throws -> String? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
+        return try canonical(path)
+    }
+
     /// `path`, made absolute with the working directory.
     static func absolute(_ path: String) throws -> String {
         path.hasPrefix("/") ? path : try workingDirectory() + "/" + path

@@ -1,0 +1,111 @@
+internal import ArgumentParser
+internal import Files
+internal import Keyrings
+internal import Sealing
+
+/// `strongroom check`: whether the repository keeps its rules; needs no key.
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Check that the rules are kept; needs no key.",
+        discussion: """
+            Checks the whole repository, or the files and directories that are named. Exit code 0: clean; 5: something \
+            breaks the rules. Findings go to standard output, a line each.
+            """)
+
+    @Argument(help: ArgumentHelp("Files or directories of this repository. Default: all of it.", valueName: "path"))
+    var paths: [String] = []
+
+    @Flag(help: "Print the findings as JSON.")
+    var json = false
+
+    @OptionGroup var trust: TrustOptions
+
+    func run() async throws {
+        let checkout = try Checkout(around: paths.first.map { Path($0).parent.description } ?? ".")
+        var keyrings: [Keyring] = []
+        for environment in Set(checkout.rules.rules.map(\.environment)).sorted() {
+            let keyring = try checkout.keyring(environment)
+            try trust.verify(keyring, of: checkout, sealing: false)
+            keyrings.append(keyring)
+        }
+        var checker = Checker(rules: checkout.rules, keyrings: keyrings)
+        var fileCount = 0
+        let root = try Directory(Path(checkout.root))
+        for start in try starts(checkout) {
+            try visit(Path(start), in: root) { bytes, path in
+                fileCount += 1
+                checker.check(bytes, path: path)
+            }
+        }
+        let documents = checker.findings.map { FindingDocument($0) }
+        if json { try Console.json(documents) } else { documents.forEach { Console.print($0.line) } }
+        let refused = documents.count { $0.refused }
+        guard refused == 0 else {
+            throw Failure(
+                .refused, "\(refused) \(refused == 1 ? "finding breaks" : "findings break") the rules",
+                hints: ["strongroom seal FILE seals plaintext; the findings say what else is wrong"])
+        }
+        Console.note("strongroom: checked \(fileCount) files: the rules are kept")
+    }
+
+    /// What is checked, from the root; empty for the root itself.
+    private func starts(_ checkout: Checkout) throws -> [[UInt8]] {
+        guard !paths.isEmpty else { return [[]] }
+        return try paths.map { path in
+            try Process.canonicalIfDirectory(path) == checkout.root ? [] : checkout.path(of: path)
+        }
+    }
+
+    /// Hands every regular file at or below `path` to `body`, but for Git's own directories. Links are not followed.
+    private func visit(
+        _ path: Path, in root: borrowing Directory, _ body: ([UInt8], [UInt8]) throws -> Void
+    ) throws {
+        let kind: FileKind? = path.bytes.isEmpty ? .directory : try root.metadata(of: path).kind
+        switch kind {
+        case .directory:
+            let directory = try path.bytes.isEmpty ? root.duplicate() : root.openDirectory(path)
+            for entry in try directory.entries() where entry.name != Path(".git") {
+                try visit(path.bytes.isEmpty ? entry.name : path.appending(entry.name), in: root, body)
+            }
+        case .regular:
+            let bytes = try Failure.about(path.description) {
+                try root.read(path, limit: SealingLimit.documentByteCount)
+            }
+            try body(bytes, path.bytes)
+        default: return
+        }
+    }
+}
+
+/// A finding as `--json` shows it.
+private struct FindingDocument: Encodable {
+    let path: String
+    let lineNumber: Int?
+    let keyPath: String?
+    let refused: Bool
+    let reason: String
+
+    init(_ finding: Checker.Finding) {
+        path = String(decoding: finding.path, as: UTF8.self)
+        lineNumber = finding.line
+        keyPath = finding.keyPath
+        refused = finding.isRefused
+        reason = finding.reason
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case path, keyPath, refused, reason
+        case lineNumber = "line"
+    }
+}
+
+extension FindingDocument {
+    /// `file:line: key path: reason`, with what is only a word marked as a note.
+    var line: String {
+        var text = path
+        if let number = lineNumber { text += ":\(number)" }
+        text += refused ? ": " : ": note: "
+        if let keyPath { text += "\(keyPath): " }
+        return text + reason
+    }
+}
