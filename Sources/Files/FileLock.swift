@@ -16,6 +16,9 @@ package struct FileLock: ~Copyable, Sendable {
         self.file = file
     }
 
+    // Closing alone would leave the lock with a child that was just forked and has not yet called exec.
+    deinit { flock(file.rawValue, LOCK_UN) }
+
     /// Whether the exclusive lock of an open file could be had without waiting.
     static func take(_ file: borrowing Descriptor) throws(FileError) -> Bool {
         let number = file.rawValue
