@@ -29,10 +29,12 @@ package struct YAMLWriter {
     /// Makes an empty text.
     package init() {}
 
-    /// Adds comment lines (`# …`), one for each line of the text, at the outermost level.
+    /// Adds comment lines (`# …`), one for each line of the text, at the outermost level. Control characters
+    /// become spaces.
     package mutating func comment(_ comment: String) {
-        for line in comment.split(separator: "\n", omittingEmptySubsequences: false) {
-            text += line.isEmpty ? "#\n" : "# \(line)\n"
+        for line in comment.utf8.split(separator: 0x0A, omittingEmptySubsequences: false) {
+            let visible = String(decoding: line.map { $0 < 0x20 || $0 == 0x7F ? 0x20 : $0 }, as: UTF8.self)
+            text += visible.isEmpty ? "#\n" : "# \(visible)\n"
         }
     }
 

@@ -1,1 +1,0 @@
-// Tests of Documents follow with the readers.
