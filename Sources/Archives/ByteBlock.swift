@@ -57,12 +57,13 @@ import Glibc
         return try body(unsafe RawSpan(_unsafeStart: base + range.lowerBound, byteCount: range.count))
     }
 
-    /// Lends all of the memory to its one user, for work in place.
+    /// Lends the first `count` bytes to the block's one user, for work in place.
     func withMutableBytes<Result: ~Copyable, Failure: Error>(
-        _ body: (inout MutableRawSpan) throws(Failure) -> Result
+        _ count: Int, _ body: (inout MutableRawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        filledCount = capacity
-        var span = unsafe MutableRawSpan(_unsafeStart: base, byteCount: capacity)
+        precondition(count >= 0 && count <= capacity)
+        filledCount = max(filledCount, count)
+        var span = unsafe MutableRawSpan(_unsafeStart: base, byteCount: count)
         return try body(&span)
     }
 }

@@ -75,8 +75,7 @@ import Sodium
         let data = kind.associatedData(
             store: store, id: id.hash.bytes, generation: UInt64(id.keyNumber))
         do throws(SodiumError) {
-            try frame.withMutableBytes { (room) throws(SodiumError) in
-                var output = room._mutatingExtracting(0..<frameCount)
+            try frame.withMutableBytes(frameCount) { (output) throws(SodiumError) in
                 try sealed.withBytes { (sealed) throws(SodiumError) in
                     try key.secret.withBytes { (key) throws(SodiumError) in
                         try XChaCha20Poly1305.open(
@@ -105,7 +104,8 @@ import Sodium
 
     /// Writes the frame of `plaintext` and returns its length: compressed where that is shorter.
     private func encode(_ plaintext: RawSpan) -> Int {
-        frame.withMutableBytes { room in
+        let roomCount = 1 + max(plaintext.byteCount, Compressor.bound(plaintext.byteCount))
+        return frame.withMutableBytes(roomCount) { room in
             var coded = room._mutatingExtracting(1..<room.byteCount)
             let count = try? compressor.compress(plaintext, into: &coded)
             if let count, count < plaintext.byteCount {
@@ -127,8 +127,7 @@ import Sodium
             decoded = try frame.withBytes(1..<frameCount) { (coded) throws(CompressionError) -> Int? in
                 let count = try Decompressor.contentSize(of: coded, limit: byteCount)
                 guard count == byteCount || isBound else { return nil }
-                try check.withMutableBytes { (room) throws(CompressionError) in
-                    var output = room._mutatingExtracting(0..<count)
+                try check.withMutableBytes(count) { (output) throws(CompressionError) in
                     try decompressor.decompress(coded, into: &output)
                 }
                 return count

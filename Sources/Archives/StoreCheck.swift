@@ -162,7 +162,9 @@ package struct StoreCheck {
                 place.offset == offset && place.sealedByteCount == Int(row.sealedByteCount)
                 && place.auxiliary == row.auxiliary && named.maker == pack.maker
                 && named.dataKeys == pack.header.dataKeys && place.dataKey == Int(group.dataKey)
-            guard isSame else { throw ArchiveError(.forged, "the index says otherwise than the pack's header") }
+            guard isSame else {
+                throw ArchiveError(.forged, "the index says otherwise than the pack's header")
+            }
         }
     }
 
@@ -186,7 +188,9 @@ package struct StoreCheck {
         report.snapshotCount = catalog.records.count
         for failure in catalog.failures { damage(failure.name, failure.error.context) }
         for gap in catalog.gaps {
-            damage("snapshots", "snapshot \(gap.generation) of agent \(gap.agent) is missing, without a tombstone")
+            damage(
+                "snapshots",
+                "snapshot \(gap.generation) of agent \(gap.agent) is missing, without a tombstone")
         }
         for record in catalog.records {
             do throws(ArchiveError) {

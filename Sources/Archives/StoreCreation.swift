@@ -27,7 +27,8 @@ package struct StoreCreation: ~Copyable, Sendable {
         cutting: CuttingParameters = .standard
     ) async throws(ArchiveError) -> Store {
         try await create(
-            in: objects, wrappedRead: wrappedRead, wrappedWrite: wrappedWrite, admins: admins, threshold: threshold,
+            in: objects, wrappedRead: wrappedRead, wrappedWrite: wrappedWrite, admins: admins,
+            threshold: threshold,
             agents: agents, cutting: cutting
         ) { header in SignedGeneration.signature(over: header, by: signer) }
     }

@@ -18,7 +18,8 @@ struct TestStore: Sendable {
 
     /// Small chunks and nodes, so that little data makes many.
     static let cutting = CuttingParameters(
-        minimum: 256, average: 1024, maximum: 4096, normalization: 2, bundleLimit: 512, entryBits: 2, listBits: 3)
+        minimum: 256, average: 1024, maximum: 4096, normalization: 2, bundleLimit: 512, entryBits: 2,
+        listBits: 3)
 
     init(cutting: CuttingParameters = TestStore.cutting) async throws {
         try Sodium.start()
@@ -36,7 +37,9 @@ struct TestStore: Sendable {
     }
 
     /// A writer of small packs over `objects`, or over another view of them.
-    func writer(over other: (any ObjectStore)? = nil, packByteCount: Int = 16 << 10) async throws -> StoreWriter {
+    func writer(over other: (any ObjectStore)? = nil, packByteCount: Int = 16 << 10) async throws
+        -> StoreWriter
+    {
         try await StoreWriter(
             try await reopened(over: other), write: [write], agent: agent,
             options: WriterOptions(parallelism: 2, packByteCount: packByteCount))
@@ -98,7 +101,10 @@ struct TestStore: Sendable {
         while let entry = try await cursor.next() {
             guard let content = entry.content else { continue }
             files.append(
-                (String(decoding: entry.path, as: UTF8.self), try await reader.bytes(of: content, limit: 1 << 24)))
+                (
+                    String(decoding: entry.path, as: UTF8.self),
+                    try await reader.bytes(of: content, limit: 1 << 24)
+                ))
         }
         return files
     }
