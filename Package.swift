@@ -46,6 +46,9 @@ let libraries: [Target] = [
     system("CYAML", "yaml-0.1", "libyaml-dev"),
     .systemLibrary(name: "CLinux"),
     .target(name: "Support", path: "Tests/Support", swiftSettings: settings),
+    .executableTarget(name: "CrashHarness", path: "Tests/CrashHarness"),
+    .testTarget(
+        name: "CrashHarnessTests", dependencies: ["CrashHarness", "Support"], swiftSettings: settings),
 ]
 
 let materials: [Target] = [
@@ -109,8 +112,7 @@ let faces: [Target] =
             ], tests: ["CrashHarness", "strongroom"]),
     ].flatMap { $0 } + [
         .executableTarget(
-            name: "strongroom", dependencies: ["Commands", "Sodium"], swiftSettings: settings),
-        .executableTarget(name: "CrashHarness", path: "Tests/CrashHarness"),
+            name: "strongroom", dependencies: ["Commands", "Sodium"], swiftSettings: settings)
     ]
 
 let floors = [libraries + materials, formats, flows, faces]
