@@ -47,10 +47,10 @@ enum Accounts {
 enum LocalTime {
     /// The seconds to add to UTC for local time at the local wall clock time `local` (mktime(3)).
     static func offset(_ local: Int64) -> Int64 {
-        var parts = tm()
+        var parts = unsafe tm()
         var seconds = time_t(local)
         _ = unsafe gmtime_r(&seconds, &parts)
-        parts.tm_isdst = -1
+        unsafe parts.tm_isdst = -1
         let utc = unsafe mktime(&parts)
         return local - Int64(utc)
     }

@@ -97,7 +97,7 @@ package struct EnvironmentSync: Sendable {
                 marking: source.isFollowing)
         }
         let receipts: [Receipt]
-        do {
+        do throws(DeliveryError) {
             receipts = try await reconciliation.run(at: now)
         } catch {
             try? record(error.category == .refused ? .refused : .failed, nil, error.context)

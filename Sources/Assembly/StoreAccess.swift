@@ -63,7 +63,8 @@ package enum StoreAccess {
         let wrappedRead = try Age.encrypt(creation.readSecret, to: readers)
         let wrappedWrite = try Age.encrypt(creation.writeSecret, to: all)
         return try await creation.create(
-            in: try makeObjects(at: location), wrappedRead: wrappedRead, wrappedWrite: wrappedWrite, admins: [signer],
+            in: try makeObjects(at: location), wrappedRead: wrappedRead, wrappedWrite: wrappedWrite,
+            admins: [signer],
             agents: agents, sign: sign)
     }
 

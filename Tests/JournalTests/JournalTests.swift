@@ -35,7 +35,7 @@ private func mode(_ path: String) -> UInt32 {
 @Suite struct JournalTests {
     let scratch = TemporaryDirectory()
 
-    private func journal() throws -> Journal { try Journal.open(scratch.file("journal.sqlite")) }
+    private func journal() throws -> JournalFile { try JournalFile.open(scratch.file("journal.sqlite")) }
 
     @Test func `a journal and the files beside it have mode 0600 whatever the umask`() throws {
         let old = umask(0)
@@ -116,7 +116,7 @@ private func mode(_ path: String) -> UInt32 {
         let ids = (1...3).map { String(repeating: "0\($0)", count: 32) }
         for (index, id) in ids.enumerated() {
             try journal.record(
-                SnapshotRecord(
+                TakenSnapshot(
                     id: id, store: "/srv/store", environment: "prod", time: time(Int64(index)),
                     status: .complete, revisions: ["config": first, "infra": second]))
         }
@@ -127,7 +127,7 @@ private func mode(_ path: String) -> UInt32 {
 
     @Test func `recording a snapshot again replaces it`() throws {
         let journal = try journal()
-        var snapshot = SnapshotRecord(
+        var snapshot = TakenSnapshot(
             id: String(repeating: "0a", count: 32), store: "/srv/store", environment: "prod", time: time(1),
             status: .partial, revisions: ["config": first])
         try journal.record(snapshot)
@@ -140,10 +140,12 @@ private func mode(_ path: String) -> UInt32 {
     @Test func `a link, a directory and foreign bytes are refused`() throws {
         let target = scratch.file("elsewhere")
         unsafe symlink(target, scratch.file("link"))
-        #expect(code { () throws(JournalError) in _ = try Journal.open(scratch.file("link")) } == .cannotOpen)
-        #expect(code { () throws(JournalError) in _ = try Journal.open(scratch.path) } == .cannotOpen)
+        #expect(
+            code { () throws(JournalError) in _ = try JournalFile.open(scratch.file("link")) } == .cannotOpen)
+        #expect(code { () throws(JournalError) in _ = try JournalFile.open(scratch.path) } == .cannotOpen)
         ScratchRepository(at: scratch.path).write("text", String(repeating: "not a journal\n", count: 100))
-        #expect(code { () throws(JournalError) in _ = try Journal.open(scratch.file("text")) } == .damaged)
+        #expect(
+            code { () throws(JournalError) in _ = try JournalFile.open(scratch.file("text")) } == .damaged)
         #expect(unsafe access(target, F_OK) != 0)
     }
 

@@ -43,7 +43,8 @@ struct SnapshotDocument: Encodable {
         generation = record.header.generation
         status = record.header.status.name
         revisions = Dictionary(
-            record.header.revisions.map { ($0.source, Hex.encode($0.commit)) }, uniquingKeysWith: { first, _ in first })
+            record.header.revisions.map { ($0.source, Hex.encode($0.commit)) },
+            uniquingKeysWith: { first, _ in first })
         sources = snapshot?.sources.map { Source($0) }
         bytes = snapshot?.byteCount
     }
@@ -86,11 +87,14 @@ struct EntryDocument: Encodable {
 
     /// One line for people; control characters of names are shown, not sent to the terminal.
     var line: String {
-        let name = String(String.UnicodeScalarView(path.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
+        let name = String(
+            String.UnicodeScalarView(
+                path.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
         let size = bytes.map(Sizes.text) ?? "-"
         let pad = String(repeating: " ", count: max(0, 10 - size.count))
         let arrow = target.map { " -> \($0)" } ?? ""
-        return "\(mode.count < 4 ? "0" + mode : mode) \(user):\(group) \(pad)\(size) \(modified) \(name)\(arrow)"
+        return
+            "\(mode.count < 4 ? "0" + mode : mode) \(user):\(group) \(pad)\(size) \(modified) \(name)\(arrow)"
     }
 }
 
@@ -107,6 +111,7 @@ enum Sizes {
             whole /= 1_024
             unit += 1
         }
-        return unit == 0 || whole >= 100 || tenth == 0 ? "\(whole) \(units[unit])" : "\(whole).\(tenth) \(units[unit])"
+        return unit == 0 || whole >= 100 || tenth == 0
+            ? "\(whole) \(units[unit])" : "\(whole).\(tenth) \(units[unit])"
     }
 }

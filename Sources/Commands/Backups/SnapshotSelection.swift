@@ -40,7 +40,9 @@ struct OpenArchive {
             guard let newest = records.last else { throw Failure(.usage, "the store holds no snapshot") }
             return newest
         }
-        guard text.utf8.count >= 8 else { throw Failure(.usage, "\(text): name at least eight digits of a snapshot") }
+        guard text.utf8.count >= 8 else {
+            throw Failure(.usage, "\(text): name at least eight digits of a snapshot")
+        }
         let found = records.filter { $0.id.description.hasPrefix(text) }
         guard let only = found.first, found.count == 1 else {
             let reason = found.isEmpty ? "no such snapshot" : "means \(found.count) snapshots"

@@ -7,7 +7,8 @@ struct SnapshotsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "snapshots", abstract: "List, show and look into snapshots.",
         subcommands: [
-            SnapshotsListCommand.self, SnapshotsShowCommand.self, SnapshotsLsCommand.self, SnapshotsCatCommand.self,
+            SnapshotsListCommand.self, SnapshotsShowCommand.self, SnapshotsLsCommand.self,
+            SnapshotsCatCommand.self,
         ])
 }
 
@@ -15,7 +16,8 @@ struct SnapshotsCommand: AsyncParsableCommand {
 struct SnapshotsListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "List the snapshots, oldest first.",
-        discussion: "Sources and sizes are shown to readers of the store; the rest to everybody who can add to it.")
+        discussion:
+            "Sources and sizes are shown to readers of the store; the rest to everybody who can add to it.")
 
     @Flag(help: "Print JSON.")
     var json = false
@@ -111,7 +113,9 @@ struct SnapshotsLsCommand: AsyncParsableCommand {
             return
         }
         let place = try archive.place(path, in: snapshot)
-        guard let root = place.source.root else { throw Failure(.usage, "\(place.source.name): the source gave nothing") }
+        guard let root = place.source.root else {
+            throw Failure(.usage, "\(place.source.name): the source gave nothing")
+        }
         var cursor = archive.reader.entries(of: root, under: place.path)
         var documents: [EntryDocument] = []
         var isAny = false
@@ -143,7 +147,9 @@ struct SnapshotsCatCommand: AsyncParsableCommand {
         let snapshot = try await archive.open(try archive.record(snapshot, of: store.environment))
         var place = try archive.place(file, in: snapshot)
         if place.path.isEmpty, place.source.kind == .command { place.path = Array(place.source.name.utf8) }
-        guard let root = place.source.root, let entry = try await archive.reader.entry(at: place.path, of: root) else {
+        guard let root = place.source.root,
+            let entry = try await archive.reader.entry(at: place.path, of: root)
+        else {
             throw Failure(.usage, "\(file): no such entry")
         }
         guard let content = entry.content else { throw Failure(.usage, "\(file): not a regular file") }

@@ -29,7 +29,8 @@ struct StoreInitCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Who can read backups; repeatable.", valueName: "recipient"))
     var reader: [String] = []
 
-    @Option(help: ArgumentHelp("Who can add backups without reading any; repeatable.", valueName: "recipient"))
+    @Option(
+        help: ArgumentHelp("Who can add backups without reading any; repeatable.", valueName: "recipient"))
     var writer: [String] = []
 
     @Option(
@@ -53,11 +54,13 @@ struct StoreInitCommand: AsyncParsableCommand {
         let writers = try writer.map { try recipient($0, "--writer") }
         guard (readers + writers).contains(identity.recipient) || !agent.isEmpty else {
             throw Failure(
-                .usage, "the caller is neither reader nor writer, and no --agent is named: nobody could add a backup")
+                .usage,
+                "the caller is neither reader nor writer, and no --agent is named: nobody could add a backup")
         }
         let signer = try AdminSigner.find(keyFile: signingKey, repository: nil, identity: identity)
         let made = try await StoreAccess.create(
-            location, readers: readers, writers: writers, agents: try agents(identity), signer: signer.publicKey
+            location, readers: readers, writers: writers, agents: try agents(identity),
+            signer: signer.publicKey
         ) { header in try await signer.sign(header) }
         let pins = StorePins(directory: Path(try Locations.pins()))
         try pins.record(StoreTrust(root: made.fingerprint, generation: made.generation), for: location)
@@ -69,12 +72,16 @@ struct StoreInitCommand: AsyncParsableCommand {
     }
 
     private func agents(_ identity: X25519Identity) throws -> [AgentRecord] {
-        var agents = [AgentRecord(
-                name: "default", publicKey: StoreAccess.agentKey(of: identity).publicKey, powers: [.add, .prune])]
+        var agents = [
+            AgentRecord(
+                name: "default", publicKey: StoreAccess.agentKey(of: identity).publicKey,
+                powers: [.add, .prune])
+        ]
         for text in agent {
             let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2, let key = try? Hex.decode(parts[1]), key.count == 32 else {
-                throw Failure(.usage, "--agent: expected NAME=KEY with the key that 'strongroom keys show' prints")
+                throw Failure(
+                    .usage, "--agent: expected NAME=KEY with the key that 'strongroom keys show' prints")
             }
             agents.append(AgentRecord(name: parts[0], publicKey: key, powers: [.add]))
         }

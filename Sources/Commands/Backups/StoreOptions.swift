@@ -11,7 +11,8 @@ internal import Trust
 struct StoreOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The store's directory. Else STRONGROOM_STORE, else that of the settings' environment.", valueName: "store"))
+            "The store's directory. Else STRONGROOM_STORE, else that of the settings' environment.",
+            valueName: "store"))
     var store: String?
 
     @Option(help: ArgumentHelp("The environment.", valueName: "env"))
@@ -56,7 +57,8 @@ struct StoreOptions: ParsableArguments {
                 StoreOptions.location(name), trusted: nil, pins: try Locations.pins(), identityFiles: [])
         }
         guard let environment else {
-            throw Failure(.usage, "no store is named", hints: ["--store DIR, STRONGROOM_STORE, or --environment ENV"])
+            throw Failure(
+                .usage, "no store is named", hints: ["--store DIR, STRONGROOM_STORE, or --environment ENV"])
         }
         let settings = try settings.read()
         guard let backup = try settings.environment(environment).backup else {
@@ -69,7 +71,8 @@ struct StoreOptions: ParsableArguments {
     func choice(_ settings: Settings, _ backup: BackupSettings) throws -> Choice {
         let store = try settings.store(backup.store)
         return try choice(
-            store.url, trusted: store.trust, pins: settings.state + "/pins", identityFiles: settings.identities)
+            store.url, trusted: store.trust, pins: settings.state + "/pins",
+            identityFiles: settings.identities)
     }
 
     /// Opens the chosen store with what the identities can.
@@ -80,12 +83,15 @@ struct StoreOptions: ParsableArguments {
             opened = try await StoreAccess.open(choice.location, trust: choice.trust, identities: identities)
         } catch let error as AgeError where error.code == .noMatch {
             throw Failure(
-                .cannotDecrypt, "\(choice.location): none of the identities is a reader's or writer's of this store",
+                .cannotDecrypt,
+                "\(choice.location): none of the identities is a reader's or writer's of this store",
                 hints: ["--identity FILE names another identity"])
         }
         var seen = choice.trust
         if seen.root == nil {
-            Console.note("strongroom: \(choice.location): trusting this store from now on: \(opened.store.fingerprint)")
+            Console.note(
+                "strongroom: \(choice.location): trusting this store from now on: \(opened.store.fingerprint)"
+            )
         }
         seen.root = opened.store.fingerprint
         seen.generation = max(seen.generation, opened.store.generation)
@@ -98,7 +104,9 @@ struct StoreOptions: ParsableArguments {
     ) throws -> Choice {
         let pins = StorePins(directory: Path(pins))
         var trust = try pins.trust(for: location)
-        let root = try storeTrust.map { text in try Failure.about("--store-trust") { try Fingerprint(text: text) } }
+        let root = try storeTrust.map { text in
+            try Failure.about("--store-trust") { try Fingerprint(text: text) }
+        }
         if let root = try root ?? trusted.map({ try Fingerprint(text: Hex.encode($0)) }) {
             if trust.root != root { trust = StoreTrust() }
             trust.root = root

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Documents
 internal import Files
 internal import Keyrings
 internal import Sealing
@@ -12,7 +13,8 @@ struct CheckCommand: AsyncParsableCommand {
             breaks the rules. Findings go to standard output, a line each.
             """)
 
-    @Argument(help: ArgumentHelp("Files or directories of this repository. Default: all of it.", valueName: "path"))
+    @Argument(
+        help: ArgumentHelp("Files or directories of this repository. Default: all of it.", valueName: "path"))
     var paths: [String] = []
 
     @Flag(help: "Print the findings as JSON.")
@@ -69,7 +71,7 @@ struct CheckCommand: AsyncParsableCommand {
             }
         case .regular:
             let bytes = try Failure.about(path.description) {
-                try root.read(path, limit: SealingLimit.documentByteCount)
+                try root.read(path, limit: DocumentLimits().byteCount)
             }
             try body(bytes, path.bytes)
         default: return

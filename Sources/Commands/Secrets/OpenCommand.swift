@@ -53,7 +53,7 @@ struct OpenCommand: AsyncParsableCommand {
             try openAge(work, isBinary: isBinaryAge)
         } else {
             let checkout = try Checkout(around: Path(file).parent.description)
-            let bytes = try work.read(limit: SealingLimit.documentByteCount)
+            let bytes = try work.read(limit: DocumentLimits().byteCount)
             try openDocument(bytes, checkout, try path.map { Array($0.utf8) } ?? checkout.path(of: file))
         }
     }

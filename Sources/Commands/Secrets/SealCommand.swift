@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Documents
 internal import Files
 internal import Keyrings
 internal import Sealing
@@ -45,7 +46,7 @@ struct SealCommand: AsyncParsableCommand {
         _ key: EnvironmentPublicKey
     ) throws {
         let work = try WorkFile(file)
-        let bytes = try work.read(limit: SealingLimit.documentByteCount)
+        let bytes = try work.read(limit: DocumentLimits().byteCount)
         let outcome = try checkout.sealer(keys).seal(bytes, path: path)
         let kept = outcome.keptCount > 0 ? ", \(outcome.keptCount) sealed before" : ""
         let verb = dryRun ? "would seal" : "sealed"

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Documents
 internal import Sealing
 internal import Sodium
 
@@ -44,7 +45,7 @@ struct SetCommand: AsyncParsableCommand {
         }
         let keys = try checkout.sealingKeys([rule.environment], trust: trust)
         let work = try WorkFile(file)
-        let bytes = try work.read(limit: SealingLimit.documentByteCount)
+        let bytes = try work.read(limit: DocumentLimits().byteCount)
         let value =
             Console.isInputTerminal
             ? try Terminal.askTwice("value of \(keyPath)") : try Terminal.standardInput(raw: raw)

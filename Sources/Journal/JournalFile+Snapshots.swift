@@ -2,7 +2,7 @@ package import Encodings
 internal import GRDB
 
 /// A snapshot that this agent took, as the journal keeps it. The store itself is the truth.
-package struct SnapshotRecord: Sendable, Hashable {
+package struct TakenSnapshot: Sendable, Hashable {
     /// How complete it is (FORMATS: JSON).
     package enum Status: String, Sendable, CaseIterable {
         /// Everything asked for was captured.
@@ -42,12 +42,12 @@ package struct SnapshotRecord: Sendable, Hashable {
     }
 }
 
-extension Journal {
+extension JournalFile {
     /// Keeps `snapshot`; the same store and id again replaces what was kept. Throws `malformedRecord` for ids that
     /// are not 64, or commits that are not 40, lower-case hex digits.
-    package func record(_ snapshot: SnapshotRecord) throws(JournalError) {
-        try Journal.checkID(snapshot.id, 64, "snapshot")
-        for commit in snapshot.revisions.values { try Journal.checkID(commit, 40, "commit") }
+    package func record(_ snapshot: TakenSnapshot) throws(JournalError) {
+        try JournalFile.checkID(snapshot.id, 64, "snapshot")
+        for commit in snapshot.revisions.values { try JournalFile.checkID(commit, 40, "commit") }
         guard !snapshot.environment.isEmpty else {
             throw JournalError(.malformedRecord, "a snapshot without an environment")
         }
@@ -71,7 +71,7 @@ extension Journal {
     }
 
     /// The newest `limit` snapshots of `environment` by their own time, newest first.
-    package func snapshots(environment: String, limit: Int = 100) throws(JournalError) -> [SnapshotRecord] {
+    package func snapshots(environment: String, limit: Int = 100) throws(JournalError) -> [TakenSnapshot] {
         try read("cannot read the snapshots") { database in
             let rows = try Row.fetchAll(
                 database,
@@ -79,7 +79,7 @@ extension Journal {
                 arguments: [environment, max(0, limit)])
             return try rows.map { row in
                 let (store, id): (String, String) = (row["store"], row["id"])
-                guard let status = SnapshotRecord.Status(rawValue: row["status"]) else {
+                guard let status = TakenSnapshot.Status(rawValue: row["status"]) else {
                     throw JournalError(.damaged, "a status of no known name")
                 }
                 let revisions = try Row.fetchAll(
@@ -87,7 +87,7 @@ extension Journal {
                     sql: """
                         SELECT source, "commit" FROM snapshot_revision WHERE store = ? AND id = ?
                         """, arguments: [store, id])
-                return SnapshotRecord(
+                return TakenSnapshot(
                     id: id, store: store, environment: row["environment"],
                     time: Timestamp(nanoseconds: row["time"]), status: status,
                     revisions: Dictionary(

@@ -1,6 +1,6 @@
 internal import GRDB
 
-extension Journal {
+extension JournalFile {
     /// The schema, step by step. A step that was released is never changed; times are nanoseconds since 1970.
     static var migrations: DatabaseMigrator {
         var migrator = DatabaseMigrator()

@@ -9,7 +9,7 @@ internal import Glibc
 ///
 /// Several processes may have it open; writers wait for each other. Every call that writes is one transaction
 /// that is on the disk when it returns (`synchronous = FULL`).
-package final class Journal: Sendable {
+package final class JournalFile: Sendable {
     private let queue: DatabaseQueue
 
     private init(_ queue: DatabaseQueue) { self.queue = queue }
@@ -19,7 +19,7 @@ package final class Journal: Sendable {
     ///
     /// Throws `cannotOpen` where `path` is a symbolic link or no regular file, `damaged` for what is no journal,
     /// `newerVersion` where a newer Strongroom wrote it.
-    package static func open(_ path: String) throws(JournalError) -> Journal {
+    package static func open(_ path: String) throws(JournalError) -> JournalFile {
         try prepareFile(path)
         do {
             var configuration = Configuration()
@@ -31,11 +31,11 @@ package final class Journal: Sendable {
                 try database.execute(sql: "PRAGMA synchronous = FULL")
             }
             let queue = try DatabaseQueue(path: path, configuration: configuration)
-            guard try !queue.read(Journal.migrations.hasBeenSuperseded) else {
+            guard try !queue.read(JournalFile.migrations.hasBeenSuperseded) else {
                 throw JournalError(.newerVersion, "written by a newer version: \(path)")
             }
-            try Journal.migrations.migrate(queue)
-            return Journal(queue)
+            try JournalFile.migrations.migrate(queue)
+            return JournalFile(queue)
         } catch {
             throw JournalError(error, "cannot open \(path)")
         }

@@ -1,7 +1,7 @@
 internal import Encodings
 internal import GRDB
 
-extension Journal {
+extension JournalFile {
     /// Keeps `sync`. A healthy one (`applied`, `unchanged`) also becomes the source's applied commit, and, where
     /// `marking` says that the ref is a followed branch, the highest commit seen of that ref: all or nothing.
     ///
@@ -11,7 +11,7 @@ extension Journal {
         guard !sync.environment.isEmpty, !sync.source.isEmpty else {
             throw JournalError(.malformedRecord, "a sync without environment or source")
         }
-        if let commit = sync.commit { try Journal.checkID(commit, 40, "commit") }
+        if let commit = sync.commit { try JournalFile.checkID(commit, 40, "commit") }
         guard sync.commit != nil || !sync.outcome.isHealthy else {
             throw JournalError(.malformedRecord, "a healthy sync without a commit")
         }
@@ -26,7 +26,7 @@ extension Journal {
                     sync.time.nanoseconds, sync.outcome.rawValue, sync.message,
                 ])
             guard sync.outcome.isHealthy, let commit = sync.commit else { return }
-            try Journal.setApplied(sync, commit, database)
+            try JournalFile.setApplied(sync, commit, database)
             guard marking else { return }
             try database.execute(
                 sql: """
