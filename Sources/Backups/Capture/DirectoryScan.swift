@@ -1,4 +1,3 @@
-internal import Archives
 package import Files
 
 /// Walks a directory in the order of an archive's tree: by name bytes, a directory followed at once by what is in it.
@@ -105,16 +104,5 @@ package final class DirectoryScan {
         let directory = try frame.directory.openDirectory(name)
         let names = try directory.entries()
         frames.append(Frame(directory, path, names))
-    }
-}
-
-extension Entry {
-    /// The entry of what a scan found, with what its kind needs; `kind` decides for regular files.
-    init(_ found: DirectoryScan.Found, kind: Entry.Kind) {
-        self.init(
-            path: found.path, kind: kind, mode: found.metadata.mode, userID: found.metadata.owner.user,
-            groupID: found.metadata.owner.group, modifiedSeconds: found.metadata.modified.seconds,
-            modifiedNanoseconds: found.metadata.modified.nanoseconds,
-            attributes: found.attributes.map { Attribute(name: $0.name.bytes, value: $0.value) })
     }
 }

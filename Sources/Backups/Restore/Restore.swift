@@ -1,0 +1,288 @@
+package import Archives
+internal import Encodings
+package import Files
+internal import Git
+
+/// Brings a snapshot back into a directory that is absent or empty.
+///
+/// On disk: everything grows in a staging directory beside it (`RestoreStaging`), is synchronised, and gets its name
+/// by one rename: after a failure or a kill there is nothing under the final name. Layout: `directories/<name>/…`,
+/// `commands/<name>`, `repositories/<name>.git`, `keyring/…`, `kubernetes/<name>/…`, `REPORT.json`. Where sources are
+/// chosen and one alone is meant, its content itself: a directory's or the keyring's tree, a bare repository, or
+/// `<name>` for a command.
+package struct Restore: Sendable {
+    /// What is restored, and with which facts.
+    package struct Options: Sendable {
+        /// The names of the sources, `<name>` or `<kind>:<name>`; all where empty.
+        package var sources: [String] = []
+        /// Paths beneath the roots of trees, with all that is below them; everything where empty. Where it is not,
+        /// commands and repositories, which have no such paths, are left out.
+        package var only: [[UInt8]] = []
+        /// Facts that are put on entries only when asked for.
+        package var tree = TreeRestorer.Options()
+
+        /// Everything, without owners, set-id bits and devices.
+        package init() {}
+    }
+
+    /// One source and the place it goes to.
+    fileprivate struct Part {
+        let source: SnapshotSource
+        /// Beneath the restored directory; empty for that itself.
+        let path: Path
+    }
+
+    private let reader: StoreReader
+    private let snapshot: Snapshot
+    private let user: FileOwner
+    private let options: Options
+
+    /// Restores what `plan` chose into `target` as `user`, the process's own user and group.
+    ///
+    /// Entries that are refused are listed in the report, the rest is restored. Throws `occupied`, `busy`,
+    /// `unknownSource`, `unknownPath` (a path of `only` that no chosen source has), `store`, `files`, `git`.
+    package static func run(
+        _ plan: RestorePlan, from reader: StoreReader, into target: Path, as user: FileOwner,
+        _ options: Options = Options()
+    ) async throws(BackupError) -> RestoreReport {
+        do {
+            let snapshot = try await reader.open(plan.record)
+            let restore = Restore(reader: reader, snapshot: snapshot, user: user, options: options)
+            let parts = try await restore.parts()
+            let staging = try RestoreStaging(for: target)
+            do {
+                return try await restore.fill(staging, parts, plan)
+            } catch {
+                staging.discard()
+                throw error
+            }
+        } catch {
+            throw BackupError.wrapping(error)
+        }
+    }
+
+    // MARK: - What goes where
+
+    /// Whether one source's content itself is what the directory becomes.
+    private func isLone(_ count: Int) -> Bool { !options.sources.isEmpty && count == 1 }
+
+    private func parts() async throws -> [Part] {
+        var chosen: [SnapshotSource] = []
+        if options.sources.isEmpty { chosen = snapshot.sources }
+        for name in options.sources {
+            let found = snapshot.sources(called: name)
+            guard !found.isEmpty else {
+                throw BackupError(.unknownSource, "the snapshot has no source \(name)")
+            }
+            chosen += found.filter { !chosen.contains($0) }
+        }
+        if !options.only.isEmpty {
+            chosen = chosen.filter(\.kind.hasTree)
+            for path in options.only { try await checkPresent(path, in: chosen) }
+        }
+        return chosen.map { Part(source: $0, path: isLone(chosen.count) ? $0.lonePlace : $0.place) }
+    }
+
+    private func checkPresent(_ path: [UInt8], in sources: [SnapshotSource]) async throws {
+        guard PathOrder.isValid(path), !path.isEmpty else {
+            throw BackupError(.unknownPath, "not a path beneath a source: \(Path(path))")
+        }
+        for root in sources.compactMap(\.root) {
+            if try await reader.entry(at: path, of: root) != nil { return }
+        }
+        throw BackupError(.unknownPath, "no source that is restored has \(Path(path))")
+    }
+
+    // MARK: - Filling
+
+    private func fill(
+        _ staging: borrowing RestoreStaging, _ parts: [Part], _ plan: RestorePlan
+    ) async throws -> RestoreReport {
+        var report = RestoreReport(snapshot: snapshot, rule: plan.rule, notices: plan.notices, sources: [])
+        if parts.count == 1, parts[0].source.kind == .repository, parts[0].path.bytes.isEmpty {
+            let source = try await repository(parts[0], at: staging.contentPath)
+            report.sources = [source]
+            if source.entryCount == 0 { _ = try staging.makeContent() }
+            try staging.commit(try staging.openContent())
+            return report
+        }
+        let content = try staging.makeContent()
+        for part in parts {
+            try Task.checkCancellation()
+            report.sources.append(try await restore(part, content, staging.contentPath))
+        }
+        if !isLone(parts.count) {
+            try content.writeNew(Array(report.json.utf8), to: "REPORT.json")
+        }
+        try staging.commit(content)
+        return report
+    }
+
+    private func restore(
+        _ part: Part, _ content: borrowing Directory, _ contentPath: Path
+    ) async throws -> RestoreReport.Source {
+        var report = RestoreReport.Source(part)
+        guard let root = part.source.root else { return report }
+        guard Path(part.source.name).isName else {
+            report.issues.append(RestoreIssue([], .refused, "a source whose name is no name of a file"))
+            return report
+        }
+        switch part.source.kind {
+        case .repository:
+            _ = try content.makeDirectories(part.path.parent)
+            return try await repository(part, at: contentPath.appending(part.path))
+        case .command:
+            let name = part.path.name
+            let directory =
+                part.path == name ? try content.duplicate() : try content.makeDirectories(part.path.parent)
+            guard let entry = try await reader.entry(at: name.bytes, of: root), entry.content != nil else {
+                report.issues.append(RestoreIssue(name.bytes, .refused, "a command without its output"))
+                return report
+            }
+            try await tree([entry.path], root, into: directory, isPlain: true, &report)
+        case .directory, .keyring, .kubernetes:
+            let directory =
+                part.path.bytes.isEmpty ? try content.duplicate() : try content.makeDirectories(part.path)
+            let isPlain = part.source.kind != .directory
+            try await tree(options.only, root, into: directory, isPlain: isPlain, &report)
+        }
+        return report
+    }
+
+    // MARK: - Trees
+
+    /// Restores the entries beneath `prefixes` (all where there is none) and the directories above them. Entries of
+    /// a plain tree have no owner and no time of their own: they get the user's and the snapshot's.
+    private func tree(
+        _ prefixes: [[UInt8]], _ root: NodeID, into directory: consuming Directory, isPlain: Bool,
+        _ report: inout RestoreReport.Source
+    ) async throws {
+        var restorer = TreeRestorer(into: directory, as: user, options: options.tree)
+        var links = LinkTargets(prefixes)
+        var made: Set<[UInt8]> = []
+        for prefix in links.prefixes {
+            for ancestor in prefix.ancestors where made.insert(ancestor).inserted {
+                guard let entry = try await reader.entry(at: ancestor, of: root) else { continue }
+                try await restore(isPlain ? plain(entry) : entry, &restorer)
+            }
+            var cursor = reader.entries(of: root, under: prefix)
+            while let entry = try await cursor.next() {
+                try Task.checkCancellation()
+                var entry = isPlain ? plain(entry) : entry
+                if case .hardLink(let target) = entry.kind, !links.isWithin(target) {
+                    entry.kind = try await links.kind(of: entry.path, linkedTo: target, root, reader)
+                }
+                try await restore(entry, &restorer)
+            }
+        }
+        try restorer.finish()
+        report.entryCount = restorer.entryCount
+        report.byteCount = restorer.byteCount
+        report.issues = restorer.issues
+    }
+
+    private func restore(_ entry: Entry, _ restorer: inout TreeRestorer) async throws {
+        try await restorer.restore(entry) { file in
+            guard let content = entry.content else { return }
+            try await reader.read(content) { piece throws(FileError) in
+                switch piece {
+                case .bytes(let bytes): try file.write(bytes)
+                case .hole(let byteCount): try file.skip(byteCount)
+                }
+            }
+        }
+    }
+
+    private func plain(_ entry: Entry) -> Entry {
+        var entry = entry
+        (entry.userID, entry.groupID) = (user.user, user.group)
+        if entry.modifiedSeconds == 0, entry.modifiedNanoseconds == 0 {
+            let time = snapshot.record.header.time
+            entry.modifiedSeconds = time.seconds
+            entry.modifiedNanoseconds = UInt32(time.nanoseconds - time.seconds * 1_000_000_000)
+        }
+        return entry
+    }
+
+    // MARK: - Repositories
+
+    /// Makes a bare repository at `path` with every object, ref and HEAD. One whose bundles or names are refused is
+    /// removed again and listed. Throws what fails for a reason of this machine or the store.
+    private func repository(_ part: Part, at path: Path) async throws -> RestoreReport.Source {
+        var report = RestoreReport.Source(part)
+        guard let root = part.source.root else { return report }
+        do {
+            report.byteCount = try await RepositoryRestore.run(root, reader, at: path)
+            report.entryCount = 1
+        } catch let error as GitError where !error.isOfThisMachine {
+            try Directory(path.parent).removeTree(path.name)
+            report.issues.append(RestoreIssue([], .refused, "the repository: \(error.context)"))
+        }
+        return report
+    }
+}
+
+/// Hard links in a restore of a part of a tree: the file that one names may lie outside of the part.
+private struct LinkTargets {
+    /// What is restored: sorted, none beneath another.
+    let prefixes: [[UInt8]]
+    // The first restored name of a file outside.
+    private var standIns: [[UInt8]: [UInt8]] = [:]
+
+    init(_ paths: [[UInt8]]) {
+        var kept: [[UInt8]] = []
+        for path in (paths.isEmpty ? [[]] : paths).sorted(by: PathOrder.precedes) {
+            if let last = kept.last, PathOrder.contains(last, path) { continue }
+            kept.append(path)
+        }
+        prefixes = kept
+    }
+
+    func isWithin(_ path: [UInt8]) -> Bool { prefixes.contains { PathOrder.contains($0, path) } }
+
+    /// What the entry at `path`, another name of `target` outside, is restored as: the file itself the first time.
+    mutating func kind(
+        of path: [UInt8], linkedTo target: [UInt8], _ root: NodeID, _ reader: StoreReader
+    ) async throws -> Entry.Kind {
+        if let standIn = standIns[target] { return .hardLink(standIn) }
+        guard let found = try await reader.entry(at: target, of: root), found.content != nil else {
+            return .hardLink(target)
+        }
+        standIns[target] = path
+        return found.kind
+    }
+}
+
+extension RestoreReport.Source {
+    fileprivate init(_ part: Restore.Part) {
+        self.init(
+            name: part.source.name, kind: part.source.kind, status: part.source.status,
+            notes: part.source.notes, path: part.path.description)
+    }
+}
+
+extension SnapshotSource {
+    /// Where it goes in a restore of several.
+    fileprivate var place: Path {
+        switch kind {
+        case .directory: Path("directories").appending(Path(name))
+        case .command: Path("commands").appending(Path(name))
+        case .repository: Path("repositories").appending(Path("\(name).git"))
+        case .keyring: "keyring"
+        case .kubernetes: Path("kubernetes").appending(Path(name))
+        }
+    }
+
+    /// Where it goes when it is restored alone.
+    fileprivate var lonePlace: Path { kind == .command ? Path(name) : Path([]) }
+}
+
+extension SourceKind {
+    /// Whether paths beneath its root mean something to people.
+    fileprivate var hasTree: Bool {
+        switch self {
+        case .directory, .keyring, .kubernetes: true
+        case .command, .repository: false
+        }
+    }
+}

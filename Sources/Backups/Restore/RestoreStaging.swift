@@ -1,0 +1,107 @@
+internal import Files
+
+/// The place where a restore grows before anybody sees it.
+///
+/// On disk, beside the directory it is for: `.<name>.restoring/` with `lock`, held as long as the restore lives, and
+/// `content`, which gets the final name by one rename. What a killed restore left there, the next one removes.
+struct RestoreStaging: ~Copyable {
+    /// The directory above the target.
+    private let parent: Directory
+    private let name: Path
+    private let stagingName: Path
+    private let staging: Directory
+    private let lock: FileLock
+    private let target: Path
+
+    private static let content: Path = "content"
+
+    /// Takes the place for `target`, whose parents are made where they are missing.
+    ///
+    /// Throws `occupied` where `target` is there and no empty directory, `busy` where another restore into it is
+    /// under way, `FileError`.
+    init(for target: Path) throws {
+        guard target.name.isName else {
+            throw BackupError(.occupied, "a restore needs a directory with a name, not \(target)")
+        }
+        let stagingName = Path([0x2E] + target.name.bytes.prefix(200) + Array(".restoring".utf8))
+        let parent = try Directory.makePath(target.parent)
+        try RestoreStaging.checkFree(target.name, in: parent, target)
+        let staging = try parent.makeDirectories(stagingName)
+        let lock = try RestoreStaging.lock(staging, target)
+        try staging.removeTree(RestoreStaging.content)
+        self.init(parent, staging, lock, stagingName, target)
+    }
+
+    private init(
+        _ parent: consuming Directory, _ staging: consuming Directory, _ lock: consuming FileLock,
+        _ stagingName: Path, _ target: Path
+    ) {
+        self.parent = parent
+        self.staging = staging
+        self.lock = lock
+        self.stagingName = stagingName
+        self.target = target
+        name = target.name
+    }
+
+    private static func lock(_ staging: borrowing Directory, _ target: Path) throws -> FileLock {
+        do throws(FileError) {
+            return try FileLock("lock", in: staging)
+        } catch {
+            guard error.code == .locked else { throw error }
+            throw BackupError(.busy, "another restore into \(target) is under way", underlying: error)
+        }
+    }
+
+    /// Where the content is, or is to be, made.
+    var contentPath: Path {
+        target.parent.appending(stagingName).appending(RestoreStaging.content)
+    }
+
+    /// Makes the empty content and opens it.
+    borrowing func makeContent() throws(FileError) -> Directory {
+        try staging.makeDirectory(RestoreStaging.content)
+        return try staging.openDirectory(RestoreStaging.content)
+    }
+
+    /// Opens the content that stands there.
+    borrowing func openContent() throws(FileError) -> Directory {
+        try staging.openDirectory(RestoreStaging.content)
+    }
+
+    /// Puts the content in its place, everything on the disk before. `content` is its open handle.
+    borrowing func commit(_ content: consuming Directory) throws {
+        // Its new parent is written into a directory that moves: for that it has to be writable.
+        let mode = try content.metadata().mode
+        if mode & 0o700 != 0o700 { try content.setMode(mode | 0o700) }
+        try content.synchronizeFileSystem()
+        try RestoreStaging.checkFree(name, in: parent, target)
+        do throws(FileError) {
+            try staging.rename(RestoreStaging.content, to: name, in: parent)
+        } catch {
+            let taken: Set<FileError.Code> = [.notEmpty, .exists, .notDirectory]
+            guard taken.contains(error.code) else { throw error }
+            throw BackupError(.occupied, "\(target) is no empty directory any more", underlying: error)
+        }
+        if mode & 0o700 != 0o700 {
+            try content.setMode(mode)
+            try content.synchronize()
+        }
+        try parent.synchronize()
+        try parent.removeTree(stagingName)
+    }
+
+    /// Removes everything again.
+    borrowing func discard() {
+        try? parent.removeTree(stagingName)
+    }
+
+    private static func checkFree(
+        _ name: Path, in parent: borrowing Directory, _ target: Path
+    ) throws {
+        guard let found = try parent.metadataIfPresent(of: name) else { return }
+        guard found.kind == .directory, try parent.openDirectory(name).entries().isEmpty else {
+            throw BackupError(.occupied, "\(target) is there and is no empty directory")
+        }
+    }
+}
