@@ -60,7 +60,7 @@ extension TextDocument {
     }
 
     /// The steps from a node (or the document's root, -1) down to another.
-    private func path(of index: Int, below top: Int) -> SlotPath {
+    func path(of index: Int, below top: Int) -> SlotPath {
         var components: [SlotPath.Component] = []
         var position = index
         bytes.withRawSpan { source in

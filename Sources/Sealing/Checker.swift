@@ -118,6 +118,7 @@ package struct Checker {
         }
         let selected = try Set(
             rule.map { (rule) throws(SealingError) in try placed.selected(by: rule) } ?? [])
+        if let rule { try checkAliases(placed, rule) }
         for index in placed.slots.indices {
             if placed.slots[index].isSealed {
                 checkToken(index, in: placed, rule, isSelected: selected.contains(index))
@@ -126,6 +127,15 @@ package struct Checker {
                     placed, index, .plaintext, isRefused: rule.isRequired,
                     rule.isRequired ? "plaintext, and the rule requires it sealed" : "not sealed yet")
             }
+        }
+    }
+
+    /// Notes plaintext that an alias or merge puts where `rule` selects.
+    private mutating func checkAliases(_ placed: PlacedDocument, _ rule: Rule) throws(SealingError) {
+        for failure in try placed.selectedThroughAliases(by: rule) {
+            note(
+                placed.path, .plaintext, line: failure.line, keyPath: failure.keyPath,
+                isRefused: rule.isRequired, failure.reason)
         }
     }
 

@@ -185,6 +185,10 @@ package struct DocumentOpener: Sendable {
                 placed.failure(
                     at: index, SealingError(.plaintext, "plaintext, and the rule requires it sealed")))
         }
+        failures += try placed.selectedThroughAliases(by: rule).map { failure in
+            SealingError.Failure(
+                code: .plaintext, line: failure.line, keyPath: failure.keyPath, reason: failure.reason)
+        }
         guard failures.isEmpty else { throw SealingError(failures, path: placed.path) }
     }
 

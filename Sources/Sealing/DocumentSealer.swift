@@ -47,10 +47,13 @@ package struct DocumentSealer: Sendable {
         } catch {
             throw error.at(path)
         }
-        guard !selected.isEmpty else { throw SealingError(.noMatch, "0 values matched").at(path) }
         let open = selected.filter { !placed.slots[$0].isSealed }
         let kept = selected.count - open.count
-        guard !open.isEmpty else { return Outcome(bytes: bytes, sealedCount: 0, keptCount: kept) }
+        guard !open.isEmpty else {
+            try DocumentSealer.requireNoneThroughAliases(in: placed, rule)
+            guard !selected.isEmpty else { throw SealingError(.noMatch, "0 values matched").at(path) }
+            return Outcome(bytes: bytes, sealedCount: 0, keptCount: kept)
+        }
         let sealed = try seal(open, in: placed, rule)
         return Outcome(bytes: sealed, sealedCount: open.count, keptCount: kept)
     }
@@ -102,6 +105,7 @@ package struct DocumentSealer: Sendable {
         }
         guard failures.isEmpty else { throw SealingError(failures, path: placed.path) }
         try DocumentSealer.requireSamePlaces(of: placed, in: draft)
+        try DocumentSealer.requireNoneThroughAliases(in: draft, rule)
         let sealed = try DocumentSealer.replace(tokens, in: placed)
         try DocumentSealer.requireRoundTrip(open, from: sealed, to: placed)
         return sealed.document.bytes
@@ -137,6 +141,12 @@ extension DocumentSealer {
             failures.append(before.failure(at: index, SealingError(.movesToken, reason)))
         }
         guard failures.isEmpty else { throw SealingError(failures, path: before.path) }
+    }
+
+    /// Throws `unsuitablePlace` where plaintext would be left at a selected place, by an alias or merge.
+    static func requireNoneThroughAliases(in placed: PlacedDocument, _ rule: Rule) throws(SealingError) {
+        let failures = try placed.selectedThroughAliases(by: rule)
+        guard failures.isEmpty else { throw SealingError(failures, path: placed.path) }
     }
 
     /// Opens `sealed` again with the plaintexts of `original` and throws `unsuitableValue` unless the same bytes come

@@ -29,15 +29,20 @@ struct PlacedDocument {
         slots = document.slots
         places = slots.map { document.place(of: $0) }
         var kinds: [Unit: (isCore: Bool, isSecret: Bool)] = [:]
-        for (slot, place) in zip(slots, places) where !slot.isSealed && place.path.components.count == 1 {
+        func note(_ slot: Slot, _ place: SlotPlace) {
+            guard !slot.isSealed, place.path.components.count == 1,
+                case .key(let key) = place.path.components[0]
+            else { return }
             let unit = Unit(document: place.document, item: place.item)
-            guard case .key(let key) = place.path.components[0] else { continue }
-            if key == Array("apiVersion".utf8) {
-                kinds[unit, default: (false, false)].isCore = document.holds(slot, "v1")
-            } else if key == Array("kind".utf8) {
-                kinds[unit, default: (false, false)].isSecret = document.holds(slot, "Secret")
+            if key == Array("apiVersion".utf8), document.holds(slot, "v1") {
+                kinds[unit, default: (false, false)].isCore = true
+            } else if key == Array("kind".utf8), document.holds(slot, "Secret") {
+                kinds[unit, default: (false, false)].isSecret = true
             }
         }
+        for (slot, place) in zip(slots, places) { note(slot, place) }
+        // Readers that merge see a Secret where its kind comes by alias or merge, too.
+        document.forEachValueMetElsewhere { slot, place, _ in note(slot, place) }
         let secrets = Set(kinds.filter { $0.value.isCore && $0.value.isSecret }.keys)
         self.secrets = secrets
         var fields: [[UInt8]: SecretEntry.Field] = [:]
@@ -62,9 +67,7 @@ struct PlacedDocument {
 
     /// The entry of a Secret that the value at `index` is, or nil.
     func secretEntry(at index: Int) -> SecretEntry? {
-        let place = places[index]
-        guard secrets.contains(Unit(document: place.document, item: place.item)) else { return nil }
-        return SecretEntry(place.path)
+        isSecret(places[index]) ? SecretEntry(places[index].path) : nil
     }
 
     /// The token at `index`. Throws `malformed`, `unknownVersion`, `limitExceeded`.
@@ -76,17 +79,42 @@ struct PlacedDocument {
     func selected(by rule: Rule) throws(SealingError) -> [Int] {
         try rule.requireSupport()
         guard case .values(let selection) = rule.treatment else { return [] }
-        return slots.indices.filter { index in
-            switch selection {
-            case .standard:
-                return secretEntry(at: index) != nil
-            case .selectors(let selectors):
-                return selectors.contains { selector in
-                    guard case .keyPath(let glob) = selector else { return false }
-                    return glob.matches(places[index].path)
-                }
+        return slots.indices.filter { selects(selection, places[$0]) }
+    }
+
+    /// Values that stand unsealed at a place that `rule` selects, by an alias or merge: a token can't be put there.
+    /// One failure for each alias. Throws `notSupported`.
+    func selectedThroughAliases(by rule: Rule) throws(SealingError) -> [SealingError.Failure] {
+        try rule.requireSupport()
+        guard case .values(let selection) = rule.treatment else { return [] }
+        var failures: [SealingError.Failure] = []
+        document.forEachValueMetElsewhere { slot, place, line in
+            guard !slot.isSealed, failures.last?.line != line, selects(selection, place) else { return }
+            failures.append(
+                SealingError.Failure(
+                    code: .unsuitablePlace, line: line, keyPath: place.path.text,
+                    reason:
+                        "plaintext comes here by alias or merge: write the value itself, or seal where it stands"
+                ))
+        }
+        return failures
+    }
+
+    private func selects(_ selection: Rule.Selection, _ place: SlotPlace) -> Bool {
+        switch selection {
+        case .standard:
+            return isSecret(place) && SecretEntry(place.path) != nil
+        case .selectors(let selectors):
+            return selectors.contains { selector in
+                guard case .keyPath(let glob) = selector else { return false }
+                return glob.matches(place.path)
             }
         }
+    }
+
+    /// Whether `place` is in a Secret of the core group.
+    private func isSecret(_ place: SlotPlace) -> Bool {
+        secrets.contains(Unit(document: place.document, item: place.item))
     }
 
     /// The coordinates at which a value at `index` is sealed under `rule`. Throws `unsuitablePlace`, `notSupported`.

@@ -127,6 +127,41 @@ import Testing
         #expect(DocumentFixture.secrets.sealCode(object) == .unsuitablePlace)
     }
 
+    @Test(arguments: [
+        "x: &x hunter2\ndata: {k: eA==, p: *x}\n", "x: &x hunter2\ndata: {p: *x}\n",
+        "x: &x {p: hunter2}\ndata: *x\n", "x: &x {p: hunter2}\ndata: {k: eA==, <<: *x}\n",
+        "x: &x {p: hunter2}\ndata: {<<: [*x], k: eA==}\n", "data: {<<: {p: hunter2}, k: eA==}\n",
+        "x: &x {data: {p: hunter2}}\n<<: *x\n", "x: &x hunter2\ny: &y {p: *x}\ndata: *y\n",
+    ]) func `plaintext that an alias or merge puts at a selected place is refused`(rest: String) throws {
+        let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: n}\n" + rest
+        #expect(DocumentFixture.secrets.sealCode(text) == .unsuitablePlace)
+        let required = DocumentFixture(#"{ paths: ["**"], environment: prod, required: true }"#)
+        #expect(required.openCode(text) == .plaintext)
+        var checker = Checker(rules: try required.parsed(), epochs: [])
+        checker.check(Array(text.utf8), path: Array("a.yaml".utf8))
+        #expect(!checker.isClean)
+    }
+
+    @Test func `a Secret whose kind comes by alias or merge is one`() throws {
+        for text in [
+            "x: &k Secret\napiVersion: v1\nkind: *k\nmetadata: {name: a, namespace: n}\ndata: {k: eA==}\n",
+            "x: &b {apiVersion: v1, kind: Secret}\n<<: *b\nmetadata: {name: a, namespace: n}\ndata: {k: eA==}\n",
+        ] {
+            let sealed = try DocumentFixture.secrets.seal(text)
+            #expect(sealed.sealedCount == 1)
+            #expect(try DocumentFixture.secrets.open(sealed.text) == text)
+        }
+    }
+
+    @Test func `a token may be met at several places in scope environment`() throws {
+        let fixture = DocumentFixture(
+            #"{ paths: ["**"], environment: prod, scope: environment, values: ["**.secret"] }"#)
+        let text = "a: {secret: &x 1}\nb: {secret: *x}\n"
+        let sealed = try fixture.seal(text)
+        #expect(sealed.sealedCount == 1)
+        #expect(try fixture.open(sealed.text) == text)
+    }
+
     @Test func `a key in data and stringData is refused`() {
         let text = Self.secret.replacingFirst("motto", with: "password")
         #expect(DocumentFixture.secrets.sealCode(text) == .unsuitablePlace)
