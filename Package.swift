@@ -53,7 +53,11 @@ let libraries: [Target] = [
 
 let materials: [Target] = [
     module("Encodings", []),
-    module("Files", ["CLinux"]),
+    module("Files", ["CLinux"], tests: ["CrashHarness", "WriteProbe"]),
+    [
+        .executableTarget(
+            name: "WriteProbe", dependencies: ["Files"], path: "Tests/WriteProbe", swiftSettings: settings)
+    ],
     module("Sodium", ["CSodium", "Encodings"]),
     module("SSH", ["Encodings", "Sodium"]),
     module("Compression", ["CZstd"]),

@@ -19,7 +19,7 @@ package enum Replacement: Sendable {
 package struct AtomicFile: ~Copyable {
     private let directory: Directory
     private let name: Path
-    private let temporary: Temporary
+    private var temporary: Temporary
     private let replacement: Replacement
     private let owner: FileOwner?
     private var byteCount: Int64 = 0

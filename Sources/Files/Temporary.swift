@@ -5,6 +5,7 @@ struct Temporary: ~Copyable {
     let file: Descriptor
     private let directory: Directory
     private let name: Path
+    private var isRenamed = false
 
     /// Makes `.<name>.tmp-<random>`, mode 0600, locked so that `removeStaleTemporaries` lets it be.
     init(for name: Path, in directory: borrowing Directory) throws(FileError) {
@@ -26,12 +27,12 @@ struct Temporary: ~Copyable {
         self.name = name
     }
 
-    // After a rename the name is free, or belongs to nobody: it is random, and never used twice.
-    deinit { try? directory.removeFile(name) }
+    deinit { if !isRenamed { try? directory.removeFile(name) } }
 
-    borrowing func rename(to final: Path, overwriting: Bool) throws(FileError) {
+    mutating func rename(to final: Path, overwriting: Bool) throws(FileError) {
         do {
             try directory.rename(name, to: final, overwriting ? .replacing : .exclusive)
+            isRenamed = true
         } catch  where error.errno == EINVAL && !overwriting {
             // A file system without RENAME_NOREPLACE: a second name, never over a taken one. deinit drops the first.
             try directory.link(name, to: final)
