@@ -18,7 +18,11 @@ package struct DeliveryError: Error, Sendable {
         case linkInTree
         /// The followed branch no longer descends from the commit that was delivered from it.
         case nonFastForward
+        /// The followed branch is not there: deleted, renamed, or the repository is empty.
+        case branchMissing
         // Signatures.
+        /// The allowed-signers file can't be used; nobody is allowed.
+        case signersUnusable
         /// A commit without a signature.
         case unsigned
         /// A signature that is malformed, doubled, of another namespace, or does not fit the commit.
@@ -26,8 +30,10 @@ package struct DeliveryError: Error, Sendable {
         /// A good signature by a key that is not allowed, or not at this time.
         case signerNotAllowed
         // Rules and keyring.
-        /// `.strongroom.yaml` or the keyring can't be read.
-        case malformedConfiguration
+        /// `.strongroom.yaml` is not well-formed, or says what can't be.
+        case malformedRules
+        /// The keyring is not well-formed.
+        case malformedKeyring
         /// `.strongroom.yaml` or the keyring is not in the commit.
         case configurationMissing
         /// The commit's repository id is not the expected one.
@@ -50,6 +56,8 @@ package struct DeliveryError: Error, Sendable {
         /// More entries or bytes than allowed.
         case limitExceeded
         // The target.
+        /// Two targets of one run are the same directory, or one lies in the other.
+        case targetCollision
         /// What stands at the target, or at a file's place in it, is not Strongroom's.
         case targetNotOurs
         /// A link, another kind of file or a moved directory is in the way.
@@ -101,10 +109,11 @@ package struct DeliveryError: Error, Sendable {
     /// The class of the fact.
     package var category: Category {
         switch code {
-        case .unusableRequest, .notSupported, .sourceMissing: .configuration
-        case .malformedSource, .linkInTree, .malformedConfiguration, .malformedContent: .malformed
+        case .unusableRequest, .notSupported, .sourceMissing, .malformedRules: .configuration
+        case .malformedSource, .linkInTree, .malformedKeyring, .malformedContent: .malformed
         case .noIdentity, .cannotOpen: .cannotOpen
-        case .nonFastForward, .unsigned, .badSignature, .signerNotAllowed, .configurationMissing,
+        case .nonFastForward, .branchMissing, .signersUnusable, .targetCollision, .unsigned, .badSignature,
+            .signerNotAllowed, .configurationMissing,
             .foreignRepository, .keyringRefused, .plaintextRefused, .stillSealed, .emptyTree:
             .refused
         case .targetNotOurs, .targetRefused, .stoppedByHook: .target

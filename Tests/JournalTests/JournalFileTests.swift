@@ -32,7 +32,7 @@ private func mode(_ path: String) -> UInt32 {
     return unsafe lstat(path, &status) == 0 ? status.st_mode & 0o7777 : 0
 }
 
-@Suite struct JournalTests {
+@Suite struct JournalFileTests {
     let scratch = TemporaryDirectory()
 
     private func journal() throws -> JournalFile { try JournalFile.open(scratch.file("journal.sqlite")) }
