@@ -1,4 +1,5 @@
 package import Files
+import Synchronization
 
 /// A store in a directory: an object is a file of the same name (0600, directories 0700), written by `AtomicFile`:
 /// temporary in the same directory, length compared, fsync, rename that overwrites only when asked to, fsync of the
@@ -11,6 +12,8 @@ package import Files
 package final class DirectoryStore: ObjectStore {
     private let root: Directory
     private let fanOut: Set<String>
+    /// Directories whose own names this process knows to be on the disk.
+    private let durable = Mutex<Set<Path>>([])
 
     /// Opens the store in the directory at `path`. Throws `notFound` where there is none.
     package init(_ path: Path, fanOut: Set<String> = ["packs"]) throws(StorageError) {
@@ -42,7 +45,7 @@ package final class DirectoryStore: ObjectStore {
         do {
             let replacement: Replacement = ifAbsent ? .never : .anyFile
             guard path.components.count > 1 else { return try root.write(bytes, to: path, replacement) }
-            try root.makeDirectories(path.parent).write(bytes, to: path.name, replacement)
+            try directory(path.parent).write(bytes, to: path.name, replacement)
         } catch {
             throw StorageError(error, name: name.text)
         }
@@ -119,6 +122,20 @@ package final class DirectoryStore: ObjectStore {
         } catch {
             throw StorageError(error, name: root.path.description)
         }
+    }
+
+    /// The directory at `path`, made where it is missing. What an earlier process made, but did not live to fsync, is
+    /// fsynced at its first use.
+    private func directory(_ path: Path) throws(FileError) -> Directory {
+        guard !durable.withLock({ $0.contains(path) }) else { return try root.makeDirectories(path) }
+        let directory = try root.makeDirectories(path)
+        var above = try root.duplicate()
+        for name in path.components {
+            try above.synchronize()
+            above = try above.openDirectory(name)
+        }
+        durable.withLock { _ = $0.insert(path) }
+        return directory
     }
 
     // MARK: - Names and places

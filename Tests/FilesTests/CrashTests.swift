@@ -34,6 +34,17 @@ import Testing
         #expect(calls[4][2] == scratch.path)
     }
 
+    @Test func `each new directory's name is forced to the disk in its parent`() throws {
+        // CASES.md D1
+        let points = CrashPoints(
+            CrashPoints.products + "/WriteProbe", [scratch.path, "a/b/file"], stdin: new)
+        let calls = points.run(.none).calls.map { $0.split(separator: " ").dropFirst().prefix(2) }
+        #expect(
+            calls.prefix(4).map { $0.joined(separator: " ") } == [
+                "mkdirat a", "fsync \(scratch.path)", "mkdirat b", "fsync \(scratch.path)/a",
+            ])
+    }
+
     @Test(arguments: [EIO, ENOSPC], [false, true])
     func `a call that fails leaves the old file or tells of a failed fsync`(
         errno: Int32, isPersistent: Bool
