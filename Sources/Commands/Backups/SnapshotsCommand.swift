@@ -1,5 +1,6 @@
 internal import Archives
 internal import ArgumentParser
+internal import Assembly
 internal import Encodings
 
 /// `strongroom snapshots`: what a store holds.
@@ -154,7 +155,7 @@ struct SnapshotsCatCommand: AsyncParsableCommand {
         }
         guard let content = entry.content else { throw Failure(.usage, "\(file): not a regular file") }
         let zeros = [UInt8](repeating: 0, count: 1 << 16)
-        try await archive.reader.read(content) { piece throws(Failure) in
+        try await archive.reader.read(content) { piece in
             switch piece {
             case .bytes(let bytes): try Console.write(span: bytes)
             case .hole(var count):

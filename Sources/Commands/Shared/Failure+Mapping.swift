@@ -1,5 +1,6 @@
 internal import Archives
 internal import Assembly
+internal import Backups
 internal import Delivery
 internal import Documents
 internal import Encodings
@@ -225,4 +226,35 @@ extension SodiumError: Reportable {
 
 extension EncodingError: Reportable {
     var failure: Failure { Failure(.malformed, context) }
+}
+
+extension DeliveryError: Reportable {
+    var failure: Failure {
+        switch category {
+        case .configuration: Failure(.usage, context)
+        case .malformed: Failure(.malformed, context)
+        case .cannotOpen: Failure(.cannotDecrypt, context)
+        case .refused: Failure(.refused, context)
+        case .target: Failure(.deliveryFailed, context)
+        case .io: Failure(.inputOutput, context)
+        case .locked: Failure(.locked, context)
+        case .limit: Failure(.limitExceeded, context)
+        }
+    }
+}
+
+extension BackupError: Reportable {
+    var failure: Failure {
+        switch code {
+        case .store, .files, .git, .caller: underlying.map { Failure($0) } ?? Failure(.inputOutput, context)
+        case .busy: Failure(.locked, context)
+        default:
+            Failure(
+                .usage, context,
+                hints: candidates.prefix(5).map { record in
+                    let commits = record.header.revisions.map { "\($0.source)=\(Hex.encode($0.commit))" }
+                    return "there is \(record.id) of \(record.header.time) at \(commits.joined(separator: ", "))"
+                })
+        }
+    }
 }

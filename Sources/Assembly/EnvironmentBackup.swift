@@ -1,0 +1,126 @@
+package import Archives
+package import Backups
+internal import Delivery
+package import Encodings
+internal import Files
+internal import Git
+internal import Glibc
+internal import Journal
+package import Keyrings
+internal import Sealing
+package import Settings
+
+/// One environment's backup, put together from the settings or from the command line: what Backups needs as values,
+/// and the journal that remembers which commit is applied.
+package struct EnvironmentBackup: Sendable {
+    private let run: BackupRun
+    private let journal: JournalFile?
+
+    /// The backup of an environment of the settings: its own sources, keyring and rules, and what its `backup` lists.
+    ///
+    /// `file` reads a file of configuration (the settings, allowed signers). The commits are those that the journal says
+    /// are applied.
+    package init(
+        _ environment: EnvironmentSettings, settings: Settings, settingsFile: String,
+        clock: @escaping @Sendable () -> Timestamp, file: (String) throws -> [UInt8]
+    ) throws {
+        _ = try Directory.makePath(Path(settings.state))
+        let journal = try JournalFile.open(settings.state + "/journal.sqlite")
+        let name = environment.name
+        let revisions: @Sendable () throws -> [Revision] = {
+            try journal.lastApplied(environment: name).sorted { $0.key < $1.key }.map { source, applied in
+                Revision(source: source, commit: try Hex.decode(applied.commit))
+            }
+        }
+        let mirrors = "\(settings.state)/backups/\(name)"
+        var sources = environment.sources.map { source in
+            BackupSource.repository(
+                name: source.name, url: source.url, mirror: Path("\(mirrors)/\(source.name).git"))
+        }
+        for source in environment.backup?.sources ?? [] {
+            sources.append(BackupSource(source, mirrors: mirrors))
+        }
+        let documents = try EnvironmentBackup.documents(
+            environment, settings: settings, settingsFile: settingsFile, applied: try revisions(), file: file)
+        sources.append(.documents(name: "keyring", documents))
+        run = BackupRun(
+            environment: name, sources: sources, host: EnvironmentBackup.hostName, clock: clock,
+            revisions: { try revisions() })
+        self.journal = journal
+    }
+
+    /// A backup of `sources` that the command line names; no commit belongs to it.
+    package init(environment: String, sources: [BackupSource], clock: @escaping @Sendable () -> Timestamp) {
+        run = BackupRun(
+            environment: environment, sources: sources, host: EnvironmentBackup.hostName, clock: clock)
+        journal = nil
+    }
+
+    /// Takes the snapshot into the store `opened` as the agent of `identity`, and records it in the journal.
+    package func run(
+        into opened: StoreAccess.Opened, at location: String, as identity: X25519Identity
+    ) async throws -> BackupOutcome {
+        let writer = try await StoreWriter(
+            opened.store, write: [opened.write], agent: StoreAccess.agentKey(of: identity))
+        let outcome = try await run.run(in: writer)
+        try journal?.record(
+            TakenSnapshot(
+                id: outcome.id.description, store: location, environment: run.environment, time: outcome.header.time,
+                status: TakenSnapshot.Status(rawValue: outcome.status.name) ?? .partial,
+                revisions: Dictionary(
+                    outcome.header.revisions.map { ($0.source, Hex.encode($0.commit)) },
+                    uniquingKeysWith: { first, _ in first })))
+        return outcome
+    }
+
+    /// Keyring and rules as they are in the applied commit, the settings and the allowed signers as they are now: what
+    /// a sync of the restored repository needs. None of them holds a secret in the clear.
+    private static func documents(
+        _ environment: EnvironmentSettings, settings: Settings, settingsFile: String, applied: [Revision],
+        file: (String) throws -> [UInt8]
+    ) throws -> [BackupSource.Document] {
+        var documents = [
+            BackupSource.Document(path: Array("strongroom.yaml".utf8), bytes: try file(settingsFile))
+        ]
+        for source in environment.sources {
+            if case .allowedSigners(let signers, _) = source.verification {
+                documents.append(.init(path: Array("allowed_signers".utf8), bytes: try file(signers)))
+            }
+            guard let revision = applied.first(where: { $0.source == source.name }) else { continue }
+            let mirror = SyncState(directory: Path(settings.state)).mirror(of: try Source(source).location)
+            let repository = try Repository(at: mirror)
+            let tree = try repository.commit(try ObjectID(hex: Hex.encode(revision.commit))).tree
+            func blob(_ path: String) throws -> [UInt8]? {
+                try repository.entry(at: Array(path.utf8), in: tree).map { try repository.blob($0.id, limit: 32 << 20) }
+            }
+            guard let rules = try blob(Rules.fileName) else { continue }
+            documents.append(.init(path: Array(Rules.fileName.utf8), bytes: rules))
+            let path = "\(try Rules(parsing: rules).keyrings)/\(environment.name).yaml"
+            if let keyring = try blob(path) { documents.append(.init(path: Array(path.utf8), bytes: keyring)) }
+        }
+        return documents
+    }
+
+    /// The name of this machine (gethostname(2)).
+    private static var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard unsafe gethostname(&name, 255) == 0 else { return "unknown" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+extension BackupSource {
+    /// The source that `settings` describe; repositories are mirrored below `mirrors`.
+    init(_ settings: BackupSourceSettings, mirrors: String) {
+        switch settings {
+        case .directory(let name, let path):
+            self = .directory(name: name, path: Path(path))
+        case .command(let name, let arguments, let minimum, let seconds):
+            self = .command(
+                name: name,
+                CommandRun(arguments: arguments, deadline: .seconds(seconds), minimumByteCount: minimum))
+        case .repository(let name, let url):
+            self = .repository(name: name, url: url, mirror: Path("\(mirrors)/\(name).git"))
+        }
+    }
+}

@@ -1,0 +1,147 @@
+internal import Archives
+internal import ArgumentParser
+internal import Assembly
+internal import Backups
+internal import Encodings
+internal import Files
+internal import Keyrings
+internal import Settings
+internal import Sodium
+
+/// `strongroom backup`: one snapshot; its id goes to standard output.
+struct BackupCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backup", abstract: "Take a snapshot into an archive store; print its id.",
+        discussion: """
+            With settings: strongroom backup ENV. Where --store or STRONGROOM_STORE names a store, the arguments are \
+            directories. The exit code is 10 where something could not be captured; the snapshot says what.
+            """)
+
+    @Argument(help: ArgumentHelp("The environment of the settings; with --store, directories.", valueName: "env|path"))
+    var subjects: [String] = []
+
+    @Option(help: ArgumentHelp("With --store: a Git repository, with all references; repeatable.", valueName: "url"))
+    var repository: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "With --store: a command whose output is archived, run by sh; repeatable.", valueName: "name=cmd"))
+    var command: [String] = []
+
+    @Flag(help: "Print the outcome as JSON.")
+    var json = false
+
+    @OptionGroup var store: StoreOptions
+
+    func run() async throws {
+        let clock: @Sendable () -> Timestamp = { Process.now }
+        let choice: StoreOptions.Choice
+        let backup: EnvironmentBackup
+        if store.isNamed {
+            choice = try store.choose()
+            backup = EnvironmentBackup(
+                environment: store.environment ?? "default", sources: try sources(), clock: clock)
+        } else {
+            guard subjects.count == 1, repository.isEmpty, command.isEmpty else {
+                throw Failure(
+                    .usage, "name one environment of the settings, or a store with --store",
+                    hints: ["strongroom backup ENV, or strongroom backup --store DIR PATH…"])
+            }
+            let settings = try store.settings.read()
+            let environment = try settings.environment(subjects[0])
+            guard let plan = environment.backup else {
+                throw Failure(.usage, "\(environment.name): the settings have no backup for it")
+            }
+            choice = try store.choice(settings, plan)
+            backup = try EnvironmentBackup(
+                environment, settings: settings, settingsFile: try store.settings.path(), clock: clock
+            ) { path in try Failure.about(path) { try SettingsOptions.content(path) } }
+        }
+        let opened = try await store.open(choice)
+        guard let identity = try store.identities.load(defaults: choice.identityFiles).first else {
+            throw Failure(.usage, "no identity")
+        }
+        let outcome = try await backup.run(into: opened, at: choice.location, as: identity)
+        try show(outcome)
+    }
+
+    private func show(_ outcome: BackupOutcome) throws {
+        if json {
+            try Console.json(BackupDocument(outcome))
+        } else {
+            Console.print(outcome.id.description)
+        }
+        for source in outcome.sources {
+            let size = "\(source.entryCount) \(source.entryCount == 1 ? "entry" : "entries"), \(Sizes.text(source.byteCount))"
+            Console.note("strongroom: \(source.name): \(source.status.name), \(size)")
+            for note in source.notes { Console.note("strongroom: \(source.name): \(note)") }
+        }
+        for revision in outcome.header.revisions {
+            Console.note("strongroom: at \(revision.source) \(Hex.encode(revision.commit))")
+        }
+        let added = Sizes.text(outcome.statistics.storedByteCount)
+        Console.note("strongroom: \(Sizes.text(outcome.byteCount)) in the snapshot, \(added) added to the store")
+        guard outcome.status != .complete else { return }
+        throw Failure(
+            .partial, "the snapshot is \(outcome.status.name); what is missing is told above",
+            hints: ["strongroom snapshots show says it again"])
+    }
+
+    /// What the command line names, each with a name of its own.
+    private func sources() throws -> [BackupSource] {
+        let mirrors = try Locations.memory() + "/backups"
+        var sources: [BackupSource] = []
+        for path in subjects {
+            let absolute = try Process.canonical(path)
+            sources.append(.directory(name: try name(of: absolute), path: Path(absolute)))
+        }
+        for url in repository {
+            let location = url.contains("://") ? url : try Process.absolute(url)
+            var name = try name(of: location)
+            if name.hasSuffix(".git"), name.count > 4 { name.removeLast(4) }
+            // The mirror's name is derived: two repositories may have one name.
+            let mirror = Hex.encode(BLAKE2b.hash(Array(location.utf8)).prefix(16))
+            sources.append(.repository(name: name, url: location, mirror: Path("\(mirrors)/\(mirror).git")))
+        }
+        for text in command {
+            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { throw Failure(.usage, "--command: expected NAME=COMMAND") }
+            let run = CommandRun(arguments: ["/bin/sh", "-c", parts[1]], deadline: .seconds(3_600))
+            sources.append(.command(name: parts[0], run))
+        }
+        guard !sources.isEmpty else {
+            throw Failure(.usage, "nothing to back up", hints: ["name directories, --repository or --command"])
+        }
+        return sources
+    }
+
+    private func name(of path: String) throws -> String {
+        guard let name = path.split(separator: "/").last else {
+            throw Failure(.usage, "\(path): the root directory has no name for a source")
+        }
+        return String(name)
+    }
+}
+
+/// The outcome of a backup as JSON.
+private struct BackupDocument: Encodable {
+    let id: String
+    let time: String
+    let status: String
+    let revisions: [String: String]
+    let sources: [SnapshotDocument.Source]
+    let bytes: UInt64
+    let addedBytes: UInt64
+
+    init(_ outcome: BackupOutcome) {
+        id = outcome.id.description
+        time = outcome.header.time.description
+        status = outcome.status.name
+        revisions = Dictionary(
+            outcome.header.revisions.map { ($0.source, Hex.encode($0.commit)) },
+            uniquingKeysWith: { first, _ in first })
+        sources = outcome.sources.map { SnapshotDocument.Source($0) }
+        bytes = outcome.byteCount
+        addedBytes = outcome.statistics.storedByteCount
+    }
+}
