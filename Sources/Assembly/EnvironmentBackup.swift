@@ -1,4 +1,4 @@
-package import Archives
+internal import Archives
 package import Backups
 internal import Delivery
 package import Encodings
@@ -65,7 +65,8 @@ package struct EnvironmentBackup: Sendable {
         let outcome = try await run.run(in: writer)
         try journal?.record(
             TakenSnapshot(
-                id: outcome.id.description, store: location, environment: run.environment, time: outcome.header.time,
+                id: outcome.id.description, store: location, environment: run.environment,
+                time: outcome.header.time,
                 status: TakenSnapshot.Status(rawValue: outcome.status.name) ?? .partial,
                 revisions: Dictionary(
                     outcome.header.revisions.map { ($0.source, Hex.encode($0.commit)) },
@@ -91,12 +92,16 @@ package struct EnvironmentBackup: Sendable {
             let repository = try Repository(at: mirror)
             let tree = try repository.commit(try ObjectID(hex: Hex.encode(revision.commit))).tree
             func blob(_ path: String) throws -> [UInt8]? {
-                try repository.entry(at: Array(path.utf8), in: tree).map { try repository.blob($0.id, limit: 32 << 20) }
+                try repository.entry(at: Array(path.utf8), in: tree).map {
+                    try repository.blob($0.id, limit: 32 << 20)
+                }
             }
             guard let rules = try blob(Rules.fileName) else { continue }
             documents.append(.init(path: Array(Rules.fileName.utf8), bytes: rules))
             let path = "\(try Rules(parsing: rules).keyrings)/\(environment.name).yaml"
-            if let keyring = try blob(path) { documents.append(.init(path: Array(path.utf8), bytes: keyring)) }
+            if let keyring = try blob(path) {
+                documents.append(.init(path: Array(path.utf8), bytes: keyring))
+            }
         }
         return documents
     }

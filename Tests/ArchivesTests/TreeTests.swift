@@ -43,7 +43,9 @@ import Testing
         for prefix in paths + ["none", "d3/f", "d3/zzz", "zzz", "A"] {
             var found: [String] = []
             var cursor = reader.entries(of: root.node, under: Array(prefix.utf8))
-            while let entry = try await cursor.next() { found.append(String(decoding: entry.path, as: UTF8.self)) }
+            while let entry = try await cursor.next() {
+                found.append(String(decoding: entry.path, as: UTF8.self))
+            }
             let expected = paths.filter { PathOrder.contains(Array(prefix.utf8), Array($0.utf8)) }
             #expect(found == expected, "\(prefix)")
         }
@@ -88,7 +90,8 @@ import Testing
             var tree = EntryTreeWriter(writer)
             try await tree.add(entry)
         }
-        let absent = Content(byteCount: 1, storage: .segments([.chunk(Decoders.chunk(1), offset: 0, byteCount: 1)]))
+        let absent = Content(
+            byteCount: 1, storage: .segments([.chunk(Decoders.chunk(1), offset: 0, byteCount: 1)]))
         await #expect(throws: ArchiveError.self) {
             var tree = EntryTreeWriter(writer)
             try await tree.add(Entry(path: [0x61], kind: .file(absent), mode: 0))
@@ -196,7 +199,9 @@ import Testing
         #expect(back.map(\.1) == files.map(\.1))
     }
 
-    @Test func `what an agent remembers is taken without the bytes, as long as the store holds it`() async throws {
+    @Test func `what an agent remembers is taken without the bytes, as long as the store holds it`()
+        async throws
+    {
         let test = try await TestStore()
         let first = try await test.writer()
         let long = try await Self.store(Noise.bytes(3, 60_000), first)

@@ -46,7 +46,8 @@ import Testing
         #expect(prod.trustRoot == [UInt8](repeating: 1, count: 32))
         #expect(prod.sources.first?.revision == .branch("main"))
         #expect(
-            prod.sources.first?.verification == .allowedSigners(file: "/etc/strongroom/allowed_signers", range: true))
+            prod.sources.first?.verification
+                == .allowedSigners(file: "/etc/strongroom/allowed_signers", range: true))
         #expect(prod.targets.first?.mode == 0o440)
         #expect(prod.targets.first?.layout == .generation)
         #expect(prod.backup?.sources.map(\.name) == ["uploads", "database", "app"])

@@ -17,15 +17,20 @@ struct BackupCommand: AsyncParsableCommand {
             directories. The exit code is 10 where something could not be captured; the snapshot says what.
             """)
 
-    @Argument(help: ArgumentHelp("The environment of the settings; with --store, directories.", valueName: "env|path"))
+    @Argument(
+        help: ArgumentHelp(
+            "The environment of the settings; with --store, directories.", valueName: "env|path"))
     var subjects: [String] = []
 
-    @Option(help: ArgumentHelp("With --store: a Git repository, with all references; repeatable.", valueName: "url"))
+    @Option(
+        help: ArgumentHelp(
+            "With --store: a Git repository, with all references; repeatable.", valueName: "url"))
     var repository: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "With --store: a command whose output is archived, run by sh; repeatable.", valueName: "name=cmd"))
+            "With --store: a command whose output is archived, run by sh; repeatable.", valueName: "name=cmd")
+    )
     var command: [String] = []
 
     @Flag(help: "Print the outcome as JSON.")
@@ -72,7 +77,8 @@ struct BackupCommand: AsyncParsableCommand {
             Console.print(outcome.id.description)
         }
         for source in outcome.sources {
-            let size = "\(source.entryCount) \(source.entryCount == 1 ? "entry" : "entries"), \(Sizes.text(source.byteCount))"
+            let size =
+                "\(source.entryCount) \(source.entryCount == 1 ? "entry" : "entries"), \(Sizes.text(source.byteCount))"
             Console.note("strongroom: \(source.name): \(source.status.name), \(size)")
             for note in source.notes { Console.note("strongroom: \(source.name): \(note)") }
         }
@@ -80,7 +86,8 @@ struct BackupCommand: AsyncParsableCommand {
             Console.note("strongroom: at \(revision.source) \(Hex.encode(revision.commit))")
         }
         let added = Sizes.text(outcome.statistics.storedByteCount)
-        Console.note("strongroom: \(Sizes.text(outcome.byteCount)) in the snapshot, \(added) added to the store")
+        Console.note(
+            "strongroom: \(Sizes.text(outcome.byteCount)) in the snapshot, \(added) added to the store")
         guard outcome.status != .complete else { return }
         throw Failure(
             .partial, "the snapshot is \(outcome.status.name); what is missing is told above",
@@ -110,7 +117,8 @@ struct BackupCommand: AsyncParsableCommand {
             sources.append(.command(name: parts[0], run))
         }
         guard !sources.isEmpty else {
-            throw Failure(.usage, "nothing to back up", hints: ["name directories, --repository or --command"])
+            throw Failure(
+                .usage, "nothing to back up", hints: ["name directories, --repository or --command"])
         }
         return sources
     }

@@ -18,16 +18,22 @@ struct RestoreCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("At least eight digits of a snapshot's id, or 'latest'.", valueName: "id"))
     var snapshot: String?
 
-    @Option(help: ArgumentHelp("The commit that was applied, of a source or of any.", valueName: "[source=]commit"))
+    @Option(
+        help: ArgumentHelp(
+            "The commit that was applied, of a source or of any.", valueName: "[source=]commit"))
     var commit: String?
 
-    @Option(help: ArgumentHelp("The newest snapshot up to this time, as 2026-03-01T09:30:00Z.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("The newest snapshot up to this time, as 2026-03-01T09:30:00Z.", valueName: "time")
+    )
     var asOf: String?
 
     @Option(help: ArgumentHelp("Restore this source only; repeatable.", valueName: "name"))
     var source: [String] = []
 
-    @Option(help: ArgumentHelp("Restore this path of a source and what is below it; repeatable.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp(
+            "Restore this path of a source and what is below it; repeatable.", valueName: "path"))
     var only: [String] = []
 
     @Option(help: ArgumentHelp("The directory to restore into: absent or empty.", valueName: "dir"))
@@ -63,7 +69,8 @@ struct RestoreCommand: AsyncParsableCommand {
         for notice in plan.notices { Console.note("strongroom: \(notice)") }
         if dryRun {
             for source in try await archive.open(plan.record).sources {
-                Console.print("would restore \(source.kind.name) \(source.name): \(Sizes.text(source.byteCount))")
+                Console.print(
+                    "would restore \(source.kind.name) \(source.name): \(Sizes.text(source.byteCount))")
             }
             return
         }
@@ -84,7 +91,8 @@ struct RestoreCommand: AsyncParsableCommand {
         if let snapshot { return snapshot == "latest" ? .latest : .id(snapshot) }
         if let asOf { return .asOf(try Failure.about("--as-of") { try Timestamp(rfc3339: asOf) }) }
         let parts = (commit ?? "").split(separator: "=", maxSplits: 1).map(String.init)
-        return parts.count == 2 ? .commit(parts[1], source: parts[0]) : .commit(parts.first ?? "", source: nil)
+        return parts.count == 2
+            ? .commit(parts[1], source: parts[0]) : .commit(parts.first ?? "", source: nil)
     }
 
     private func show(_ report: RestoreReport) throws {

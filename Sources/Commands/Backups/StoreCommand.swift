@@ -124,7 +124,8 @@ struct StoreInfoCommand: AsyncParsableCommand {
 struct StoreCheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Check that everything in a store is there and authentic.",
-        discussion: "Changes nothing. Findings go to standard output; the exit code is 9 where something is damaged.")
+        discussion:
+            "Changes nothing. Findings go to standard output; the exit code is 9 where something is damaged.")
 
     @Argument(help: ArgumentHelp("The store's directory.", valueName: "store"))
     var location: String?
@@ -148,14 +149,18 @@ struct StoreCheckCommand: AsyncParsableCommand {
             try Console.json(CheckDocument(report))
         } else {
             for finding in report.findings {
-                Console.print("\(finding.isDamage ? "damaged" : "note"): \(finding.object): \(finding.problem)")
+                Console.print(
+                    "\(finding.isDamage ? "damaged" : "note"): \(finding.object): \(finding.problem)")
             }
         }
-        for id in report.damagedSnapshots { Console.note("strongroom: snapshot \(id) cannot be restored whole") }
+        for id in report.damagedSnapshots {
+            Console.note("strongroom: snapshot \(id) cannot be restored whole")
+        }
         guard report.isClean else {
             throw Failure(
                 .damaged, "\(choice.location): \(report.findings.count { $0.isDamage }) damaged places",
-                hints: ["other snapshots still restore; keep the store as it is until you know what happened"])
+                hints: ["other snapshots still restore; keep the store as it is until you know what happened"]
+            )
         }
         let how = readData ? "every byte read" : "structure"
         Console.note(
@@ -181,7 +186,9 @@ private struct StoreDocument: Encodable {
         fingerprint = archive.opened.store.fingerprint.description
         generation = archive.opened.store.generation
         snapshots = archive.catalog.records.count
-        agents = archive.opened.store.config.agents.map { Agent(name: $0.name, key: Hex.encode($0.publicKey)) }
+        agents = archive.opened.store.config.agents.map {
+            Agent(name: $0.name, key: Hex.encode($0.publicKey))
+        }
     }
 }
 
@@ -207,6 +214,8 @@ private struct CheckDocument: Encodable {
         pieces = report.pieceCount
         readBytes = report.readByteCount
         damagedSnapshots = report.damagedSnapshots.map(\.description)
-        findings = report.findings.map { Finding(damage: $0.isDamage, object: $0.object, problem: $0.problem) }
+        findings = report.findings.map {
+            Finding(damage: $0.isDamage, object: $0.object, problem: $0.problem)
+        }
     }
 }

@@ -13,16 +13,14 @@ struct WorkFile: ~Copyable {
     let content: Descriptor
 
     /// Opens the file `name`. Throws `usage` where it isn't there, `deliveryFailed` for links and what is no file.
-    init(_ name: String) throws {
+    init(_ name: String) throws(FileError) {
         let path = Path(name)
-        do throws(FileError) {
-            directory = try Directory(path.parent)
-            leaf = path.name
-            content = try directory.openFile(leaf)
-            metadata = try content.metadata()
-        } catch {
-            throw error.at(path)
-        }
+        let directory = try Directory(path.parent)
+        let content = try directory.openFile(path.name)
+        metadata = try content.metadata()
+        self.directory = directory
+        self.content = content
+        leaf = path.name
         self.name = name
     }
 
