@@ -1,7 +1,8 @@
 internal import CZstd
 
-// The module knows one shape: one zstd frame (RFC 8878) for one span of bytes, whose header says the content's size,
-// without checksum or dictionary. Contexts are kept for many calls, as they cost more than a small frame.
+// The module knows one shape: one zstd frame (RFC 8878) for one span of bytes, whose header says the
+// content's size, without checksum or dictionary. Contexts are kept for many calls, as they cost more than a
+// small frame.
 
 /// Compresses spans into frames of their own; one context for many calls.
 @safe
@@ -36,8 +37,8 @@ package struct Compressor: ~Copyable {
     /// The room that a frame of `byteCount` bytes takes at most. ZSTD_compressBound.
     package static func bound(_ byteCount: Int) -> Int { ZSTD_compressBound(byteCount) }
 
-    /// Compresses `content` to one frame at the start of `room`, and returns the frame's length. Throws `wrongRoom`
-    /// where it does not fit, which can't be with `bound(_:)` bytes. ZSTD_compress2.
+    /// Compresses `content` to one frame at the start of `room`, and returns the frame's length. Throws
+    /// `wrongRoom` where it does not fit, which can't be with `bound(_:)` bytes. ZSTD_compress2.
     package mutating func compress(
         _ content: RawSpan, into room: inout MutableRawSpan
     ) throws(CompressionError) -> Int {

@@ -1,7 +1,7 @@
 internal import CZstd
 
-/// Opens frames that `Compressor` makes; one context for many calls. Hostile frames are refused before any room is
-/// taken for what they claim to hold.
+/// Opens frames that `Compressor` makes; one context for many calls. Hostile frames are refused before any
+/// room is taken for what they claim to hold.
 @safe
 package struct Decompressor: ~Copyable {
     private let context: OpaquePointer
@@ -16,8 +16,9 @@ package struct Decompressor: ~Copyable {
 
     deinit { unsafe ZSTD_freeDCtx(context) }
 
-    /// How many bytes the content of `frame` has, by the frame's header. Throws `damaged` for bytes that are not one
-    /// whole zstd frame and nothing else, `noContentSize`, and `tooLarge` above `limit`. ZSTD_getFrameContentSize.
+    /// How many bytes the content of `frame` has, by the frame's header. Throws `damaged` for bytes that are
+    /// not one whole zstd frame and nothing else, `noContentSize`, and `tooLarge` above `limit`.
+    /// ZSTD_getFrameContentSize.
     package static func contentSize(of frame: RawSpan, limit: Int) throws(CompressionError) -> Int {
         // Skippable frames and those of old versions begin otherwise; the library would take them.
         guard frame.byteCount > 4, frame.starts(with: magic) else {
@@ -47,8 +48,8 @@ package struct Decompressor: ~Copyable {
         return Int(claimed)
     }
 
-    /// Opens `frame` into `room`, which must have exactly the content's size (`contentSize(of:limit:)`). What was
-    /// written to `room` before a failure is not the content. ZSTD_decompressDCtx.
+    /// Opens `frame` into `room`, which must have exactly the content's size (`contentSize(of:limit:)`). What
+    /// was written to `room` before a failure is not the content. ZSTD_decompressDCtx.
     package mutating func decompress(
         _ frame: RawSpan, into room: inout MutableRawSpan
     ) throws(CompressionError) {

@@ -4,18 +4,18 @@ import Glibc
 package enum Replacement: Sendable {
     /// It must not be there (`exists`).
     case never
-    /// A regular file with one name, owned by this process's user or by the owner the new file gets, is replaced.
-    /// Links, FIFOs, devices, directories, hard-linked files and other people's files are refused.
+    /// A regular file with one name, owned by this process's user or by the owner the new file gets, is
+    /// replaced. Links, FIFOs, devices, directories, hard-linked files and other people's files are refused.
     case ownFile
     /// As `ownFile`, whoever owns it.
     case anyFile
 }
 
-/// A file in the making: written under a temporary name in the directory where it will stand, and there under its
-/// own name only when it is whole and on the disk. Left without `commit()`, it leaves nothing behind.
+/// A file in the making: written under a temporary name in the directory where it will stand, and there under
+/// its own name only when it is whole and on the disk. Left without `commit()`, it leaves nothing behind.
 ///
-/// On disk: `.<name>.tmp-<16 hex digits>`, made with O_EXCL and mode 0600, locked (flock(2)) as long as its writer
-/// lives. `commit()`: compare the length, fsync, rename, fsync the directory.
+/// On disk: `.<name>.tmp-<16 hex digits>`, made with O_EXCL and mode 0600, locked (flock(2)) as long as its
+/// writer lives. `commit()`: compare the length, fsync, rename, fsync the directory.
 package struct AtomicFile: ~Copyable {
     private let directory: Directory
     private let name: Path
@@ -24,8 +24,8 @@ package struct AtomicFile: ~Copyable {
     private let owner: FileOwner?
     private var byteCount: Int64 = 0
 
-    /// Begins the file `name` (one name, no path) of `directory`. It gets `mode` whatever the umask, and `owner`
-    /// where that is given. Refuses at once what `replacement` would refuse at the end.
+    /// Begins the file `name` (one name, no path) of `directory`. It gets `mode` whatever the umask, and
+    /// `owner` where that is given. Refuses at once what `replacement` would refuse at the end.
     package init(
         _ name: Path, in directory: borrowing Directory, mode: UInt16 = 0o600, owner: FileOwner? = nil,
         _ replacement: Replacement = .ownFile
@@ -49,8 +49,9 @@ package struct AtomicFile: ~Copyable {
         byteCount += Int64(bytes.byteCount)
     }
 
-    /// Makes the file visible under its name and durable. When this throws, the old file still stands, except where
-    /// the last step alone failed (the fsync of the directory): then the new one may stand and may not be durable.
+    /// Makes the file visible under its name and durable. When this throws, the old file still stands, except
+    /// where the last step alone failed (the fsync of the directory): then the new one may stand and may not
+    /// be durable.
     package consuming func commit() throws(FileError) {
         let written = try temporary.file.metadata().byteCount
         guard written == byteCount else { throw .refused(.io, "fstat(2)", directory.shown(name)) }
@@ -85,8 +86,8 @@ extension Replacement {
 }
 
 extension Directory {
-    /// Writes a whole file so that its name holds the old content or the new, and the new is on the disk when this
-    /// returns. See `AtomicFile`. A path with several components leads to its directory first.
+    /// Writes a whole file so that its name holds the old content or the new, and the new is on the disk when
+    /// this returns. See `AtomicFile`. A path with several components leads to its directory first.
     package borrowing func write(
         _ bytes: RawSpan, to path: Path, mode: UInt16 = 0o600, owner: FileOwner? = nil,
         _ replacement: Replacement = .ownFile
@@ -100,8 +101,8 @@ extension Directory {
         try openDirectory(parent).write(bytes, to: place.name, mode: mode, owner: owner, replacement)
     }
 
-    /// Writes a new file straight under its name and forces it to the disk, for a directory that nobody sees yet.
-    /// After a failure the name is gone again. The directory itself is not fsynced.
+    /// Writes a new file straight under its name and forces it to the disk, for a directory that nobody sees
+    /// yet. After a failure the name is gone again. The directory itself is not fsynced.
     package borrowing func writeNew(
         _ bytes: RawSpan, to path: Path, mode: UInt16 = 0o600, owner: FileOwner? = nil
     ) throws(FileError) {

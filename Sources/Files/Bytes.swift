@@ -15,8 +15,8 @@ extension AtomicFile {
 }
 
 extension Directory {
-    /// Writes a whole file so that its name holds the old content or the new; see `write(_:to:mode:owner:_:)` of a
-    /// span.
+    /// Writes a whole file so that its name holds the old content or the new; see `write(_:to:mode:owner:_:)`
+    /// of a span.
     package borrowing func write(
         _ bytes: [UInt8], to path: Path, mode: UInt16 = 0o600, owner: FileOwner? = nil,
         _ replacement: Replacement = .ownFile

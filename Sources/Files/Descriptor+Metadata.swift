@@ -18,7 +18,8 @@ extension Descriptor {
         try SystemCall.run("fchmod(2)", path) { fchmod(number, mode_t(mode)) }
     }
 
-    /// Sets the permission bits where they differ: after creation under any umask, and after a change of owner.
+    /// Sets the permission bits where they differ: after creation under any umask, and after a change of
+    /// owner.
     borrowing func ensureMode(_ mode: UInt16) throws(FileError) {
         if try metadata().mode != mode { try setMode(mode) }
     }

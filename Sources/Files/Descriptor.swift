@@ -3,8 +3,8 @@ import Glibc
 
 /// An open file, owned: closed when the value ends. Always close-on-exec.
 ///
-/// Reading and writing calls repeat themselves when interrupted and go on after a short transfer, so each either
-/// does the whole of what it says or throws. Errors carry the path the file was opened by.
+/// Reading and writing calls repeat themselves when interrupted and go on after a short transfer, so each
+/// either does the whole of what it says or throws. Errors carry the path the file was opened by.
 package struct Descriptor: ~Copyable, Sendable {
     /// The number, lent: valid as long as this value lives, and not to be closed.
     package let rawValue: Int32
@@ -19,22 +19,24 @@ package struct Descriptor: ~Copyable, Sendable {
 
     deinit { close(rawValue) }
 
-    /// A second descriptor of the same open file (F_DUPFD_CLOEXEC of fcntl(2)): position and locks are shared.
+    /// A second descriptor of the same open file (F_DUPFD_CLOEXEC of fcntl(2)): position and locks are
+    /// shared.
     package borrowing func duplicate() throws(FileError) -> Descriptor {
         let number = rawValue
         let copy = try SystemCall.run("fcntl(2)", path) { fcntl(number, F_DUPFD_CLOEXEC, 0) }
         return Descriptor(adopting: copy, path: path)
     }
 
-    /// Reads from the current position until `buffer` is full or the file ends; returns the number of bytes read.
-    /// read(2).
+    /// Reads from the current position until `buffer` is full or the file ends; returns the number of bytes
+    /// read. read(2).
     package borrowing func read(into buffer: inout MutableRawSpan) throws(FileError) -> Int {
         try unsafe fill(&buffer, "read(2)") { number, start, count, _ in
             unsafe Glibc.read(number, start, count)
         }
     }
 
-    /// Reads from `offset` until `buffer` is full or the file ends; returns the number of bytes read. pread(2).
+    /// Reads from `offset` until `buffer` is full or the file ends; returns the number of bytes read.
+    /// pread(2).
     package borrowing func read(into buffer: inout MutableRawSpan, at offset: Int64) throws(FileError) -> Int
     {
         try unsafe fill(&buffer, "pread(2)") { number, start, count, done in
@@ -42,7 +44,8 @@ package struct Descriptor: ~Copyable, Sendable {
         }
     }
 
-    /// Exactly `byteCount` bytes from `offset` on. Throws `changed` where the file ends before that. pread(2).
+    /// Exactly `byteCount` bytes from `offset` on. Throws `changed` where the file ends before that.
+    /// pread(2).
     package borrowing func read(_ byteCount: Int, at offset: Int64) throws(FileError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: byteCount)
         var span = bytes.mutableSpan
@@ -53,8 +56,8 @@ package struct Descriptor: ~Copyable, Sendable {
         return bytes
     }
 
-    /// Reads what is left of the file. Throws `limit` where that is more than `limit` bytes, having read no more
-    /// than one byte beyond it.
+    /// Reads what is left of the file. Throws `limit` where that is more than `limit` bytes, having read no
+    /// more than one byte beyond it.
     package borrowing func readAll(limit: Int) throws(FileError) -> [UInt8] {
         var bytes = [UInt8]()
         var step = min(try metadata().byteCount, Int64(limit))
@@ -100,8 +103,8 @@ package struct Descriptor: ~Copyable, Sendable {
         try SystemCall.run("ftruncate(2)", path) { ftruncate(number, Int(byteCount)) }
     }
 
-    /// Forces content and metadata to the disk. fsync(2). A failure is final for this file: what was written may be
-    /// lost though a later call succeeds, so the file must be written anew.
+    /// Forces content and metadata to the disk. fsync(2). A failure is final for this file: what was written
+    /// may be lost though a later call succeeds, so the file must be written anew.
     package borrowing func synchronize() throws(FileError) {
         let number = rawValue
         try SystemCall.run("fsync(2)", path) { fsync(number) }

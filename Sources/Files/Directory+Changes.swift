@@ -21,8 +21,8 @@ extension Directory {
         if try made.metadata().mode != mode { try made.setModeByAnchor(mode) }
     }
 
-    /// Opens the directory at `path`, after making what is missing of it. Each new directory has `mode`, and its
-    /// name is on the disk (its parent is fsynced) when this returns.
+    /// Opens the directory at `path`, after making what is missing of it. Each new directory has `mode`, and
+    /// its name is on the disk (its parent is fsynced) when this returns.
     package borrowing func makeDirectories(_ path: Path, mode: UInt16 = 0o700) throws(FileError) -> Directory
     {
         _ = try path.beneath("mkdirat(2)")
@@ -33,8 +33,8 @@ extension Directory {
         return current
     }
 
-    /// Opens the directory at `path` as the process sees it, links followed, after making what is missing of it.
-    /// Each new directory has `mode`, and its name is on the disk when this returns.
+    /// Opens the directory at `path` as the process sees it, links followed, after making what is missing of
+    /// it. Each new directory has `mode`, and its name is on the disk when this returns.
     package static func makePath(_ path: Path, mode: UInt16 = 0o700) throws(FileError) -> Directory {
         do {
             return try Directory(path)
@@ -69,8 +69,8 @@ extension Directory {
         }
     }
 
-    /// Gives what stands under `old` the name `new`, in this directory or another. renameat2(2). Durable after a
-    /// `synchronize()` of both directories.
+    /// Gives what stands under `old` the name `new`, in this directory or another. renameat2(2). Durable
+    /// after a `synchronize()` of both directories.
     package borrowing func rename(
         _ old: Path, to new: Path, in other: borrowing Directory, _ mode: RenameMode = .replacing
     ) throws(FileError) {
@@ -124,8 +124,8 @@ extension Directory {
         }
     }
 
-    /// Makes a FIFO, a socket's name or a device with `mode` whatever the umask. mknodat(2); devices need root.
-    /// Regular files, directories and links are refused (`unsupported`): they have calls of their own.
+    /// Makes a FIFO, a socket's name or a device with `mode` whatever the umask. mknodat(2); devices need
+    /// root. Regular files, directories and links are refused (`unsupported`): they have calls of their own.
     package borrowing func makeSpecialFile(
         _ path: Path, _ kind: FileKind, mode: UInt16 = 0o600,
         device: DeviceNumber = DeviceNumber(major: 0, minor: 0)

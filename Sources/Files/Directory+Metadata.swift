@@ -34,8 +34,9 @@ package struct MetadataAspects: OptionSet, Sendable {
 }
 
 extension Directory {
-    /// The extended attributes of what stands under `path`, a link itself included, in byte order of their names.
-    /// A file system without them has none. llistxattr(2), lgetxattr(2), anchored through /proc/self/fd.
+    /// The extended attributes of what stands under `path`, a link itself included, in byte order of their
+    /// names. A file system without them has none. llistxattr(2), lgetxattr(2), anchored through
+    /// /proc/self/fd.
     package borrowing func extendedAttributes(of path: Path) throws(FileError) -> [ExtendedAttribute] {
         do {
             return try anchor(path).extendedAttributes()
@@ -51,8 +52,9 @@ extension Directory {
         try anchor(path).setExtendedAttribute(attribute)
     }
 
-    /// Puts facts kept in `metadata`, and `attributes`, on what stands under `path`, a link itself included; in the
-    /// order in which none undoes another: owner, attributes, permissions, time. Throws at the first that fails.
+    /// Puts facts kept in `metadata`, and `attributes`, on what stands under `path`, a link itself included;
+    /// in the order in which none undoes another: owner, attributes, permissions, time. Throws at the first
+    /// that fails.
     package borrowing func apply(
         _ metadata: FileMetadata, attributes: [ExtendedAttribute] = [], _ aspects: MetadataAspects,
         to path: Path
@@ -93,7 +95,8 @@ extension Directory {
 }
 
 extension Descriptor {
-    /// The extended attributes of the open file, in byte order of their names; none where the file system has none.
+    /// The extended attributes of the open file, in byte order of their names; none where the file system has
+    /// none.
     borrowing func extendedAttributes() throws(FileError) -> [ExtendedAttribute] {
         let anchor = procPath
         let list: [UInt8]
@@ -132,8 +135,8 @@ extension Descriptor {
         }
     }
 
-    /// A path that leads to this very file, whatever its name is by now: the way to the calls that have no form
-    /// for a descriptor opened with O_PATH. proc(5), /proc/pid/fd.
+    /// A path that leads to this very file, whatever its name is by now: the way to the calls that have no
+    /// form for a descriptor opened with O_PATH. proc(5), /proc/pid/fd.
     var procPath: [CChar] {
         "/proc/self/fd/\(rawValue)".utf8.map { CChar(bitPattern: $0) } + [0]
     }

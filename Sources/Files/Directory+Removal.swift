@@ -2,10 +2,10 @@ internal import CLinux
 import Glibc
 
 extension Directory {
-    /// Removes what stands under `path` with all below it; nothing there is no error. Links are removed, never
-    /// followed; directories that their owner may not enter (mode 000) are opened up first; a mount point below is
-    /// refused (`crossesMount`), with what was removed by then gone. Any depth is done with a handful of descriptors:
-    /// deeper directories are first moved up into the tree's own top.
+    /// Removes what stands under `path` with all below it; nothing there is no error. Links are removed,
+    /// never followed; directories that their owner may not enter (mode 000) are opened up first; a mount
+    /// point below is refused (`crossesMount`), with what was removed by then gone. Any depth is done with a
+    /// handful of descriptors: deeper directories are first moved up into the tree's own top.
     package borrowing func removeTree(_ path: Path) throws(FileError) {
         guard let found = try metadataIfPresent(of: path) else { return }
         guard found.kind == .directory else { return try removeFile(path) }
@@ -19,7 +19,8 @@ extension Directory {
         try removeDirectory(path)
     }
 
-    /// Removes the directory `name`, whose own directories move up into this one first. Returns their new names.
+    /// Removes the directory `name`, whose own directories move up into this one first. Returns their new
+    /// names.
     private borrowing func emptyAndRemove(_ name: Path) throws(FileError) -> [Path] {
         var moved = [Path]()
         do {

@@ -1,20 +1,22 @@
 internal import CLinux
 import Glibc
 
-// A short tour. `Directory` is an open directory; every name given to it is looked up beneath it by openat2(2) with
-// RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS, so no link and no `..` leads out, however often others rename things
-// meanwhile. `AtomicFile` writes a file that appears whole or not at all. `FileLock` keeps a second process away.
-// `FileMetadata`, `ExtendedAttribute` and `FileExtent` are what a backup keeps of a file beside its content.
+// A short tour. `Directory` is an open directory; every name given to it is looked up beneath it by
+// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS, so no link and no `..` leads out, however often
+// others rename things meanwhile. `AtomicFile` writes a file that appears whole or not at all. `FileLock`
+// keeps a second process away. `FileMetadata`, `ExtendedAttribute` and `FileExtent` are what a backup keeps
+// of a file beside its content.
 
-/// An open directory. All paths given to its methods are relative, lead only downwards, and pass no symbolic link.
+/// An open directory. All paths given to its methods are relative, lead only downwards, and pass no symbolic
+/// link.
 package struct Directory: ~Copyable, Sendable {
     let descriptor: Descriptor
 
     /// The path it was opened by, for messages.
     package var path: Path { descriptor.path }
 
-    /// Opens the directory at `path` as the process sees it. Links on the way are followed, for the path is the
-    /// user's own word; with `followingLinks: false` one at any place is refused (`isLink`).
+    /// Opens the directory at `path` as the process sees it. Links on the way are followed, for the path is
+    /// the user's own word; with `followingLinks: false` one at any place is refused (`isLink`).
     package init(_ path: Path, followingLinks: Bool = true) throws(FileError) {
         let resolve = followingLinks ? 0 : linux_RESOLVE_NO_SYMLINKS
         descriptor = try Directory.open(
@@ -30,7 +32,8 @@ package struct Directory: ~Copyable, Sendable {
 
     /// Opens the regular file at `path` for reading. Never waits: a FIFO or a device is `notRegular`.
     package borrowing func openFile(_ path: Path) throws(FileError) -> Descriptor {
-        // O_NONBLOCK has no effect on a regular file, and keeps a FIFO without a writer from blocking the open.
+        // O_NONBLOCK has no effect on a regular file, and keeps a FIFO without a writer from blocking the
+        // open.
         let file = try open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
         switch try file.metadata().kind {
         case .regular: return file
@@ -39,8 +42,9 @@ package struct Directory: ~Copyable, Sendable {
         }
     }
 
-    /// Makes a new, empty file, open for reading and writing. It has `mode` whatever the umask, and never more
-    /// than that from its first instant. Throws `exists` for any name that is taken, be it a dangling link.
+    /// Makes a new, empty file, open for reading and writing. It has `mode` whatever the umask, and never
+    /// more than that from its first instant. Throws `exists` for any name that is taken, be it a dangling
+    /// link.
     package borrowing func createFile(_ path: Path, mode: UInt16 = 0o600) throws(FileError) -> Descriptor {
         let file = try open(path, O_RDWR | O_CREAT | O_EXCL, mode: mode & 0o700)
         try file.ensureMode(mode)
@@ -83,7 +87,8 @@ package struct Directory: ~Copyable, Sendable {
             resolve: resolve | linux_RESOLVE_BENEATH | linux_RESOLVE_NO_SYMLINKS, shown: shown(path))
     }
 
-    /// Opens whatever stands under `path`, a link itself included, only as an anchor for other calls (O_PATH).
+    /// Opens whatever stands under `path`, a link itself included, only as an anchor for other calls
+    /// (O_PATH).
     borrowing func anchor(_ path: Path, _ flags: Int32 = O_NOFOLLOW) throws(FileError) -> Descriptor {
         try open(path, linux_O_PATH | flags)
     }

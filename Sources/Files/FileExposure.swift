@@ -11,8 +11,8 @@ package struct FileExposure: Sendable, Hashable {
     /// Whether the file belongs to somebody other than `user` and root.
     package func isForeign(to user: UInt32) -> Bool { file.owner.user != user && file.owner.user != 0 }
 
-    /// Whether somebody other than `user` and root can put another file in its place: the directory is theirs, or
-    /// group or others may write there and no sticky bit holds them back.
+    /// Whether somebody other than `user` and root can put another file in its place: the directory is
+    /// theirs, or group or others may write there and no sticky bit holds them back.
     package func isReplaceable(byOthersThan user: UInt32) -> Bool {
         if parent.owner.user != user && parent.owner.user != 0 { return true }
         return parent.mode & 0o022 != 0 && parent.mode & 0o1000 == 0

@@ -1,12 +1,12 @@
 import Glibc
 
-/// An exclusive lock by flock(2) on a file made for it: held until the value ends or the process dies, however it
-/// dies. The lock file stays, for removing it would let two holders lock two files of one name.
+/// An exclusive lock by flock(2) on a file made for it: held until the value ends or the process dies,
+/// however it dies. The lock file stays, for removing it would let two holders lock two files of one name.
 package struct FileLock: ~Copyable, Sendable {
     private let file: Descriptor
 
-    /// Takes the lock at once, making the file `name` (0600) where it is missing. Throws `locked` where another
-    /// holder has it.
+    /// Takes the lock at once, making the file `name` (0600) where it is missing. Throws `locked` where
+    /// another holder has it.
     package init(_ name: Path, in directory: borrowing Directory) throws(FileError) {
         let file = try directory.open(name, O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY, mode: 0o600)
         guard try file.metadata().kind == .regular else {

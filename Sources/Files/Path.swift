@@ -1,5 +1,5 @@
-/// A path or a name as the kernel sees it: bytes, compared and ordered as bytes. Never normalised, never decoded:
-/// a Swift String would merge names that the disk keeps apart.
+/// A path or a name as the kernel sees it: bytes, compared and ordered as bytes. Never normalised, never
+/// decoded: a Swift String would merge names that the disk keeps apart.
 package struct Path: Hashable, Sendable {
     /// The bytes, without a terminating NUL.
     package let bytes: [UInt8]
@@ -82,7 +82,8 @@ extension Path: CustomStringConvertible {
 }
 
 extension Path {
-    /// The bytes with a terminating NUL, for a system call. Throws `invalidName` for a NUL inside or nothing at all.
+    /// The bytes with a terminating NUL, for a system call. Throws `invalidName` for a NUL inside or nothing
+    /// at all.
     func cString(_ operation: StaticString) throws(FileError) -> [CChar] {
         guard !bytes.isEmpty, !bytes.contains(0) else { throw .refused(.invalidName, operation, self) }
         var characters = [CChar]()
@@ -92,8 +93,9 @@ extension Path {
         return characters
     }
 
-    /// Splits a path that is to be used beneath a directory into its parent (nil for a lone name) and its name.
-    /// Throws `escapes` for an absolute path, `invalidName` where a component is `.`, `..`, too long or holds NUL.
+    /// Splits a path that is to be used beneath a directory into its parent (nil for a lone name) and its
+    /// name. Throws `escapes` for an absolute path, `invalidName` where a component is `.`, `..`, too long or
+    /// holds NUL.
     func beneath(_ operation: StaticString) throws(FileError) -> (parent: Path?, name: Path) {
         guard !isAbsolute else { throw .refused(.escapes, operation, self) }
         let names = components

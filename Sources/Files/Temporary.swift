@@ -34,7 +34,8 @@ struct Temporary: ~Copyable {
             try directory.rename(name, to: final, overwriting ? .replacing : .exclusive)
             isRenamed = true
         } catch  where error.errno == EINVAL && !overwriting {
-            // A file system without RENAME_NOREPLACE: a second name, never over a taken one. deinit drops the first.
+            // A file system without RENAME_NOREPLACE: a second name, never over a taken one. deinit drops the
+            // first.
             try directory.link(name, to: final)
         }
     }
@@ -68,8 +69,8 @@ struct Temporary: ~Copyable {
 }
 
 extension Directory {
-    /// Removes the temporary files that killed writers left in this directory; those of living writers hold their
-    /// lock and stay. Returns how many went.
+    /// Removes the temporary files that killed writers left in this directory; those of living writers hold
+    /// their lock and stay. Returns how many went.
     @discardableResult
     package borrowing func removeStaleTemporaries() throws(FileError) -> Int {
         var count = 0

@@ -1,12 +1,13 @@
 package import Files
 import Synchronization
 
-/// A store in a directory: an object is a file of the same name (0600, directories 0700), written by `AtomicFile`:
-/// temporary in the same directory, length compared, fsync, rename that overwrites only when asked to, fsync of the
-/// directory and of each parent of a new one (CASES.md D1). A failed fsync loses the file (D2).
+/// A store in a directory: an object is a file of the same name (0600, directories 0700), written by
+/// `AtomicFile`: temporary in the same directory, length compared, fsync, rename that overwrites only when
+/// asked to, fsync of the directory and of each parent of a new one (CASES.md D1). A failed fsync loses the
+/// file (D2).
 ///
-/// Names right below a fan-out component stand one level deeper, `packs/ab12…` as `packs/ab/ab12…`, so that no
-/// directory grows too long.
+/// Names right below a fan-out component stand one level deeper, `packs/ab12…` as `packs/ab/ab12…`, so that
+/// no directory grows too long.
 ///
 /// Calls block the thread they run on for the time of the file system's work.
 package final class DirectoryStore: ObjectStore {
@@ -25,8 +26,8 @@ package final class DirectoryStore: ObjectStore {
         }
     }
 
-    /// Makes a new store: the directory at `path` (0700) and what is missing above it. A directory that is there must
-    /// be empty, else `exists`.
+    /// Makes a new store: the directory at `path` (0700) and what is missing above it. A directory that is
+    /// there must be empty, else `exists`.
     package static func create(
         at path: Path, fanOut: Set<String> = ["packs"]
     ) throws(StorageError) -> DirectoryStore {
@@ -124,8 +125,8 @@ package final class DirectoryStore: ObjectStore {
         }
     }
 
-    /// The directory at `path`, made where it is missing. What an earlier process made, but did not live to fsync, is
-    /// fsynced at its first use.
+    /// The directory at `path`, made where it is missing. What an earlier process made, but did not live to
+    /// fsync, is fsynced at its first use.
     private func directory(_ path: Path) throws(FileError) -> Directory {
         guard !durable.withLock({ $0.contains(path) }) else { return try root.makeDirectories(path) }
         let directory = try root.makeDirectories(path)
@@ -140,8 +141,8 @@ package final class DirectoryStore: ObjectStore {
 
     // MARK: - Names and places
 
-    /// Where an object's file stands. Throws `invalidName` for a fan-out component with anything but one name of at
-    /// least three characters below it: it would have no place, or a place that two names share.
+    /// Where an object's file stands. Throws `invalidName` for a fan-out component with anything but one name
+    /// of at least three characters below it: it would have no place, or a place that two names share.
     private func path(of name: ObjectName) throws(StorageError) -> Path {
         let components = name.components
         guard let first = components.first, fanOut.contains(first) else { return Path(name.text) }
@@ -149,9 +150,9 @@ package final class DirectoryStore: ObjectStore {
         return Path("\(first)/\(components[1].prefix(2))/\(components[1])")
     }
 
-    /// Adds the objects whose files stand in an open directory, `place` beneath the root, and below it; their names
-    /// begin with `prefix`. What can't be an object there (temporaries, strange names, other kinds of file, a file
-    /// in the wrong fan-out directory) is passed over.
+    /// Adds the objects whose files stand in an open directory, `place` beneath the root, and below it; their
+    /// names begin with `prefix`. What can't be an object there (temporaries, strange names, other kinds of
+    /// file, a file in the wrong fan-out directory) is passed over.
     private func collect(
         in directory: borrowing Directory, at place: Path, prefix: String, _ found: inout [ObjectEntry]
     ) throws(FileError) {

@@ -1,11 +1,11 @@
-/// The name of an object: components of `a-z`, `0-9`, `.`, `_` and `-`, joined by slashes. No component is empty or
-/// begins with a dot, so none is `.` or `..`, and none looks like a temporary file.
+/// The name of an object: components of `a-z`, `0-9`, `.`, `_` and `-`, joined by slashes. No component is
+/// empty or begins with a dot, so none is `.` or `..`, and none looks like a temporary file.
 package struct ObjectName: Hashable, Sendable {
     /// The name, ASCII.
     package let text: String
 
-    /// Takes a name as it stands. Throws `invalidName` for anything outside of the alphabet, an empty component, one
-    /// that begins with a dot or is longer than 128 bytes, and more than 512 bytes in all.
+    /// Takes a name as it stands. Throws `invalidName` for anything outside of the alphabet, an empty
+    /// component, one that begins with a dot or is longer than 128 bytes, and more than 512 bytes in all.
     package init(_ text: String) throws(StorageError) {
         let bytes = Array(text.utf8)
         guard bytes.count <= ObjectName.byteLimit else { throw .invalidName(text) }

@@ -1,6 +1,6 @@
-// A short tour. A store keeps named, immutable byte strings and knows nothing of what they mean: no key, no format.
-// `ObjectStore` is the contract, `DirectoryStore` keeps it in a directory. Every conformer passes the same suite of
-// tests, wrappers included.
+// A short tour. A store keeps named, immutable byte strings and knows nothing of what they mean: no key, no
+// format. `ObjectStore` is the contract, `DirectoryStore` keeps it in a directory. Every conformer passes the
+// same suite of tests, wrappers included.
 
 /// An object's name and length, as a listing tells them.
 package struct ObjectEntry: Hashable, Sendable {
@@ -18,18 +18,20 @@ package struct ObjectEntry: Hashable, Sendable {
 
 /// Named immutable objects: put, get, list, remove.
 ///
-/// What a conformer promises: an object is seen whole or not at all, by every reader, at any moment; a put that
-/// returned survives power loss; a put that threw may still have stored the object (the answer can be lost), never
-/// a part of it. Calls may run at the same time.
+/// What a conformer promises: an object is seen whole or not at all, by every reader, at any moment; a put
+/// that returned survives power loss; a put that threw may still have stored the object (the answer can be
+/// lost), never a part of it. Calls may run at the same time.
 package protocol ObjectStore: Sendable {
-    /// Stores an object, durably when this returns. With `ifAbsent`, a taken name throws `exists` and its object
-    /// stays; without, the object is replaced as a whole, which is for names that say the content.
+    /// Stores an object, durably when this returns. With `ifAbsent`, a taken name throws `exists` and its
+    /// object stays; without, the object is replaced as a whole, which is for names that say the content.
     func put(_ name: ObjectName, _ bytes: [UInt8], ifAbsent: Bool) async throws(StorageError)
 
-    /// The whole object. Throws `notFound`, and `limit` where it has more than `limit` bytes, which are not read.
+    /// The whole object. Throws `notFound`, and `limit` where it has more than `limit` bytes, which are not
+    /// read.
     func get(_ name: ObjectName, limit: Int) async throws(StorageError) -> [UInt8]
 
-    /// Exactly the bytes of `range`. Throws `notFound`, and `truncated` where the object ends before the range does.
+    /// Exactly the bytes of `range`. Throws `notFound`, and `truncated` where the object ends before the
+    /// range does.
     func get(_ name: ObjectName, range: Range<Int>) async throws(StorageError) -> [UInt8]
 
     /// How many bytes the object has; nil where there is none.

@@ -46,7 +46,8 @@ enum AccessControlList {
                 isNamed || rule.identity == noIdentity
             else { return nil }
         }
-        // The three basic rules stand once each, in the kernel's order; else the form below would not bring it back.
+        // The three basic rules stand once each, in the kernel's order; else the form below would not bring
+        // it back.
         let basic = rules.filter { [0x01, 0x04, 0x20].contains($0.tag) }
         guard basic.map(\.tag) == [0x01, 0x04, 0x20], Set(rules).count == rules.count, rules == sorted(rules)
         else {

@@ -81,7 +81,8 @@ enum ReadEntry {
         return found
     }
 
-    /// libarchive writes `%`, `=` and what is not printable ASCII in an attribute's name as `%XX`, but does not undo it.
+    /// libarchive writes `%`, `=` and what is not printable ASCII in an attribute's name as `%XX`, but does
+    /// not undo it.
     private static func decoded(_ name: [UInt8]) -> [UInt8] {
         var result = [UInt8]()
         var rest = name[...]
@@ -114,7 +115,8 @@ enum ReadEntry {
             guard name == AccessControlList.accessName,
                 let mask = rules.first(where: { $0.tag == AccessControlList.mask })
             else { continue }
-            // In a file's mode the group bits are the list's mask; libarchive has put the group's own rights there.
+            // In a file's mode the group bits are the list's mask; libarchive has put the group's own rights
+            // there.
             entry.mode = entry.mode & ~0o070 | mask.permissions << 3
         }
     }

@@ -77,7 +77,8 @@ struct ArchiveEntry: ~Copyable {
             end = extent.offset + extent.byteCount
             unsafe archive_entry_sparse_add_entry(handle, extent.offset, extent.byteCount)
         }
-        // A file that is one hole has an empty last range, as GNU tar writes it; without one it counts as full.
+        // A file that is one hole has an empty last range, as GNU tar writes it; without one it counts as
+        // full.
         if extents.isEmpty, byteCount > 0 { unsafe archive_entry_sparse_add_entry(handle, byteCount, 0) }
     }
 
@@ -88,7 +89,8 @@ struct ArchiveEntry: ~Copyable {
             {
                 try fillList(rules, kind, of: entry)
             } else {
-                // A list that the library's text can't say is kept as what it is for the kernel: an attribute.
+                // A list that the library's text can't say is kept as what it is for the kernel: an
+                // attribute.
                 let name = try ArchiveEntry.text(attribute.name.bytes, of: entry)
                 unsafe archive_entry_xattr_add_entry(handle, name, attribute.value, attribute.value.count)
             }
@@ -126,8 +128,9 @@ struct ArchiveEntry: ~Copyable {
     }
 }
 
-/// libarchive writes seconds and nanoseconds of a time before 1970 as one decimal fraction with the sign of the seconds,
-/// though nanoseconds count forward: -2 s and 250,000,000 ns become "-2.25", where -1.75 is meant.
+/// libarchive writes seconds and nanoseconds of a time before 1970 as one decimal fraction with the sign of
+/// the seconds, though nanoseconds count forward: -2 s and 250,000,000 ns become "-2.25", where -1.75 is
+/// meant.
 enum TarTime {
     /// What to hand to libarchive so that the text is right.
     static func written(_ time: FileTime) -> FileTime {

@@ -91,8 +91,8 @@ struct HeaderReader: ~Copyable {
         return facts
     }
 
-    /// The next piece of the member's content with its place in the file; nil at its end. Holes are passed over.
-    /// archive_read_data_block(3).
+    /// The next piece of the member's content with its place in the file; nil at its end. Holes are passed
+    /// over. archive_read_data_block(3).
     mutating func nextData() throws(TarError) -> (offset: Int64, bytes: [UInt8])? {
         var start: UnsafeRawPointer?
         var count = 0
@@ -104,8 +104,8 @@ struct HeaderReader: ~Copyable {
         return (offset, unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: count)))
     }
 
-    /// Reads the rest of the input, after `next()` gave nil. Throws `truncated` where the two empty blocks are missing,
-    /// and `damaged` where anything but zeros stands behind the last member.
+    /// Reads the rest of the input, after `next()` gave nil. Throws `truncated` where the two empty blocks
+    /// are missing, and `damaged` where anything but zeros stands behind the last member.
     mutating func finish() throws(TarError) {
         while true {
             let count = input.advance()
@@ -130,7 +130,8 @@ struct HeaderReader: ~Copyable {
         guard input.failure == nil else { throw transferFailure(operation) }
         let message = unsafe ArchiveMessage.text(handle)
         switch status {
-        // A warning says that the entry is not as the archive has it: a name was converted, a record passed over.
+        // A warning says that the entry is not as the archive has it: a name was converted, a record passed
+        // over.
         case .warning: throw TarError(.unsupported, "", message, operation: operation)
         case .ok, .end, .retry, .failed: throw TarError(.damaged, "", message, operation: operation)
         case .fatal: throw TarError(.truncated, "", message, operation: operation)

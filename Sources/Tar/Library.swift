@@ -1,8 +1,9 @@
 internal import CArchive
 import Glibc
 
-/// The character set of the thread while libarchive works: plain C, whatever the process has set. The library converts
-/// names from and to it, and composes accents while at it; in C it has to leave bytes alone or say that it can't.
+/// The character set of the thread while libarchive works: plain C, whatever the process has set. The library
+/// converts names from and to it, and composes accents while at it; in C it has to leave bytes alone or say
+/// that it can't.
 enum PlainLocale {
     /// Kept for the life of the process. newlocale(3).
     private static let handle: UInt = unsafe UInt(bitPattern: newlocale(1 << LC_CTYPE, "C", nil))

@@ -1,14 +1,15 @@
 package import Files
 
-// A short tour. `TarEntry` is what one member of an archive says; `TarHeader` turns it into the bytes that stand before
-// the member's content and back; `TarWriter` and `TarReader` put whole archives together and take them apart. The
-// format is pax interchange (POSIX.1-2017 pax, "pax Interchange Format"), as GNU tar, bsdtar and Python's tarfile
-// read it. libarchive makes and parses headers only: content never passes through it.
+// A short tour. `TarEntry` is what one member of an archive says; `TarHeader` turns it into the bytes that
+// stand before the member's content and back; `TarWriter` and `TarReader` put whole archives together and
+// take them apart. The format is pax interchange (POSIX.1-2017 pax, "pax Interchange Format"), as GNU tar,
+// bsdtar and Python's tarfile read it. libarchive makes and parses headers only: content never passes through
+// it.
 
 /// What a member is, and what only that kind has.
 package enum TarContent: Sendable, Hashable {
-    /// A file with content. `extents` tells where data stands in a file with holes, in order and without overlap; only
-    /// those bytes are stored then. Nil: no holes, all bytes are stored.
+    /// A file with content. `extents` tells where data stands in a file with holes, in order and without
+    /// overlap; only those bytes are stored then. Nil: no holes, all bytes are stored.
     case regular(byteCount: Int64, extents: [FileExtent]?)
     /// A directory.
     case directory
@@ -40,8 +41,8 @@ package struct TarEntry: Sendable, Hashable {
     package var groupName: [UInt8] = []
     /// When the content last changed. Within the last second before 1970 the nanoseconds are not kept.
     package var modified: FileTime
-    /// Extended attributes in byte order of their names, ACLs in the kernel's form (`system.posix_acl_access` and
-    /// `system.posix_acl_default`) among them.
+    /// Extended attributes in byte order of their names, ACLs in the kernel's form (`system.posix_acl_access`
+    /// and `system.posix_acl_default`) among them.
     package var attributes: [ExtendedAttribute] = []
 
     /// A member with these facts.

@@ -5,7 +5,8 @@ package import Files
 package struct TarError: Error, Sendable {
     /// The kind of failure; the only part that is compared.
     package enum Code: Sendable, Hashable {
-        /// The entry can't be said in this format: a socket, an empty name, a NUL, a broken sparse map or ACL.
+        /// The entry can't be said in this format: a socket, an empty name, a NUL, a broken sparse map or
+        /// ACL.
         case notRepresentable
         /// The bytes are no pax or ustar archive, or a damaged one.
         case damaged

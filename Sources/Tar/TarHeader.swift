@@ -4,17 +4,18 @@ import Glibc
 
 /// The bytes that stand before a member's content.
 package enum TarHeader {
-    /// The header of `entry`: a pax extended header where ustar's fields don't suffice, the ustar header, and the map of
-    /// a file with holes. A whole number of blocks of 512 bytes. Names that are not plain ASCII are kept byte for byte
-    /// by the record `hdrcharset=BINARY`, which GNU tar passes over with a warning. One entry always gives the same
-    /// bytes. archive_write_header(3).
+    /// The header of `entry`: a pax extended header where ustar's fields don't suffice, the ustar header, and
+    /// the map of a file with holes. A whole number of blocks of 512 bytes. Names that are not plain ASCII
+    /// are kept byte for byte by the record `hdrcharset=BINARY`, which GNU tar passes over with a warning.
+    /// One entry always gives the same bytes. archive_write_header(3).
     package static func encode(_ entry: TarEntry) throws(TarError) -> [UInt8] {
         let writer = try HeaderWriter()
         try writer.open(binaryNames: !entry.hasPlainNames, for: entry.path)
         return try writer.header(of: entry)
     }
 
-    /// The entry that `bytes`, exactly one header as `encode` makes it, tell of. Throws `damaged` for anything else.
+    /// The entry that `bytes`, exactly one header as `encode` makes it, tell of. Throws `damaged` for
+    /// anything else.
     package static func decode(_ bytes: [UInt8]) throws(TarError) -> TarEntry {
         guard !bytes.isEmpty, bytes.count % 512 == 0 else { throw TarError(.truncated, "", "no whole block") }
         var isGiven = false

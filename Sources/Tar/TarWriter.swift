@@ -1,7 +1,7 @@
 import Files
 
-/// Puts a pax archive together: header, content, padding of each member, and the end. Content goes straight from the
-/// caller to the sink.
+/// Puts a pax archive together: header, content, padding of each member, and the end. Content goes straight
+/// from the caller to the sink.
 package struct TarWriter: ~Copyable {
     private let sink: (RawSpan) throws -> Void
     private var path: Path = ""
@@ -21,7 +21,8 @@ package struct TarWriter: ~Copyable {
         try put(unsafe header.span.bytes)
     }
 
-    /// Writes content of the member: all that is no hole, in order. Throws `wrongLength` for more than it announced.
+    /// Writes content of the member: all that is no hole, in order. Throws `wrongLength` for more than it
+    /// announced.
     package mutating func write(_ bytes: RawSpan) throws(TarError) {
         guard Int64(bytes.byteCount) <= missing else { throw TarError(.wrongLength, path, "too many bytes") }
         missing -= Int64(bytes.byteCount)

@@ -57,8 +57,8 @@ func swapNames(_ one: String, _ other: String) -> Bool {
     unsafe rename(one, one + ".away") == 0 && rename(other, one) == 0 && rename(one + ".away", other) == 0
 }
 
-/// Runs `body` as user 65534 on this thread (by the bare system call, which leaves other threads alone), after
-/// giving that user `path` and all below it; as whoever runs the tests where that is not root.
+/// Runs `body` as user 65534 on this thread (by the bare system call, which leaves other threads alone),
+/// after giving that user `path` and all below it; as whoever runs the tests where that is not root.
 func asOrdinaryUser(owning path: String, _ body: () throws -> Void) throws {
     guard geteuid() == 0 else { return try body() }
     let user: uid_t = 65534

@@ -9,8 +9,8 @@ package struct StorageFault: Sendable {
         case refused(StorageError.Code)
         /// Everything is done; the error is thrown all the same, as when the answer is lost.
         case lostAnswer(StorageError.Code)
-        /// A put leaves so many of its bytes under the name, as a store without whole puts would; other calls do
-        /// nothing. The error is `io`.
+        /// A put leaves so many of its bytes under the name, as a store without whole puts would; other calls
+        /// do nothing. The error is `io`.
         case torn(Int)
     }
 

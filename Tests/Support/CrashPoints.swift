@@ -1,7 +1,7 @@
 import Glibc
 
-/// Runs one command again and again, stopped or failed at one of its state-changing system calls each time, by the
-/// CrashHarness executable (see its main.c). The package's test target must depend on "CrashHarness".
+/// Runs one command again and again, stopped or failed at one of its state-changing system calls each time,
+/// by the CrashHarness executable (see its main.c). The package's test target must depend on "CrashHarness".
 package struct CrashPoints: Sendable {
     /// What happens to the call that is chosen, by its number from 1.
     package enum Fault: Sendable {
@@ -49,7 +49,8 @@ package struct CrashPoints: Sendable {
         self.stdin = stdin
     }
 
-    /// Runs the command once with a fault. Traps where the harness itself can't work: no test can say anything then.
+    /// Runs the command once with a fault. Traps where the harness itself can't work: no test can say
+    /// anything then.
     package func run(_ fault: Fault) -> Outcome {
         let scratch = TemporaryDirectory("crash")
         let log = scratch.file("log")
@@ -79,13 +80,15 @@ package struct CrashPoints: Sendable {
             stderr: outcome.stderr)
     }
 
-    /// `count` numbers spread evenly over 1...total, the first and the last among them; all where there are no more.
+    /// `count` numbers spread evenly over 1...total, the first and the last among them; all where there are
+    /// no more.
     package static func spread(_ count: Int, over total: Int) -> [Int] {
         guard total > count, count > 1 else { return Array(1..<max(total, 0) + 1) }
         return (0..<count).map { 1 + $0 * (total - 1) / (count - 1) }
     }
 
-    /// The directory of the package's executables: the one that the running tests stand in. proc(5), /proc/self/exe.
+    /// The directory of the package's executables: the one that the running tests stand in. proc(5),
+    /// /proc/self/exe.
     package static var products: String {
         var path = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = unsafe readlink("/proc/self/exe", &path, path.count)

@@ -11,7 +11,8 @@ import Testing
     @Test func `Python's tarfile reads the same names, facts, links and times`() throws {
         let entries = Sample.all.filter { $0.storedByteCount < 1 << 20 }
         try store(Sample.archive(entries))
-        // Its header class knows sparse files of the newest form, but takes their size from the extended header.
+        // Its header class knows sparse files of the newest form, but takes their size from the extended
+        // header.
         let script = """
             import sys, tarfile
             def hexed(text): return text.encode('utf-8', 'surrogateescape').hex()

@@ -1,9 +1,9 @@
 import Files
 import Glibc
 
-// What CrashPoints runs to see that writing holds its promise: writes standard input to a file, as `WriteProbe
-// DIRECTORY PATH [never]`, after making the path's directories and clearing what killed runs left. Exit code 0, or 1
-// with the failure printed.
+// What CrashPoints runs to see that writing holds its promise: writes standard input to a file, as
+// `WriteProbe DIRECTORY PATH [never]`, after making the path's directories and clearing what killed runs
+// left. Exit code 0, or 1 with the failure printed.
 do {
     let arguments = CommandLine.arguments
     guard arguments.count > 2 else { exit(2) }
