@@ -1,18 +1,12 @@
-/// A run of a content as it is read, in order.
-package enum ContentPiece: ~Copyable, ~Escapable {
-    /// Bytes, lent for the time of the call.
-    case bytes(RawSpan)
-    /// Zero bytes that took no room.
-    case hole(UInt64)
-}
-
 extension StoreReader {
-    /// Reads a content in order and hands its pieces to `sink`. Chunks ahead are fetched and opened at the same time.
+    /// Reads a content in order: hands its bytes to `sink`, lent for the time of the call, and the lengths of its
+    /// holes (zeros that took no room) to `hole`. Chunks ahead are fetched and opened at the same time.
     ///
-    /// Throws `consumer` with what `sink` threw; `absent`, `damaged`, `keyNeeded`, `storage`. Nothing that wasn't
-    /// verified reaches `sink`; what it has had before a failure is the content's beginning.
-    package func read<Failure: Error>(
-        _ content: Content, parallelism: Int = 4, into sink: (borrowing ContentPiece) throws(Failure) -> Void
+    /// Throws `consumer` with what `sink` or `hole` threw; `absent`, `damaged`, `keyNeeded`, `storage`. Nothing that
+    /// wasn't verified reaches `sink`; what it has had before a failure is the content's beginning.
+    package func read(
+        _ content: Content, parallelism: Int = 4, into sink: (RawSpan) throws -> Void,
+        hole: (UInt64) throws -> Void
     ) async throws(ArchiveError) {
         var segments = SegmentCursor(reader: self, content: content)
         var ahead = ReadAhead(reader: self)
@@ -24,12 +18,12 @@ extension StoreReader {
             }
             guard let (segment, block) = try await ahead.next() else { break }
             delivered &+= segment.byteCount
-            do throws(Failure) {
+            do {
                 switch segment {
-                case .hole(let byteCount): try sink(.hole(byteCount))
+                case .hole(let byteCount): try hole(byteCount)
                 case .chunk(_, let offset, let byteCount):
                     let range = Int(offset)..<(Int(offset) + Int(byteCount))
-                    try block?.withBytes(range) { (bytes) throws(Failure) in try sink(.bytes(bytes)) }
+                    try block?.withBytes(range, sink)
                 }
             } catch {
                 throw ArchiveError(.consumer, "content", underlying: error)
@@ -44,11 +38,10 @@ extension StoreReader {
             throw ArchiveError(.limitExceeded, "content: too long")
         }
         var bytes: [UInt8] = []
-        try await read(content) { piece in
-            switch piece {
-            case .bytes(let span): unsafe span.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
-            case .hole(let count): bytes.append(contentsOf: repeatElement(0, count: Int(count)))
-            }
+        try await read(content) { span in
+            unsafe span.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        } hole: { count in
+            bytes.append(contentsOf: repeatElement(0, count: Int(count)))
         }
         return bytes
     }

@@ -130,11 +130,10 @@ import Testing
         while let entry = try await cursor.next() { back.append(entry) }
         #expect(back == entries)
         var pieces: [String] = []
-        try await reader.read(sparse) { piece in
-            switch piece {
-            case .bytes(let bytes): pieces.append("\(bytes.byteCount > 0)")
-            case .hole(let count): pieces.append("\(count)")
-            }
+        try await reader.read(sparse) { bytes in
+            pieces.append("\(bytes.byteCount > 0)")
+        } hole: { count in
+            pieces.append("\(count)")
         }
         #expect(pieces.prefix(3) == ["true", "\(1 << 40)", "true"])
     }
@@ -227,7 +226,7 @@ import Testing
         var content = ContentWriter(writer)
         var code: ArchiveError.Code?
         do throws(ArchiveError) {
-            try await content.read { (_) throws(Broken) in throw Broken() }
+            try await content.read { _ in throw Broken() }
         } catch {
             code = error.code
             #expect(error.underlying is Broken)
@@ -238,7 +237,7 @@ import Testing
         try await writer.flush()
         let reader = try await test.reader()
         do throws(ArchiveError) {
-            try await reader.read(stored) { (_) throws(Broken) in throw Broken() }
+            try await reader.read(stored, into: { _ in throw Broken() }, hole: { _ in })
         } catch {
             code = error.code
         }
