@@ -19,9 +19,14 @@ struct YAMLTreeReader {
     var expandedSizes: [Int32: Int] = [:]
     /// The end of the last node.
     var lastEnd: Int32 = 0
+    /// The nodes inside brackets, each counted as often as it is deep.
+    var flowWork = 0
 
     /// The most nodes in one text: more than a text of the default size limit can reasonably hold.
     static let nodeLimit = 2_000_000
+    /// The most nodes inside brackets, each counted as often as it is deep: libyaml looks at each level of
+    /// brackets for each token.
+    static let flowWorkLimit = 100_000_000
     /// The most lines that begin with `%`: libyaml compares each directive with all before it.
     static let directiveLimit = 1_024
 
@@ -248,6 +253,13 @@ extension YAMLTreeReader {
         guard tree.nodes.count < Self.nodeLimit else {
             throw DocumentError(
                 .limit, line: Int(node.line) + 1, context: "more than \(Self.nodeLimit) nodes")
+        }
+        if node.flags.contains(.inFlow) {
+            flowWork += open.count
+            guard flowWork <= Self.flowWorkLimit else {
+                throw DocumentError(
+                    .limit, line: Int(node.line) + 1, context: "too many nodes in nested brackets")
+            }
         }
         let index = Int32(tree.nodes.count)
         tree.nodes.append(node)

@@ -30,6 +30,11 @@ struct LimitTests {
         #expect(Fixture.code("[\(text)]", .json) == .limit)
     }
 
+    @Test func `many nodes in deep brackets are refused`() {
+        let text = String(repeating: "[", count: 511) + String(repeating: "a,", count: 220_000)
+        #expect(Fixture.code(text) == .limit)
+    }
+
     @Test func `F006: alias bombs, many aliases and recursive aliases are refused`() {
         var bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
         for level in 1..<9 {
