@@ -1,0 +1,164 @@
+import Archives
+import Backups
+import Encodings
+import Files
+import Support
+import Testing
+
+/// F099-F102: nothing outside of the target, nothing half done in it.
+@Suite struct RestoreTests {
+    /// Writes a snapshot of one source with `entries`, each file holding its own path.
+    private func plant(
+        _ entries: [Entry], kind: SourceKind = .directory, name: String = "live", _ fixture: BackupFixture,
+        content: [UInt8]? = nil
+    ) async throws {
+        let writer = try await fixture.writer()
+        var tree = EntryTreeWriter(writer)
+        for entry in entries {
+            guard entry.content != nil else {
+                try await tree.add(entry)
+                continue
+            }
+            var stored = ContentWriter(writer)
+            try await stored.append(content ?? entry.path)
+            var entry = entry
+            entry.kind = .file(try await stored.finish())
+            try await tree.add(entry)
+        }
+        let draft = SnapshotDraft(
+            environment: "prod", time: fixture.now(), status: .complete, revisions: [],
+            sources: [
+                SnapshotSource(name: name, kind: kind, status: .complete, root: try await tree.finish())
+            ], host: "host")
+        _ = try await writer.commit(try await writer.prepare(draft))
+    }
+
+    private func entry(_ path: String, _ kind: Entry.Kind = .file(.empty), mode: UInt16 = 0o644) -> Entry {
+        Entry(
+            path: Array(path.utf8), kind: kind, mode: mode, userID: BackupFixture.user.user,
+            groupID: BackupFixture.user.group)
+    }
+
+    @Test func `hostile entries are refused and listed, the rest is restored`() async throws {
+        let fixture = try await BackupFixture()
+        fixture.sh("mkdir outside; printf secret > outside/passwd")
+        let outside = Array(fixture.scratch.file("outside").utf8)
+        try await plant(
+            [
+                entry("", .directory, mode: 0o755), entry("a", .symbolicLink(outside), mode: 0o777),
+                entry("a/passwd"), entry("b", .symbolicLink(Array("../../../outside".utf8)), mode: 0o777),
+                entry("b/sub", .directory, mode: 0o700), entry("b/sub/x"), entry("file"),
+                entry("file/below"), entry("good", .directory, mode: 0o700), entry("good/inside"),
+                entry("hard", .hardLink(Array("a/passwd".utf8))),
+                entry("zdevice", .characterDevice(major: 1, minor: 3)), entry("zz", mode: 0o6755),
+            ], fixture)
+        let report = try await fixture.restore(into: "back")
+        #expect(!report.isWhole)
+        let refused = report.sources[0].issues.filter { $0.kind == .refused }
+        #expect(
+            refused.map { String(decoding: $0.path, as: UTF8.self) }
+                == ["a/passwd", "b/sub", "b/sub/x", "file/below", "hard"])
+        #expect(report.sources[0].issues.contains { $0.kind == .skipped && $0.path == Array("zdevice".utf8) })
+        #expect(fixture.sh("ls -A outside; cat outside/passwd").text == "passwd\nsecret")
+        #expect(fixture.sh("cat back/directories/live/good/inside").text == "good/inside")
+        #expect(fixture.sh("stat -c %a back/directories/live/zz").text == "755")
+        #expect(report.json.contains("\"kind\": \"refused\""))
+    }
+
+    @Test func `no tree holds a path that leads out, or one twice`() async throws {
+        let fixture = try await BackupFixture()
+        for bad in ["../x", "/etc/x", "a//b", "a/../b", ".", "a/"] {
+            await #expect(throws: ArchiveError.self) { try await plant([entry(bad)], fixture) }
+        }
+        await #expect(throws: ArchiveError.self) { try await plant([entry("x"), entry("x")], fixture) }
+        await #expect(throws: ArchiveError.self) {
+            try await plant([entry("x", .hardLink(Array("../../y".utf8)))], fixture)
+        }
+    }
+
+    @Test func `a repository of hostile facts is refused and leaves nothing`() async throws {
+        let fixture = try await BackupFixture()
+        let id = [UInt8](repeating: 1, count: 20)
+        let names = ["refs/heads/../../../x", "outside", "refs/heads/gone"]
+        for (number, name) in names.enumerated() {
+            let facts = RepositoryFacts(
+                url: [], objectFormat: .sha1, head: Array("ref: refs/heads/main".utf8),
+                references: [.init(name: Array(name.utf8), target: id)], increments: [], lost: [])
+            try await plant([entry("facts")], kind: .repository, fixture, content: facts.encoded)
+            let report = try await fixture.restore(into: "back\(number)")
+            #expect(!report.isWhole)
+            #expect(fixture.sh("ls -A back\(number)/repositories").text == "")
+        }
+    }
+
+    @Test func `a source whose name leads out is refused`() async throws {
+        let fixture = try await BackupFixture()
+        try await plant([entry("x")], name: "../../../escaped", fixture)
+        let report = try await fixture.restore(into: "back")
+        #expect(!report.isWhole)
+        #expect(fixture.names() == ["back"])
+    }
+
+    @Test func `the target is absent or an empty directory`() async throws {
+        let fixture = try await BackupFixture()
+        try await fixture.backUp()
+        fixture.sh(
+            "mkdir full empty; printf x > full/x; printf x > file; ln -s empty link; ln -s none dangling")
+        for name in ["full", "file", "link", "dangling"] {
+            #expect(await code { try await fixture.restore(into: name) } == .occupied)
+        }
+        #expect(fixture.names() == ["dangling", "empty", "file", "full", "link"])
+        #expect(fixture.sh("cat full/x; ls -A empty").text == "x")
+        try await fixture.restore(into: "empty")
+        #expect(fixture.sh("ls empty").text == "REPORT.json\nkeyring")
+        #expect(await code { try await fixture.restore(into: "empty") } == .occupied)
+    }
+
+    @Test func `what a killed restore left is cleared by the next, a living one is left alone`() async throws
+    {
+        let fixture = try await BackupFixture()
+        try await fixture.backUp()
+        fixture.sh("mkdir -p .back.restoring/content/deep; printf x > .back.restoring/content/deep/half")
+        fixture.sh("chmod 0 .back.restoring/content/deep; : > .back.restoring/lock")
+        do {
+            let staging = try Directory(fixture.path(".back.restoring"))
+            let lock = try FileLock("lock", in: staging)
+            #expect(await code { try await fixture.restore(into: "back") } == .busy)
+            _ = lock
+        }
+        try await fixture.restore(into: "back")
+        #expect(fixture.names() == ["back"])
+        #expect(fixture.sh("ls -A back").text == "REPORT.json\nkeyring")
+    }
+
+    @Test func `without the read key nothing is restored and nothing is left`() async throws {
+        let fixture = try await BackupFixture()
+        try await fixture.backUp()
+        let blind = try await StoreReader(fixture.store, write: [fixture.write])
+        let plan = try RestorePlan(.latest, in: try await blind.snapshots())
+        do {
+            _ = try await Restore.run(
+                plan, from: blind, into: fixture.path("back"), as: BackupFixture.user)
+            Issue.record("restored")
+        } catch {
+            #expect(error.code == .store)
+            #expect((error.underlying as? ArchiveError)?.code == .keyNeeded)
+        }
+        #expect(fixture.names() == [])
+    }
+
+    @Test func `a damaged store leaves nothing under the final name`() async throws {
+        let fixture = try await BackupFixture()
+        fixture.sh("mkdir live; head -c 500000 /dev/urandom > live/file")
+        try await fixture.backUp([.directory(name: "live", path: fixture.path("live"))])
+        let reader = try await fixture.reader()
+        let plan = try RestorePlan(.latest, in: try await reader.snapshots())
+        fixture.sh("for p in $(find store/packs -type f); do chmod u+w $p; : > $p; done")
+        #expect(
+            await code {
+                _ = try await Restore.run(
+                    plan, from: reader, into: fixture.path("back"), as: BackupFixture.user)
+            } == .store)
+        #expect(fixture.names() == ["live"])
+    }
+}
