@@ -136,7 +136,7 @@ struct DirectoryCapture: ~Copyable {
     ) async throws(ArchiveError) -> EntryTreeWriter.PendingContent {
         var offset: Int64 = 0
         let end = byteCount > 0 ? byteCount : DirectoryCapture.untoldLimit
-        return try await tree.content(expectedByteCount: UInt64(byteCount)) { room throws(FileError) in
+        return try await tree.content(expectedByteCount: UInt64(byteCount)) { room in
             let count = try file.read(into: &room, from: offset, to: end)
             offset += Int64(count)
             return count
@@ -152,7 +152,7 @@ struct DirectoryCapture: ~Copyable {
             if extent.offset > offset { try await content.hole(UInt64(extent.offset - offset)) }
             offset = extent.offset
             let end = extent.offset + extent.byteCount
-            try await content.read { room throws(FileError) in
+            try await content.read { room in
                 let count = try file.read(into: &room, from: offset, to: end)
                 offset += Int64(count)
                 return count

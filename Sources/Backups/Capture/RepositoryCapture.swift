@@ -42,7 +42,7 @@ enum RepositoryCapture {
             try await tree.add(Entry(path: Array("increments".utf8), kind: .directory, mode: 0o700))
             var offset: Int64 = 0
             let content = try await tree.content(expectedByteCount: increment.byteCount) {
-                room throws(FileError) in
+                room in
                 let count = try spool.read(into: &room, at: offset)
                 offset += Int64(count)
                 return count

@@ -26,11 +26,10 @@ enum RepositoryRestore {
             }
             var receiver = try BundleReceiver(into: repository)
             do throws(ArchiveError) {
-                try await reader.read(content) { piece throws(GitError) in
-                    switch piece {
-                    case .bytes(let bytes): try receiver.append(bytes)
-                    case .hole: throw GitError(.malformedBundle, "a bundle with holes")
-                    }
+                try await reader.read(content) { bytes in
+                    try receiver.append(bytes)
+                } hole: { _ in
+                    throw GitError(.malformedBundle, "a bundle with holes")
                 }
             } catch {
                 throw error.underlying as? GitError ?? error

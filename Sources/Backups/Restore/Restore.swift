@@ -184,11 +184,10 @@ package struct Restore: Sendable {
     private func restore(_ entry: Entry, _ restorer: inout TreeRestorer) async throws {
         try await restorer.restore(entry) { file in
             guard let content = entry.content else { return }
-            try await reader.read(content) { piece throws(FileError) in
-                switch piece {
-                case .bytes(let bytes): try file.write(bytes)
-                case .hole(let byteCount): try file.skip(byteCount)
-                }
+            try await reader.read(content) { bytes in
+                try file.write(bytes)
+            } hole: { byteCount in
+                try file.skip(byteCount)
             }
         }
     }

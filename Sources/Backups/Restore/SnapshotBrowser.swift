@@ -76,11 +76,8 @@ package struct SnapshotBrowser: Sendable {
             guard let content = entry.content else {
                 throw BackupError(.notAFile, "\(Path(place)) of \(name) is no file")
             }
-            try await reader.read(content) { piece in
-                switch piece {
-                case .bytes(let bytes): try sink(bytes)
-                case .hole(let byteCount): try SnapshotBrowser.zeros(byteCount, to: sink)
-                }
+            try await reader.read(content, into: sink) { byteCount in
+                try SnapshotBrowser.zeros(byteCount, to: sink)
             }
         } catch {
             throw BackupError.wrapping(error)
