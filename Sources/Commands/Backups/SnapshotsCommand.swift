@@ -155,15 +155,14 @@ struct SnapshotsCatCommand: AsyncParsableCommand {
         }
         guard let content = entry.content else { throw Failure(.usage, "\(file): not a regular file") }
         let zeros = [UInt8](repeating: 0, count: 1 << 16)
-        try await archive.reader.read(content) { piece in
-            switch piece {
-            case .bytes(let bytes): try Console.write(span: bytes)
-            case .hole(var count):
-                while count > 0 {
-                    let part = min(count, UInt64(zeros.count))
-                    try Console.write(Array(zeros.prefix(Int(part))))
-                    count -= part
-                }
+        try await archive.reader.read(content) { bytes in
+            try Console.write(span: bytes)
+        } hole: { byteCount in
+            var rest = byteCount
+            while rest > 0 {
+                let part = min(rest, UInt64(zeros.count))
+                try Console.write(Array(zeros.prefix(Int(part))))
+                rest -= part
             }
         }
     }
