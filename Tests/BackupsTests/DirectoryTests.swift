@@ -54,6 +54,42 @@ import Testing
         #expect(fixture.names() == ["back", "live"])
     }
 
+    @Test func `paths longer than the system takes come back`() async throws {
+        let fixture = try await BackupFixture()
+        fixture.sh(
+            """
+            mkdir live; cd live; name=$(printf '%0200d' 0)
+            for i in $(seq 40); do mkdir $name; cd -P ./$name; done
+            printf deep > file; ln file other; ln -s file link; chmod 0640 file; mkdir end; chmod 0500 end
+            """)
+        try await fixture.backUp([.directory(name: "live", path: fixture.path("live"))])
+        let report = try await fixture.restore(into: "back")
+        #expect(report.sources[0].issues == [])
+        #expect(report.sources[0].entryCount == 45)
+        let found = fixture.sh(
+            "cd back/directories/live; find . -name end -printf '%d %m\\n' -o -type f -printf '%d %m %s %n\\n' | sort"
+        ).text
+        #expect(found == "41 500\n41 640 4 2\n41 640 4 2")
+    }
+
+    @Test(.enabled(if: geteuid() == 0)) func `owners are left out and counted unless they are asked for`()
+        async throws
+    {
+        let fixture = try await BackupFixture()
+        fixture.sh("mkdir live; for i in 1 2 3; do : > live/$i; done; chown 33:34 live/*; chmod 4755 live/2")
+        try await fixture.backUp([.directory(name: "live", path: fixture.path("live"))])
+        let report = try await fixture.restore(into: "back")
+        #expect(report.isWhole)
+        #expect(report.sources[0].issues.map(\.kind) == [.mode, .owner])
+        #expect(report.sources[0].issues.last?.reason == "owner 33:34 left out of 3 entries, this the first")
+        #expect(fixture.sh("stat -c '%u %a' back/directories/live/2").text == "0 755")
+        var options = Restore.Options()
+        options.tree.owners = true
+        options.tree.setIdentity = true
+        #expect(try await fixture.restore(into: "again", options).sources[0].issues == [])
+        #expect(fixture.sh("stat -c '%u:%g %a' again/directories/live/2").text == "33:34 4755")
+    }
+
     @Test func `one chosen directory becomes the target itself, whatever its mode`() async throws {
         let fixture = try await BackupFixture()
         fixture.sh("mkdir live; printf x > live/file; chmod 0500 live; touch -d '2001-01-01Z' live")

@@ -24,6 +24,8 @@ package struct TreeRestorer: ~Copyable {
     private let options: Options
     private let user: FileOwner
     private var pending: [Entry] = []
+    // Owners that were left out: the first entry of each, and how many there were.
+    private var foreignOwners: [FileOwner: (first: [UInt8], count: Int)] = [:]
     /// What could not be restored exactly, in order.
     package private(set) var issues: [RestoreIssue] = []
     /// Entries restored.
@@ -54,7 +56,10 @@ package struct TreeRestorer: ~Copyable {
         if case .file = entry.kind {
             var file: FileRestorer
             do throws(FileError) {
-                file = FileRestorer(try root.createFile(Path(entry.path)))
+                file = FileRestorer(
+                    try within(entry.path) { directory, name throws(FileError) in
+                        try directory.createFile(name)
+                    })
             } catch {
                 try refuse(entry, error)
                 return
@@ -74,21 +79,40 @@ package struct TreeRestorer: ~Copyable {
     package mutating func finish() throws {
         for entry in pending.reversed() { try describe(entry) }
         pending = []
+        for (owner, entries) in foreignOwners.sorted(by: { $0.key.order < $1.key.order }) {
+            let words =
+                "owner \(owner.user):\(owner.group) left out of \(entries.count) entries, this the first"
+            issues.append(RestoreIssue(entries.first, .owner, words))
+        }
+        foreignOwners = [:]
     }
 
     /// Makes what has no content. False where the entry is left out, and said so.
     private mutating func make(_ entry: Entry) throws(FileError) -> Bool {
-        let path = Path(entry.path)
         switch entry.kind {
         case .file: break
-        case .directory: if !entry.path.isEmpty { try root.makeDirectory(path) }
-        case .symbolicLink(let target): try root.makeSymbolicLink(path, to: Path(target))
+        case .directory:
+            guard !entry.path.isEmpty else { break }
+            try within(entry.path) { directory, name throws(FileError) in
+                try directory.makeDirectory(name)
+            }
+        case .symbolicLink(let target):
+            try within(entry.path) { directory, name throws(FileError) in
+                try directory.makeSymbolicLink(name, to: Path(target))
+            }
         case .hardLink(let other):
             // Only to what this restore has made: both names lie beneath the root, no link is followed.
-            try root.link(Path(other), to: path)
+            try within(other) { otherDirectory, otherName throws(FileError) in
+                try within(entry.path) { directory, name throws(FileError) in
+                    try otherDirectory.link(otherName, to: name, in: directory)
+                }
+            }
             entryCount += 1
             return false
-        case .fifo: try root.makeSpecialFile(path, .fifo)
+        case .fifo:
+            try within(entry.path) { directory, name throws(FileError) in
+                try directory.makeSpecialFile(name, .fifo)
+            }
         case .socket:
             issues.append(RestoreIssue(entry.path, .skipped, "a socket: its program makes it anew"))
             return false
@@ -100,6 +124,25 @@ package struct TreeRestorer: ~Copyable {
         return true
     }
 
+    /// Runs `body` with the root and `path`; of a path that is too long for one call (PATH_MAX), with a directory on
+    /// the way and the rest.
+    private borrowing func within<Result: ~Copyable>(
+        _ path: [UInt8], _ body: (borrowing Directory, Path) throws(FileError) -> Result
+    ) throws(FileError) -> Result {
+        guard path.count > TreeRestorer.stepByteLimit else { return try body(root, Path(path)) }
+        var directory = try root.duplicate()
+        var rest = path[...]
+        while rest.count > TreeRestorer.stepByteLimit {
+            // A name has at most 255 bytes: there is a slash.
+            guard let slash = rest.prefix(TreeRestorer.stepByteLimit).lastIndex(of: 0x2F) else { break }
+            directory = try directory.openDirectory(Path(Array(rest[..<slash])))
+            rest = rest[(slash + 1)...]
+        }
+        return try body(directory, Path(Array(rest)))
+    }
+
+    private static let stepByteLimit = 2048
+
     private mutating func makeDevice(
         _ entry: Entry, _ kind: FileKind, _ device: DeviceNumber
     ) throws(FileError) -> Bool {
@@ -107,20 +150,21 @@ package struct TreeRestorer: ~Copyable {
             issues.append(RestoreIssue(entry.path, .skipped, "a device: restored with --devices alone"))
             return false
         }
-        try root.makeSpecialFile(Path(entry.path), kind, device: device)
+        try within(entry.path) { directory, name throws(FileError) in
+            try directory.makeSpecialFile(name, kind, device: device)
+        }
         return true
     }
 
     /// Puts owner, attributes, mode and time on what stands at the entry's path, each as far as it goes.
     private mutating func describe(_ entry: Entry) throws {
-        let path = Path(entry.path)
         let metadata = FileMetadata(entry)
         var aspects: MetadataAspects = [.permissions, .modified]
         let owner = FileOwner(user: entry.userID, group: entry.groupID)
         if options.owners {
             aspects.insert(.owner)
         } else if owner != user {
-            issues.append(RestoreIssue(entry.path, .owner, "owner \(owner.user):\(owner.group) left out"))
+            foreignOwners[owner, default: (entry.path, 0)].count += 1
         }
         if options.setIdentity {
             aspects.insert(.setIdentity)
@@ -133,7 +177,9 @@ package struct TreeRestorer: ~Copyable {
                 if entry.path.isEmpty {
                     try root.setExtendedAttribute(attribute)
                 } else {
-                    try root.setExtendedAttribute(attribute, of: path)
+                    try within(entry.path) { directory, name throws(FileError) in
+                        try directory.setExtendedAttribute(attribute, of: name)
+                    }
                 }
             } catch {
                 issues.append(
@@ -146,7 +192,9 @@ package struct TreeRestorer: ~Copyable {
                 if options.owners { try root.setOwner(metadata.owner) }
                 try root.setModified(metadata.modified)
             } else {
-                try root.apply(metadata, aspects, to: path)
+                try within(entry.path) { directory, name throws(FileError) in
+                    try directory.apply(metadata, aspects, to: name)
+                }
             }
         } catch {
             issues.append(RestoreIssue(entry.path, .metadata, error.description))
@@ -199,7 +247,7 @@ package struct RestoreIssue: Sendable, Equatable {
         case refused
         /// The entry is of a kind that is left out unless asked for.
         case skipped
-        /// It belongs to another owner now.
+        /// It, and others with it, belong to another owner now.
         case owner
         /// Some of its mode bits are missing.
         case mode
@@ -221,6 +269,10 @@ package struct RestoreIssue: Sendable, Equatable {
         self.kind = kind
         self.reason = reason
     }
+}
+
+extension FileOwner {
+    fileprivate var order: UInt64 { UInt64(user) << 32 | UInt64(group) }
 }
 
 extension FileMetadata {
