@@ -21,12 +21,12 @@ package struct ContentWriter: ~Copyable {
     /// Reads until `read` returns 0. It is lent at least 64 KiB of room and returns how much of it it wrote.
     ///
     /// Throws `source` with what `read` threw as `underlying`.
-    package mutating func read(
-        _ read: (inout MutableRawSpan) throws -> Int
+    package mutating func read<Failure: Error>(
+        _ read: (inout MutableRawSpan) throws(Failure) -> Int
     ) async throws(ArchiveError) {
         while true {
             let count: Int
-            do {
+            do throws(Failure) {
                 count = try stream.fill(read)
             } catch {
                 throw ArchiveError(.source, "content", underlying: error)

@@ -48,8 +48,8 @@ package struct EntryTreeWriter: ~Copyable {
     ///
     /// A file that is expected to be short goes into the stream that the source's short files share; one that turns
     /// out longer is stored whole all the same. Throws `source` with what `read` threw.
-    package mutating func content(
-        expectedByteCount: UInt64, _ read: (inout MutableRawSpan) throws -> Int
+    package mutating func content<Failure: Error>(
+        expectedByteCount: UInt64, _ read: (inout MutableRawSpan) throws(Failure) -> Int
     ) async throws(ArchiveError) -> PendingContent {
         guard expectedByteCount < writer.keys.store.config.cutting.bundleLimit else {
             var content = ContentWriter(writer)
@@ -60,7 +60,7 @@ package struct EntryTreeWriter: ~Copyable {
         newestStart = start
         while true {
             let count: Int
-            do {
+            do throws(Failure) {
                 count = try bundle.fill(read)
             } catch {
                 throw ArchiveError(.source, "content", underlying: error)
