@@ -45,7 +45,7 @@ struct FileOpener: Sendable {
                 : DocumentContent(opener: self, blob: entry.id, path: path)
         }
         var stream = digest.stream()
-        var scanner = MarkScanner()
+        var scanner = MarkScanner(isDocument: DocumentFormat(path: path) != nil)
         var isMarked = false
         try content.stream { (bytes) throws(DeliveryError) in
             stream.update(bytes)
@@ -68,7 +68,8 @@ struct FileOpener: Sendable {
         return header?.stanzas.contains { $0.type == "strongroom-scope" } ?? false
     }
 
-    /// How many tokens were opened. What is too long to be a document is searched for tokens and left.
+    /// How many tokens were opened. What is too long to be a document and under no rule is searched for
+    /// tokens and left.
     private func openDocument(_ entry: TreeWalkEntry, path: [UInt8]) throws(DeliveryError) -> Int {
         let rule = rules.rule(for: path)
         var isRequired = false
@@ -76,7 +77,7 @@ struct FileOpener: Sendable {
         let isDocument = DocumentFormat(path: path) != nil
         guard isDocument || isRequired else { return 0 }
         guard (entry.byteCount ?? 0) <= DocumentLimits().byteCount else {
-            guard isRequired else { return 0 }
+            guard rule != nil else { return 0 }
             throw DeliveryError(.limitExceeded, "\(blobs.place(entry.path)): too large for a document")
         }
         var count = 0

@@ -2,20 +2,23 @@ internal import Sealing
 internal import Sodium
 
 /// Searches content that comes in pieces for what must not leave sealed: a token of ours, a SOPS marker. A mark
-/// that stands across the border of two pieces is found too.
+/// that stands across the border of two pieces is found too; in documents also one that escapes spell.
 struct MarkScanner: ~Copyable {
-    /// Longer than any mark with a version of a sensible number of digits.
-    private static let reach = 64
+    /// Longer than any mark with a version of a sensible number of digits, each byte escaped.
+    private static let reach = 256
+    private let isDocument: Bool
     /// The end of what came before, and room for the beginning of what comes.
     private var seam = WipedBuffer(byteCount: 2 * reach)
     private var tailCount = 0
 
-    init() {}
+    init(isDocument: Bool) {
+        self.isDocument = isDocument
+    }
 
     /// Whether a mark ends in `bytes`, the next piece.
     mutating func finds(in bytes: RawSpan) -> Bool {
         guard bytes.byteCount > 0 else { return false }
-        let found = isMarkAtSeam(bytes) || SealedToken.containsMark(bytes)
+        let found = isMarkAtSeam(bytes) || isMark(in: bytes)
         keepTail(of: bytes)
         return found
     }
@@ -27,7 +30,11 @@ struct MarkScanner: ~Copyable {
         seam.withMutableBytes(first: count) { buffer in
             bytes.extracting(first: count - tail).copy(into: &buffer, at: tail)
         }
-        return seam.withBytes(first: count) { SealedToken.containsMark($0) }
+        return seam.withBytes(first: count) { isMark(in: $0) }
+    }
+
+    private func isMark(in bytes: RawSpan) -> Bool {
+        isDocument ? SealedToken.containsMarkInAnySpelling(bytes) : SealedToken.containsMark(bytes)
     }
 
     /// Keeps the last bytes of all that came so far.

@@ -8,6 +8,12 @@ extension TextDocument {
         tree.nodes.indices.compactMap { slot(of: $0) }
     }
 
+    /// The lines, from 1, of the documents that are one lone scalar; one that isn't written at all is none.
+    package var rootScalarLines: [Int] {
+        tree.nodes.filter { $0.kind == .scalar && $0.parent < 0 && $0.style != .absent }
+            .map { Int($0.line) + 1 }
+    }
+
     /// The slots whose value is a sealed token, in the order of the text.
     package var sealedSlots: [Slot] {
         tree.nodes.indices.compactMap { index in

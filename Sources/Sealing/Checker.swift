@@ -90,7 +90,7 @@ package struct Checker {
             // A file under no rule is somebody else's. What can't be read may be no document at all (a template):
             // it breaks the rules where they require something of it, and where it holds tokens.
             let isOurs = rule?.isRequired == true || error.code == .notSupported
-            let isRefused = rule != nil && (isOurs || SealedToken.containsMark(bytes))
+            let isRefused = rule != nil && (isOurs || SealedToken.containsMarkInAnySpelling(bytes))
             note(path, .fault(error.code), isRefused: isRefused, error.context)
         }
     }
@@ -104,12 +104,15 @@ package struct Checker {
             let mark = bytes.withBytes { text in
                 SealedToken.firstMark(in: text).map { Marks.line(of: $0.offset, in: text) }
             }
-            guard let mark else { return }
+            guard let mark else {
+                guard let rule, rule.isRequired, !bytes.isEmpty else { return }
+                return note(path, .plaintext, isRefused: true, SealableFormat.unsealableType)
+            }
             throw SealingError(
                 .nestedToken, "line \(mark): a sealed token or SOPS marker in a file that is no YAML or JSON")
         }
         // What no rule selects and holds no mark is not ours to parse.
-        guard rule != nil || SealedToken.containsMark(bytes) else { return }
+        guard rule != nil || SealedToken.containsMarkInAnySpelling(bytes) else { return }
         let placed = try PlacedDocument(bytes, format: format, path: path)
         if let stray = Marks.firstStray(in: placed) {
             note(
@@ -118,7 +121,14 @@ package struct Checker {
         }
         let selected = try Set(
             rule.map { (rule) throws(SealingError) in try placed.selected(by: rule) } ?? [])
-        if let rule { try checkAliases(placed, rule) }
+        if let rule {
+            try checkAliases(placed, rule)
+            if rule.isRequired {
+                for line in placed.selectedRootLines(by: rule) {
+                    note(path, .plaintext, line: line, isRefused: true, SealableFormat.unsealableRoot)
+                }
+            }
+        }
         for index in placed.slots.indices {
             if placed.slots[index].isSealed {
                 checkToken(index, in: placed, rule, isSelected: selected.contains(index))

@@ -38,11 +38,23 @@ package struct DocumentOpener: Sendable {
             try refuseOtherFormat(bytes, path: path, rule)
             return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
         }
-        // What holds no token and need not is delivered as it is, well-formed or not.
-        guard SealedToken.containsMark(bytes) || (isEnforcing && rule?.isRequired == true) else {
+        let isMarked = SealedToken.containsMarkInAnySpelling(bytes)
+        // What is under no rule and holds no token is not ours to parse.
+        guard rule != nil || isMarked else {
             return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
         }
-        let placed = try PlacedDocument(bytes, format: format, path: path)
+        let placed: PlacedDocument
+        do {
+            placed = try PlacedDocument(bytes, format: format, path: path)
+        } catch {
+            // A commit may hold what is no document at all (a template): delivered as it is where nothing is required
+            // of it and no token stands in it.
+            guard isEnforcing, rule?.isRequired != true, !isMarked else {
+                guard error.code == .unsuitableValue else { throw error }
+                throw SealingError(.malformed, error.context, underlying: error)
+            }
+            return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
+        }
         if isEnforcing, let rule { try requireSealed(placed, rule) }
         if let stray = Marks.firstStray(in: placed) {
             throw SealingError(
@@ -60,14 +72,20 @@ package struct DocumentOpener: Sendable {
     /// The content of any file of a commit at `path`, opened: a sealed file whole, a document by its tokens, another
     /// file as it is.
     ///
-    /// Throws as `open` and `SealedFile.open`; an age file that is no sealed file of this place is refused. Where
-    /// enforcing, `plaintext` for a file that a rule requires to be sealed whole.
+    /// Throws as `open` and `SealedFile.open`; an age file that is no sealed file of this place is refused. Where a
+    /// rule seals the whole file and it is no sealed file: `malformed`, or where enforcing `plaintext` if the rule
+    /// requires it sealed.
     package func openFile(_ bytes: [UInt8], path: [UInt8]) throws(SealingError) -> OpenedDocument {
         if bytes.withBytes({ SealedFile.isAgeFile($0) }) {
             do throws(SealingError) {
                 let opened = try SealedFile.open(
                     bytes, with: keyring, repository: rules.repository, path: path)
-                guard !opened.withBytes({ SealedToken.containsMark($0) }) else {
+                let isDocument = DocumentFormat(path: path) != nil
+                let isMarked = opened.withBytes { text in
+                    isDocument
+                        ? SealedToken.containsMarkInAnySpelling(text) : SealedToken.containsMark(text)
+                }
+                guard !isMarked else {
                     throw SealingError(.nestedToken, "a sealed token or SOPS marker in a sealed file")
                 }
                 return OpenedDocument(bytes: opened, openedCount: 1)
@@ -75,8 +93,14 @@ package struct DocumentOpener: Sendable {
                 throw error.at(path)
             }
         }
-        if isEnforcing, let rule = rules.rule(for: path), case .file = rule.treatment, rule.isRequired {
-            throw SealingError(.plaintext, "plaintext, and the rule requires a sealed file").at(path)
+        if let rule = rules.rule(for: path), case .file = rule.treatment {
+            guard isEnforcing else {
+                throw SealingError(.malformed, "not a sealed file, and the rule seals the whole file").at(
+                    path)
+            }
+            guard !rule.isRequired else {
+                throw SealingError(.plaintext, "plaintext, and the rule requires a sealed file").at(path)
+            }
         }
         return try open(bytes, path: path)
     }
@@ -165,7 +189,7 @@ package struct DocumentOpener: Sendable {
                 let opened = SecretBytes(byteCount: plan.byteCount) { plan.write(plaintexts, into: &$0) }
                 try opened.withBytes { (bytes) throws(DocumentError) in
                     try plan.verify(bytes, plaintexts: plaintexts)
-                    guard !SealedToken.containsMark(bytes) else {
+                    guard !SealedToken.containsMarkInAnySpelling(bytes) else {
                         throw DocumentError(.injection, context: "opened values form a sealed token")
                     }
                 }
@@ -185,6 +209,11 @@ package struct DocumentOpener: Sendable {
                 placed.failure(
                     at: index, SealingError(.plaintext, "plaintext, and the rule requires it sealed")))
         }
+        for line in placed.selectedRootLines(by: rule) {
+            failures.append(
+                SealingError.Failure(
+                    code: .plaintext, line: line, keyPath: "(root)", reason: SealableFormat.unsealableRoot))
+        }
         failures += try placed.selectedThroughAliases(by: rule).map { failure in
             SealingError.Failure(
                 code: .plaintext, line: failure.line, keyPath: failure.keyPath, reason: failure.reason)
@@ -201,6 +230,9 @@ package struct DocumentOpener: Sendable {
                 throw error.at(path)
             }
             _ = try SealableFormat.format(of: path, rule)
+            guard bytes.isEmpty else {
+                throw SealingError(.plaintext, SealableFormat.unsealableType).at(path)
+            }
         }
         let mark = bytes.withBytes { text in
             SealedToken.firstMark(in: text).map { Marks.line(of: $0.offset, in: text) }

@@ -57,6 +57,7 @@ extension DocumentSealer {
         } catch {
             throw error.at(path)
         }
+        try draft.document.requireSound(under: rule, in: rules.repository, except: draft.index)
         try DocumentSealer.requireSamePlaces(
             of: placed, in: draft.document, inserted: draft.isNew ? draft.index : nil, changed: draft.index)
         let token: SealedToken

@@ -30,8 +30,9 @@ package struct DocumentSealer: Sendable {
     /// sealed that isn't yet.
     ///
     /// Throws `noMatch` where no rule is for the path or none of its values is selected (F003), `notSupported`,
-    /// `unsuitableValue`, `unsuitablePlace`, `nestedToken`, `movesToken`, `malformed`, `limitExceeded`; with
-    /// `failures` where values are at fault. Nothing is sealed where one value can't be. What `key` throws comes
+    /// `unsuitableValue`, `unsuitablePlace`, `nestedToken`, `movesToken`, `malformed`, `unknownVersion`,
+    /// `limitExceeded`, `noKey` for a token of another environment; with `failures` where values are at fault. Nothing
+    /// is sealed where one value can't be. What `key` throws comes
     /// as `interrupted`.
     package func seal(_ bytes: [UInt8], path: [UInt8]) throws(SealingError) -> Outcome {
         guard let rule = rules.rule(for: path) else {
@@ -47,6 +48,7 @@ package struct DocumentSealer: Sendable {
         } catch {
             throw error.at(path)
         }
+        try placed.requireSound(under: rule, in: rules.repository)
         let open = selected.filter { !placed.slots[$0].isSealed }
         let kept = selected.count - open.count
         guard !open.isEmpty else {

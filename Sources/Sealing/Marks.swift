@@ -1,7 +1,7 @@
 internal import Documents
 internal import Sodium
 
-/// Marks that stand elsewhere than as a whole value: in comments, keys, longer texts.
+/// Marks that stand elsewhere than as a whole value: in comments, keys, longer texts, in whatever spelling.
 enum Marks {
     /// The line of the first mark in `placed` outside of its sealed values, or nil.
     static func firstStray(in placed: PlacedDocument) -> Int? {
@@ -11,9 +11,10 @@ enum Marks {
             for range in ranges + [text.byteCount..<text.byteCount] {
                 // A mark that begins before a token can't end inside it: what stands between is searched alone.
                 if range.lowerBound > start,
-                    let mark = SealedToken.firstMark(in: text.extracting(start..<range.lowerBound))
+                    let mark = SealedToken.firstMarkInAnySpelling(
+                        in: text.extracting(start..<range.lowerBound))
                 {
-                    return line(of: start + mark.offset, in: text)
+                    return line(of: start + mark, in: text)
                 }
                 start = max(start, range.upperBound)
             }

@@ -70,9 +70,19 @@ struct PlacedDocument {
         isSecret(places[index]) ? SecretEntry(places[index].path) : nil
     }
 
-    /// The token at `index`. Throws `malformed`, `unknownVersion`, `limitExceeded`.
+    /// The token at `index`. Throws `malformed`, also where escapes or continued lines spell it, `unknownVersion`,
+    /// `limitExceeded`.
     func token(at index: Int) throws(SealingError) -> SealedToken {
-        try document.withValue(of: slots[index]) { (value) throws(SealingError) in try SealedToken(value) }
+        let slot = slots[index]
+        let isLiteral = document.withValue(of: slot) { value in
+            document.withSource(of: slot) { SealedToken.contains($0, value) }
+        }
+        guard isLiteral else {
+            throw SealingError(.malformed, "a sealed token stands here in another spelling")
+        }
+        return try document.withValue(of: slots[index]) { (value) throws(SealingError) in
+            try SealedToken(value)
+        }
     }
 
     /// The values that `rule` selects, sealed and not, as indices of `slots`. Throws `notSupported`.
@@ -80,6 +90,42 @@ struct PlacedDocument {
         try rule.requireSupport()
         guard case .values(let selection) = rule.treatment else { return [] }
         return slots.indices.filter { selects(selection, places[$0]) }
+    }
+
+    /// The lines of documents that are one lone value, which no token can stand for, where `rule` selects it.
+    func selectedRootLines(by rule: Rule) -> [Int] {
+        guard case .values(.selectors(let selectors)) = rule.treatment else { return [] }
+        let isSelected = selectors.contains { selector in
+            guard case .keyPath(let glob) = selector else { return false }
+            return glob.matches(SlotPath([]))
+        }
+        return isSelected ? document.rootScalarLines : []
+    }
+
+    /// Throws where a token stands that could not be opened here under `rule`, and where a mark stands elsewhere than as
+    /// a whole value: `malformed`, `unknownVersion`, `limitExceeded`, `unsuitablePlace`, `noKey`, `nestedToken`. The
+    /// value at `excluded` is about to be replaced.
+    func requireSound(
+        under rule: Rule, in repository: RepositoryID, except excluded: Int? = nil
+    ) throws(SealingError) {
+        var failures: [SealingError.Failure] = []
+        for index in slots.indices where slots[index].isSealed && index != excluded {
+            do throws(SealingError) {
+                let token = try token(at: index)
+                guard token.environment == rule.environment else {
+                    throw SealingError(
+                        .noKey, "sealed for \(token.environment), and the rule says \(rule.environment)")
+                }
+                _ = try coordinates(at: index, token.scope, namespace: rule.namespace, in: repository)
+            } catch {
+                failures.append(failure(at: index, error))
+            }
+        }
+        guard failures.isEmpty else { throw SealingError(failures, path: path) }
+        guard let stray = Marks.firstStray(in: self) else { return }
+        throw SealingError(
+            .nestedToken, "line \(stray): a sealed token or SOPS marker that is no whole value"
+        ).at(path)
     }
 
     /// Values that stand unsealed at a place that `rule` selects, by an alias or merge: a token can't be put there.

@@ -2,6 +2,13 @@ package import Documents
 
 /// Which files have values that can be sealed one by one, and which will have once their readers are built.
 package enum SealableFormat {
+    /// What is wrong with a file that has no values, where a rule requires them sealed.
+    static let unsealableType =
+        "plaintext of a type whose values can't be sealed; the rule requires it: use sealed: file"
+    /// What is wrong with a document that is one lone value, where a rule requires that sealed.
+    static let unsealableRoot =
+        "plaintext that is no value in a mapping or list; the rule requires it: use sealed: file"
+
     /// The format of the file at `path` under `rule`; nil where the file has no values that the rule could select.
     ///
     /// Throws `rules` where the rule seals the whole file, `notSupported` where it selects values of a format that

@@ -63,6 +63,29 @@ import Trust
         #expect(try await ending(world.reconciliation()) == .stillSealed)
     }
 
+    @Test(arguments: [
+        (#"a: "\x73ealed.v1.prod-1.f.AAAA""#, "deploy/prod/x.yaml"),
+        ("a: \"sea\\\n  led.v1.x\"\n", "deploy/prod/x.yaml"),
+        (#"{"a": "\u0073ealed.v1.x"}"#, "deploy/prod/x.json"),
+        (#"{{ t }} "\x73ealed.v1.x""#, "deploy/prod/x.yaml"),
+    ]) func `a token in another spelling is never delivered`(text: String, path: String) async throws {
+        world.repository.write(path, text)
+        world.repository.commit("escaped")
+        let end = try await ending(world.reconciliation())
+        #expect(end == .malformedContent || end == .stillSealed)
+        #expect(!world.hasTarget)
+    }
+
+    @Test func `a scanner of documents finds a mark in another spelling however the content is cut`() {
+        let text = Array(#"aaaa \x73eal\u0065d.v1.prod-1.e.x"#.utf8)
+        for cut in 0...text.count {
+            var scanner = MarkScanner(isDocument: true)
+            let first = Array(text[..<cut]).withBytes { scanner.finds(in: $0) }
+            let second = Array(text[cut...]).withBytes { scanner.finds(in: $0) }
+            #expect(first || second)
+        }
+    }
+
     @Test func `a mark inside a sealed file is never delivered, wherever it lies`() async throws {
         for offset in [0, 1, 65_530, 65_536, 131_060] {
             let bytes =
@@ -78,7 +101,7 @@ import Trust
         let text = Array("aaaa sealed.v1.prod-1.e.x".utf8)
         for cut in 0...text.count {
             for width in [1, 3, 64] {
-                var scanner = MarkScanner()
+                var scanner = MarkScanner(isDocument: false)
                 var found = false
                 var pieces = [Array(text[..<cut])]
                 var rest = text[cut...]
@@ -90,7 +113,7 @@ import Trust
                 #expect(found)
             }
         }
-        var scanner = MarkScanner()
+        var scanner = MarkScanner(isDocument: false)
         let plain = Array("sealed.vault sealed.v sealed.v1 ENC[AES".utf8)
         for byte in plain {
             let found = [byte].withBytes { scanner.finds(in: $0) }
@@ -157,6 +180,15 @@ import Trust
 
     @Test func `a plaintext value where a sealed one is required is refused`() async throws {
         world.repository.write("deploy/prod/strict/app.yaml", "password: \(World.canary)\n")
+        world.repository.commit("plaintext")
+        #expect(try await ending(world.reconciliation()) == .plaintextRefused)
+    }
+
+    @Test(arguments: ["x.txt", "x", "x.xml"])
+    func `plaintext that can't be sealed is refused where sealed values are required`(name: String)
+        async throws
+    {
+        world.repository.write("deploy/prod/strict/\(name)", World.canary)
         world.repository.commit("plaintext")
         #expect(try await ending(world.reconciliation()) == .plaintextRefused)
     }

@@ -116,4 +116,18 @@ import Testing
         #expect(refusals(path, open: 4) == 1)
         #expect(refusals(Array("b.key".utf8)) == 1)
     }
+
+    @Test(arguments: [
+        ("x.txt", "s3cret"), ("x", "s3cret"), ("x.xml", "<a/>"), ("x.yaml", "hello"),
+        ("x.yaml", "a: {}\n--- hello"),
+        ("x.json", "\"hello\""),
+    ]) func `plaintext that can't be sealed is refused where the rule requires it`(path: String, text: String)
+        throws
+    {
+        let fixture = DocumentFixture(
+            #"{ paths: ["**"], environment: prod, scope: file, values: ["**"], required: true }"#)
+        #expect(try refusals([(path, text)], fixture) == ["plaintext"])
+        #expect(try refusals([(path, text)], .everything) == [])
+        #expect(try refusals([(path, "")], fixture) == (path == "x.json" ? ["malformed"] : []))
+    }
 }

@@ -207,4 +207,64 @@ import Testing
         let deeper = sealed.replacingFirst("a:\n  b:", with: "a:\n      b:")
         #expect(try fixture.open(deeper) == "a:\n      b: |\n        x\n          y\n")
     }
+
+    @Test(arguments: [
+        (#"a: "\x73ealed.v1.prod-3.f.AAAA""#, "a.yaml"), (#"a: "\u0073ealed.v1.x""#, "a.yaml"),
+        (#"a: "\U00000073ealed.v1.x""#, "a.yaml"), ("a: \"sea\\\n   led.v1.x\"", "a.yaml"),
+        ("a: \"sea\\\r\n\tled.v1.x\"", "a.yml"), (#"a: "see \x73ealed.v1.x""#, "a.yaml"),
+        (#""\x73ealed.v1.x": a"#, "a.yaml"), (#""\x73ealed.v1.x""#, "a.yaml"),
+        (#"a: "\x45NC[AES256_GCM,data""#, "a.yaml"), (#"a: ['\', "\x73ealed\x2ev1.x"]"#, "a.yaml"),
+        (#"{"a": "\u0073ealed.v1.x"}"#, "a.json"), (#"{"\u0073ealed.v1.x": 1}"#, "a.json"),
+        (#"["sealed\u002ev1.x"]"#, "a.json"),
+    ]) func `a token in another spelling is refused, by whomever it is met`(text: String, path: String) throws
+    {
+        for fixture in [
+            DocumentFixture.file, .everything, DocumentFixture("{ paths: [x], environment: prod }"),
+        ] {
+            for isEnforcing in [false, true] {
+                var fixture = fixture
+                fixture.isEnforcing = isEnforcing
+                let code = fixture.openCode(text, path: path)
+                #expect(code == .malformed || code == .nestedToken)
+            }
+        }
+        var checker = Checker(rules: try DocumentFixture.file.parsed(), keyrings: [])
+        checker.check(Array(text.utf8), path: Array(path.utf8))
+        #expect(!checker.isClean)
+        let code = DocumentFixture.everything.sealCode(text, path: path)
+        #expect(code == .malformed || code == .nestedToken)
+    }
+
+    @Test func `a token of ours in another spelling is refused`() throws {
+        let sealed = try DocumentFixture.file.seal("secret: 'x'\n").text
+        let token = sealed.tokens[0]
+        #expect(DocumentFixture.file.openCode("secret: \"\(token)\"\n") == nil)
+        let escaped = sealed.replacingFirst(token, with: "\"\\x73\(token.dropFirst())\"")
+        #expect(DocumentFixture.file.openCode(escaped) == .malformed)
+        let late = sealed.replacingFirst(
+            token, with: "\"\(token.dropLast())\\x\(token.utf8.last.map { String($0, radix: 16) } ?? "")\"")
+        #expect(DocumentFixture.file.openCode(late) == .malformed)
+    }
+
+    @Test func `a document under a rule that does not parse is refused by name, and a template is delivered`()
+    {
+        var fixture = DocumentFixture.file
+        fixture.isEnforcing = false
+        for text in ["x: \u{1}[[[", "{{ template }}", "a: b\na: c\n"] {
+            #expect(fixture.openCode(text) == .malformed)
+        }
+        fixture.isEnforcing = true
+        #expect(fixture.openCode("{{ template }}") == nil)
+        #expect(fixture.openCode(#"{{ template }} "\x73ealed.v1.x""#) == .malformed)
+    }
+
+    @Test func `plaintext that can't be sealed is refused where the rule requires it`() {
+        var fixture = DocumentFixture(
+            #"{ paths: ["**"], environment: prod, scope: file, values: ["**"], required: true }"#)
+        #expect(fixture.openCode("hello", path: "x.txt") == .plaintext)
+        #expect(fixture.openCode("", path: "x") == nil)
+        #expect(fixture.openCode("a: {}\n--- hello\n") == .plaintext)
+        fixture.isEnforcing = false
+        #expect(fixture.openCode("hello", path: "x.txt") == nil)
+    }
 }

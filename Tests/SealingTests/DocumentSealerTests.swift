@@ -238,4 +238,21 @@ import Testing
             #expect(fixture.sealCode("password: x\n") == .notSupported)
         }
     }
+
+    @Test(arguments: [
+        ("sealed.v1.foo", SealingError.Code.malformed), ("sealed.v2.prod-3.f.AAAA", .unknownVersion),
+        ("\"\\x73ealed.v1.foo\"", .malformed),
+    ]) func `what is no token of ours is not sealed before`(value: String, expected: SealingError.Code) {
+        for more in ["", "secrets: {b: 2}\n"] {
+            #expect(DocumentFixture.file.sealCode("secret: \(value)\n" + more) == expected)
+            #expect(DocumentFixture.file.sealCode("other: \(value)\nsecret: 1\n" + more) == expected)
+        }
+    }
+
+    @Test func `a token of another environment is not sealed before`() throws {
+        let sealed = try DocumentFixture.file.seal("secret: x\n").text
+        #expect(
+            DocumentFixture.file.sealCode(sealed.replacingFirst("prod-3", with: "dev-3")) == .noKey)
+        #expect(DocumentFixture.file.sealCode(sealed + "# \(sealed.tokens[0])\n") == .nestedToken)
+    }
 }

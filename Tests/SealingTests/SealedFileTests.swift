@@ -180,4 +180,26 @@ import Testing
         // Not bound to a place: opened by the plain door alone.
         #expect(Self.code(theirs) == .malformed)
     }
+
+    @Test func `what is no sealed file does not open where the rule seals the whole file`() throws {
+        let rules = try DocumentFixture(#"{ paths: ["**"], environment: prod, sealed: file }"#).parsed()
+        let path = Array("a.key".utf8)
+        let sealed = try [UInt8]([1, 2, 3]).withBytes { (span) throws(SealingError) in
+            try SealedFile.seal(span, to: SealingFixture.key(), repository: rules.repository, path: path)
+        }
+        let opener = DocumentOpener(rules: rules, keyring: SealingFixture.keyring(), enforcing: false)
+        func code(_ bytes: [UInt8]) -> SealingError.Code? {
+            DocumentFixture.refusal { () throws(SealingError) in _ = try opener.openFile(bytes, path: path) }?
+                .code
+        }
+        #expect(code(sealed) == nil)
+        #expect(code([0x20] + sealed) == .malformed)
+        for count in 0..<40 { #expect(code(Array(sealed.prefix(count))) == .malformed) }
+        for index in 0..<18 {
+            var broken = sealed
+            broken[index] ^= 1
+            #expect(code(broken) == .malformed)
+        }
+        #expect(code(Array("plaintext".utf8)) == .malformed)
+    }
 }

@@ -146,4 +146,20 @@ import Testing
                 _ = try DocumentFixture.everything.set("b", at: "list[0].name", of: sealed)
             } == .movesToken)
     }
+
+    @Test func `setting in a file that would not open is refused`() throws {
+        let sealed = try DocumentFixture.everything.seal("a: 1\nb: 2\n").text
+        func code(_ keyPath: String, _ text: String) -> SealingError.Code? {
+            self.code { () throws(SealingError) in
+                _ = try DocumentFixture.everything.set("x", at: keyPath, of: text)
+            }
+        }
+        #expect(code("c", sealed) == nil)
+        #expect(code(#"["sealed.v1.x"]"#, sealed) == .nestedToken)
+        #expect(code("c", sealed + "# sealed.v1.x\n") == .nestedToken)
+        #expect(code("c", sealed + "d: sealed.v1.x\n") == .malformed)
+        #expect(code("c", sealed + "d: \"\\x73ealed.v1.x\"\n") == .malformed)
+        #expect(code("c", sealed.replacingFirst("prod-3", with: "dev-3")) == .noKey)
+        #expect(code("d", sealed + "d: sealed.v1.x\n") == nil)
+    }
 }

@@ -55,10 +55,11 @@ struct OpenCommand: AsyncParsableCommand {
             return
         }
         let work = try WorkFile(file)
+        guard try !openSealedFile(work) else { return }
         let head = try work.head(64)
         let isBinaryAge = head.withBytes { SealedFile.isAgeFile($0) }
         if isBinaryAge || head.withBytes({ Armor.isArmored($0) }) {
-            try openAge(work, isBinary: isBinaryAge)
+            try openAge(work)
         } else {
             let checkout = try Checkout(around: Path(file).parent.description)
             let bytes = try work.read(limit: DocumentLimits().byteCount)
@@ -73,24 +74,32 @@ struct OpenCommand: AsyncParsableCommand {
         }
         let keyring = try checkout.opened(rule.environment, with: try identities.load(), trust: trust)
         let opened = try DocumentOpener(rules: checkout.rules, keyring: keyring, enforcing: false)
-            .open(bytes, path: path)
+            .openFile(bytes, path: path)
         try deliver { sink in try opened.bytes.withBytes { try sink($0) } }
     }
 
-    /// A sealed file where the rules say so, else an ordinary age file for the identities or the environments' keys.
-    private func openAge(_ work: borrowing WorkFile, isBinary: Bool) throws {
-        let checkout = try? Checkout(around: Path(file).parent.description)
-        let inRepository = try? checkout?.path(of: file)
-        let own = try identities.load()
-        if isBinary, let checkout, let inRepository, let rule = checkout.rules.rule(for: inRepository),
-            case .file = rule.treatment
-        {
-            let keyring = try checkout.opened(rule.environment, with: own, trust: trust)
-            try deliverTwice(work) {
-                SealedFileOpener(keyring: keyring, repository: checkout.rules.repository, path: inRepository)
+    /// Opens a file that the rules seal whole; false where they don't. It must be a sealed file, whatever it begins
+    /// with.
+    private func openSealedFile(_ work: borrowing WorkFile) throws -> Bool {
+        guard let checkout = try? Checkout(around: Path(file).parent.description),
+            let path = try? self.path.map({ Array($0.utf8) }) ?? checkout.path(of: file),
+            let rule = checkout.rules.rule(for: path), case .file = rule.treatment
+        else { return false }
+        let keyring = try checkout.opened(rule.environment, with: try identities.load(), trust: trust)
+        try Failure.about(file) {
+            guard try work.head(64).withBytes({ SealedFile.isAgeFile($0) }) else {
+                throw SealingError(.malformed, "not a sealed file, and the rule seals the whole file")
             }
-            return
         }
+        try deliverTwice(work) {
+            SealedFileOpener(keyring: keyring, repository: checkout.rules.repository, path: path)
+        }
+        return true
+    }
+
+    /// An ordinary age file, for the identities or the environments' keys.
+    private func openAge(_ work: borrowing WorkFile) throws {
+        let checkout = try? Checkout(around: Path(file).parent.description)
         let bytes = try work.read(limit: Age.byteLimit)
         let all = try plainIdentities(in: checkout == nil ? "." : Path(file).parent.description)
         let opened = try Failure.about(file) { try Age.decrypt(bytes, with: all) }

@@ -36,7 +36,7 @@ struct SealCommand: AsyncParsableCommand {
             guard let key = keys[rule.environment] else { continue }
             switch rule.treatment {
             case .values: try sealValues(file, path, checkout, keys, key)
-            case .file: try sealFile(file, path, checkout, key)
+            case .file: try sealFile(file, path, checkout, rule, key)
             }
         }
     }
@@ -57,12 +57,11 @@ struct SealCommand: AsyncParsableCommand {
     }
 
     private func sealFile(
-        _ file: String, _ path: [UInt8], _ checkout: Checkout, _ key: EnvironmentPublicKey
+        _ file: String, _ path: [UInt8], _ checkout: Checkout, _ rule: Rule, _ key: EnvironmentPublicKey
     ) throws {
         let work = try WorkFile(file)
-        let isSealed = try work.head(64).withBytes { SealedFile.isAgeFile($0) }
-        guard !isSealed else {
-            Console.note("\(file): sealed 0 files, an age file already")
+        guard try !isSealed(work, path, checkout, rule) else {
+            Console.note("\(file): sealed 0 files, sealed before")
             return
         }
         guard !dryRun else {
@@ -77,5 +76,29 @@ struct SealCommand: AsyncParsableCommand {
         try encryptor.finish { try target.write($0) }
         try target.commit()
         Console.note("\(file): sealed the file to \(key.environment)-\(key.epoch)")
+    }
+
+    /// The longest header that a sealed file has, with room to spare.
+    private static let headerLimit = 4096
+
+    /// Whether the file is sealed for its place already. Any other age file is refused: it would be sealed twice, or
+    /// taken for sealed.
+    private func isSealed(
+        _ work: borrowing WorkFile, _ path: [UInt8], _ checkout: Checkout, _ rule: Rule
+    ) throws -> Bool {
+        let head = try work.head(SealCommand.headerLimit)
+        let isBinary = head.withBytes { SealedFile.isAgeFile($0) }
+        guard isBinary || head.withBytes({ Armor.isArmored($0) }) else { return false }
+        let epochs = try checkout.keyring(rule.environment).body.epochs.map(\.number)
+        if isBinary, let header = try? head.withBytes({ try AgeHeader(parsing: $0) }),
+            (try? SealedFile.epoch(
+                of: header, environment: rule.environment, epochs: epochs,
+                repository: checkout.rules.repository, path: path)) != nil
+        {
+            return true
+        }
+        throw Failure(
+            .refused, "\(work.name): an age file that was not sealed for this place",
+            hints: ["open it first, and seal its content"])
     }
 }
