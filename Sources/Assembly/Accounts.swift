@@ -24,14 +24,14 @@ enum Accounts {
                 unsafe getpwnam_r(user, &entry, &buffer, buffer.count, &result)
             }
         if status == 0, unsafe result != nil { return unsafe (entry.pw_uid, entry.pw_gid) }
-        guard let number = UInt32(user) else {
+        guard let number = UInt32(user), number != FileOwner.unchanged else {
             throw DeliveryError(.unusableRequest, "owner \(user): no such user")
         }
         return (number, FileOwner.unchanged)
     }
 
     private static func lookUpGroup(_ name: String) throws -> UInt32 {
-        if let number = UInt32(name) { return number }
+        if let number = UInt32(name), number != FileOwner.unchanged { return number }
         var entry = unsafe Glibc.group()
         var buffer = [CChar](repeating: 0, count: 65_536)
         var result: UnsafeMutablePointer<Glibc.group>?

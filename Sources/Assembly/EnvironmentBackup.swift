@@ -9,6 +9,7 @@ internal import Journal
 package import Keyrings
 internal import Sealing
 package import Settings
+internal import Storage
 
 /// One environment's backup, put together from the settings or from the command line: what Backups needs as values,
 /// and the journal that remembers which commit is applied.
@@ -60,6 +61,8 @@ package struct EnvironmentBackup: Sendable {
     package func run(
         into opened: StoreAccess.Opened, at location: String, as identity: X25519Identity
     ) async throws -> BackupOutcome {
+        // What killed writers left: those of living ones are locked and stay.
+        try await opened.objects.removeLeftovers()
         let writer = try await StoreWriter(
             opened.store, write: [opened.write], agent: StoreAccess.agentKey(of: identity))
         let outcome = try await run.run(in: writer)

@@ -1,4 +1,5 @@
 package import Archives
+internal import Encodings
 internal import Files
 package import Keyrings
 package import SSH
@@ -26,8 +27,32 @@ package enum StoreAccess {
     }
 
     /// The objects at `location`, a directory that is empty or made here.
-    private static func makeObjects(at location: String) throws -> any ObjectStore {
-        try DirectoryStore.create(at: Path(location))
+    private static func makeObjects(at location: String) async throws -> any ObjectStore {
+        let entries = try Directory.makePath(Path(location)).entries()
+        let objects = try DirectoryStore(Path(location))
+        guard !entries.isEmpty else { return objects }
+        // A creation that was killed before the configuration stood has left key files that nothing names.
+        guard entries.allSatisfy({ $0.name == "keys" }) else {
+            throw StorageError(.exists, name: location)
+        }
+        try await objects.removeLeftovers()
+        let names = try await objects.list(below: nil).map(\.name)
+        guard names.allSatisfy({ isKeyFile($0.text) }) else { throw StorageError(.exists, name: location) }
+        for name in names { try await objects.remove(name) }
+        return objects
+    }
+
+    /// Whether an object is one of the age files of a store's first keys: `keys/read-1-<16 digits>.a.age`.
+    private static func isKeyFile(_ name: String) -> Bool {
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0] == "keys" else { return false }
+        let words = parts[1].split(separator: ".", omittingEmptySubsequences: false)
+        guard words.count == 3, words[2] == "age", words[1] == "a" || words[1] == "b" else { return false }
+        let fields = words[0].split(separator: "-", omittingEmptySubsequences: false)
+        guard fields.count == 3, fields[0] == "read" || fields[0] == "write", fields[1] == "1" else {
+            return false
+        }
+        return (try? Hex.decode(String(fields[2])))?.count == 8
     }
 
     /// Opens the store at `location` with what `identities` can. Throws `ArchiveError`, `StorageError`, and `AgeError`
@@ -36,6 +61,9 @@ package enum StoreAccess {
         _ location: String, trust: StoreTrust, identities: [X25519Identity]
     ) async throws -> Opened {
         let objects = try StoreAccess.objects(at: location)
+        guard try await !objects.list(below: nil).isEmpty else {
+            throw StorageError(.notFound, name: "\(location): no archive store")
+        }
         let store = try await Store.open(objects, trust: trust)
         let write = try store.writeKey(
             try Age.decrypt(try await store.wrappedKey(.write), with: identities))
@@ -63,7 +91,7 @@ package enum StoreAccess {
         let wrappedRead = try Age.encrypt(creation.readSecret, to: readers)
         let wrappedWrite = try Age.encrypt(creation.writeSecret, to: all)
         return try await creation.create(
-            in: try makeObjects(at: location), wrappedRead: wrappedRead, wrappedWrite: wrappedWrite,
+            in: try await makeObjects(at: location), wrappedRead: wrappedRead, wrappedWrite: wrappedWrite,
             admins: [signer],
             agents: agents, sign: sign)
     }

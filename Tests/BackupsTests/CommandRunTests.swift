@@ -1,4 +1,5 @@
 import Backups
+import Glibc
 import Testing
 
 /// F084: what fails is never archived as if it had worked.
@@ -19,6 +20,31 @@ import Testing
         let result = try await run("seq 1 100000")
         #expect(result.count == UInt64(result.bytes.count))
         #expect(result.bytes == Array((1...100_000).map { "\($0)\n" }.joined().utf8))
+    }
+
+    @Test func `a program is found by its path as by its name`() async throws {
+        for arguments in [["/bin/echo", "x"], ["echo", "x"]] {
+            var count = 0
+            let command = CommandRun(arguments: arguments, deadline: .seconds(60))
+            _ = try await command.stream { count += $0.byteCount }
+            #expect(count == 2)
+        }
+    }
+
+    @Test func `what a command leaves running ends with it`() async throws {
+        var output = ""
+        let command = CommandRun(
+            arguments: ["sh", "-c", "sleep 600 >&- 2>&- & echo $!"], deadline: .seconds(60))
+        _ = try await command.stream { span in
+            output += unsafe span.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
+        }
+        let process = try #require(pid_t(output.split(separator: "\n").first.map(String.init) ?? ""))
+        var isGone = false
+        for _ in 0..<500 where !isGone {
+            isGone = kill(process, 0) != 0
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(isGone)
     }
 
     @Test func `a failing exit after good-looking output is a failure`() async {

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Subprocess
+internal import SystemPackage
 
 /// One run of a command whose standard output is to be archived.
 ///
@@ -35,6 +36,11 @@ package struct CommandRun: Sendable {
         case tooShort(byteCount: UInt64)
     }
 
+    /// The program: a path where it has a slash, else a name that is looked up in PATH.
+    private var executable: Executable {
+        arguments[0].utf8.contains(0x2F) ? .path(FilePath(arguments[0])) : .name(arguments[0])
+    }
+
     /// Runs the command and hands its output to `sink` as it comes, in order. Returns the number of bytes. Throws
     /// `Failure` where the command failed, and what `sink` throws; what was handed over by then is not to be used.
     package func stream(to sink: (RawSpan) async throws -> Void) async throws -> UInt64 {
@@ -43,19 +49,21 @@ package struct CommandRun: Sendable {
         var byteCount: UInt64 = 0
         var sinkFailure: (any Error)?
         var watch: Task<Bool, any Error>?
+        var group: pid_t?
         let status: TerminationStatus
         do {
             let result = try await Subprocess.run(
-                .name(arguments[0]), arguments: Arguments(Array(arguments.dropFirst())),
+                executable, arguments: Arguments(Array(arguments.dropFirst())),
                 platformOptions: options,
                 input: .none, output: .sequence, error: .currentStandardError
             ) { execution in
                 // The group is ended by a task beside the reading loop, which goes on until the command has ended:
                 // a silent command yields no output, and one may close its output and live on.
-                let group = execution.processIdentifier.value
+                let leader = execution.processIdentifier.value
+                group = leader
                 watch = Task { [deadline] in
                     try await Task.sleep(for: deadline)
-                    kill(-group, SIGKILL)
+                    kill(-leader, SIGKILL)
                     return true
                 }
                 do {
@@ -65,7 +73,7 @@ package struct CommandRun: Sendable {
                     }
                 } catch {
                     sinkFailure = error
-                    kill(-group, SIGKILL)
+                    kill(-leader, SIGKILL)
                 }
             }
             status = result.terminationStatus
@@ -73,6 +81,8 @@ package struct CommandRun: Sendable {
             throw Failure.notStarted
         }
         watch?.cancel()
+        // What the command left running in its group ends with it.
+        if let group { kill(-group, SIGKILL) }
         let timedOut = (try? await watch?.value) ?? false
         if let sinkFailure { throw sinkFailure }
         guard !timedOut else { throw Failure.timedOut }

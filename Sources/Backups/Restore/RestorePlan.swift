@@ -33,6 +33,12 @@ package struct RestorePlan: Sendable {
         let newestFirst = catalog.records.reversed().filter {
             environment == nil || $0.header.environment == environment
         }
+        if case .id(let prefix) = selection,
+            !newestFirst.contains(where: { $0.id.description.hasPrefix(prefix) }),
+            let damaged = catalog.failures.first(where: { $0.name.contains("/\(prefix)") })
+        {
+            throw BackupError(.store, "\(damaged.name): \(damaged.error.context)", underlying: damaged.error)
+        }
         guard !newestFirst.isEmpty else {
             let what = environment.map { " of environment \($0)" } ?? ""
             throw BackupError(.noSnapshot, "the store holds no snapshot\(what)")

@@ -104,7 +104,11 @@ struct BackupCommand: AsyncParsableCommand {
         let mirrors = try Locations.memory() + "/backups"
         var sources: [BackupSource] = []
         for path in subjects {
-            let absolute = try Process.canonical(path)
+            guard !path.isEmpty, let absolute = try Process.canonicalIfDirectory(path) else {
+                throw Failure(
+                    .usage, "\(path.isEmpty ? "''" : path): not a directory",
+                    hints: ["name the directory that holds it"])
+            }
             sources.append(.directory(name: try name(of: absolute), path: Path(absolute)))
         }
         for url in repository {

@@ -77,7 +77,7 @@ struct RestoreCommand: AsyncParsableCommand {
         _ = try await archive.open(plan.record)
         var options = Restore.Options()
         options.sources = source
-        options.only = only.map { Array($0.utf8) }
+        options.only = only.map { Array(($0.hasSuffix("/") ? String($0.dropLast()) : $0).utf8) }
         options.tree.owners = owners
         options.tree.setIdentity = setId
         options.tree.devices = devices
@@ -89,7 +89,12 @@ struct RestoreCommand: AsyncParsableCommand {
 
     private func selection() throws -> SnapshotSelection {
         if let snapshot { return snapshot == "latest" ? .latest : .id(snapshot) }
-        if let asOf { return .asOf(try Failure.about("--as-of") { try Timestamp(rfc3339: asOf) }) }
+        if let asOf {
+            guard let time = try? Timestamp(rfc3339: asOf) else {
+                throw Failure(.usage, "--as-of: expected a time as 2026-03-01T09:30:00Z")
+            }
+            return .asOf(time)
+        }
         let parts = (commit ?? "").split(separator: "=", maxSplits: 1).map(String.init)
         return parts.count == 2
             ? .commit(parts[1], source: parts[0]) : .commit(parts.first ?? "", source: nil)

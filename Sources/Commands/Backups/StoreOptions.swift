@@ -86,6 +86,11 @@ struct StoreOptions: ParsableArguments {
                 .cannotDecrypt,
                 "\(choice.location): none of the identities is a reader's or writer's of this store",
                 hints: ["--identity FILE names another identity"])
+        } catch let error as ArchiveError where error.code == .foreign {
+            throw Failure(
+                .refused,
+                "\(choice.location): another store than the one that is trusted here (\(error.context))",
+                hints: ["where it was replaced on purpose, --store-trust FINGERPRINT trusts the new one"])
         }
         var seen = choice.trust
         if seen.root == nil {

@@ -38,12 +38,20 @@ struct SyncCommand: AsyncParsableCommand {
             throw ValidationError("--source and --target go together")
         }
         if adHoc.source == nil {
+            guard adHoc.isEmpty else {
+                throw ValidationError(
+                    "--branch, --commit, --path, --allowed-signers, --verify, --layout, --mode and --owner are for a sync without settings"
+                )
+            }
             guard environment != nil else {
                 throw ValidationError("name an environment, or --source and --target")
             }
         } else {
             guard (adHoc.allowedSigners == nil) != (adHoc.verify == nil) else {
                 throw ValidationError("say how commits are approved: --allowed-signers FILE or --verify none")
+            }
+            guard settingsFile.config == nil else {
+                throw ValidationError("--config and --source exclude each other")
             }
             guard adHoc.verify ?? "none" == "none" else { throw ValidationError("--verify takes none") }
             guard adHoc.branch == nil || adHoc.commit == nil else {
@@ -112,7 +120,7 @@ struct AdHocSync: ParsableArguments {
     var commit: String?
 
     @Option(help: ArgumentHelp("The directory of the repository that is delivered.", valueName: "path"))
-    var path = ""
+    var path: String?
 
     @Option(help: ArgumentHelp("Keys whose signatures approve a commit.", valueName: "file"))
     var allowedSigners: String?
@@ -124,20 +132,27 @@ struct AdHocSync: ParsableArguments {
     var target: String?
 
     @Option(help: ArgumentHelp("How the target changes.", valueName: "generation|files"))
-    var layout = "generation"
+    var layout: String?
 
     @Option(help: ArgumentHelp("Permission bits of delivered files, in octal.", valueName: "bits"))
-    var mode = "0400"
+    var mode: String?
 
     @Option(help: ArgumentHelp("The owner of delivered files.", valueName: "user"))
     var owner: String?
 
+    /// Whether none of these options is given.
+    var isEmpty: Bool {
+        [source, branch, commit, path, allowedSigners, verify, target, layout, mode, owner].allSatisfy {
+            $0 == nil
+        }
+    }
+
     /// The environment that these options describe.
     func settings(_ name: String, source: String, target: String) throws -> EnvironmentSettings {
-        guard let layout = FilesTargetSettings.Layout(rawValue: layout) else {
+        guard let layout = FilesTargetSettings.Layout(rawValue: layout ?? "generation") else {
             throw Failure(.usage, "--layout is generation or files")
         }
-        guard let mode = UInt16(mode, radix: 8), mode <= 0o777 else {
+        guard let mode = UInt16(mode ?? "0400", radix: 8), mode <= 0o777 else {
             throw Failure(.usage, "--mode takes permission bits in octal, as 0400")
         }
         let verification: SourceSettings.Verification =
@@ -148,7 +163,7 @@ struct AdHocSync: ParsableArguments {
             sources: [
                 SourceSettings(
                     name: "source", url: isURL ? source : try Process.absolute(source),
-                    revision: commit.map { .commit($0) } ?? .branch(branch ?? "main"), path: path,
+                    revision: commit.map { .commit($0) } ?? .branch(branch ?? "main"), path: path ?? "",
                     verification: verification)
             ],
             targets: [

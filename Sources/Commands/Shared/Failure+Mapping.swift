@@ -201,9 +201,15 @@ extension ArchiveError: Reportable {
     var failure: Failure {
         switch code {
         case .damaged, .absent:
-            Failure(.damaged, context, hints: ["strongroom store check says what is affected"])
+            Failure(
+                .damaged,
+                [context, (underlying as? EncodingError)?.context].compactMap { $0 }.joined(separator: ": "),
+                hints: ["strongroom store check says what is affected"])
         case .forged, .foreign, .rolledBack: Failure(.refused, context)
         case .notForThisKey, .keyNeeded: Failure(.cannotDecrypt, context)
+        case .refused where context.contains("enrolled"):
+            Failure(
+                .refused, context, hints: ["store init --agent NAME=KEY enrols it; keys show prints the key"])
         case .unsupported, .refused: Failure(.usage, context)
         case .limitExceeded: Failure(.limitExceeded, context)
         case .storage, .source, .consumer:
@@ -240,6 +246,12 @@ extension DeliveryError: Reportable {
         case .configuration: Failure(.usage, context)
         case .malformed: Failure(.malformed, context)
         case .cannotOpen: Failure(.cannotDecrypt, context)
+        case .refused where code == .nonFastForward:
+            Failure(
+                .refused, context,
+                hints: [
+                    "where the branch was rewritten on purpose, a sync of that very commit delivers it once"
+                ])
         case .refused: Failure(.refused, context)
         case .target: Failure(.deliveryFailed, context)
         case .io: Failure(.inputOutput, context)

@@ -36,6 +36,10 @@ struct SettingsOptions: ParsableArguments {
     /// The bytes of a settings file.
     static func content(_ file: String) throws -> [UInt8] {
         let whole = Path(file)
-        return try Directory(whole.parent).read(whole.name, limit: 1 << 20)
+        do {
+            return try Directory(whole.parent).read(whole.name, limit: 1 << 20)
+        } catch  where [.isDirectory, .notRegular, .isLink, .notDirectory].contains(error.code) {
+            throw Failure(.usage, error.description)
+        }
     }
 }
