@@ -105,7 +105,7 @@ package struct Checker {
                 SealedToken.firstMark(in: text).map { Marks.line(of: $0.offset, in: text) }
             }
             guard let mark else {
-                guard let rule, rule.isRequired, !bytes.isEmpty else { return }
+                guard let rule, rule.isRequired, rule.choosesBySelectors, !bytes.isEmpty else { return }
                 return note(path, .plaintext, isRefused: true, SealableFormat.unsealableType)
             }
             throw SealingError(

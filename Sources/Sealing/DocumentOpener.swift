@@ -230,7 +230,7 @@ package struct DocumentOpener: Sendable {
                 throw error.at(path)
             }
             _ = try SealableFormat.format(of: path, rule)
-            guard bytes.isEmpty else {
+            guard bytes.isEmpty || !rule.choosesBySelectors else {
                 throw SealingError(.plaintext, SealableFormat.unsealableType).at(path)
             }
         }

@@ -67,6 +67,13 @@ package struct Rule: Sendable {
         return paths.contains { $0.matches(components) }
     }
 
+    /// Whether the rule names its values: then a file whose values can't be chosen holds what should be sealed. The
+    /// default selection chooses Kubernetes Secrets alone; a text beside them is none.
+    var choosesBySelectors: Bool {
+        guard case .values(.selectors) = treatment else { return false }
+        return true
+    }
+
     /// Throws `notSupported` where the rule asks for what is not built yet. Called before any use of the rule:
     /// nothing that it says is ever passed over in silence.
     package func requireSupport() throws(SealingError) {
