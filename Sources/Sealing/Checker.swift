@@ -99,18 +99,20 @@ package struct Checker {
         _ bytes: [UInt8], path: [UInt8], _ rule: Rule?
     ) throws(SealingError) {
         try rule?.requireSupport()
-        let format = try rule.map { (rule) throws(SealingError) in try SealableFormat.format(of: path, rule) }
-        guard let format = format ?? DocumentFormat(path: path) else {
+        var isOurs = false
+        if let rule { isOurs = try SealableFormat.format(of: path, rule) != nil }
+        guard let format = DocumentFormat(path: path) else {
             let mark = bytes.withBytes { text in
                 SealedToken.firstMark(in: text).map { Marks.line(of: $0.offset, in: text) }
             }
             guard let mark else { return }
             throw SealingError(
-                .nestedToken, "line \(mark): a sealed token or SOPS marker in a file that is no YAML or JSON")
+                .nestedToken,
+                "line \(mark): a sealed token or SOPS marker in a file whose values can't be sealed")
         }
         // What no rule selects and holds no mark is not ours to parse.
-        guard rule != nil || SealedToken.containsMark(bytes) else { return }
-        let placed = try PlacedDocument(bytes, format: format, path: path)
+        guard isOurs || SealedToken.containsMark(bytes) else { return }
+        let placed = try PlacedDocument(bytes, format: format, path: path, rule)
         if let stray = Marks.firstStray(in: placed) {
             note(
                 path, .fault(.nestedToken), line: stray, isRefused: rule != nil,

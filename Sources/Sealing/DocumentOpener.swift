@@ -34,15 +34,16 @@ package struct DocumentOpener: Sendable {
     /// `limitExceeded` for the document. Nothing of the plaintext is then left anywhere.
     package func open(_ bytes: [UInt8], path: [UInt8]) throws(SealingError) -> OpenedDocument {
         let rule = rules.rule(for: path)
+        let isRequired = isEnforcing ? try requiresValues(rule, path) : false
         guard let format = DocumentFormat(path: path) else {
-            try refuseOtherFormat(bytes, path: path, rule)
+            try refuseMarks(bytes, path: path)
             return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
         }
         // What holds no token and need not is delivered as it is, well-formed or not.
-        guard SealedToken.containsMark(bytes) || (isEnforcing && rule?.isRequired == true) else {
+        guard isRequired || SealedToken.containsMark(bytes) else {
             return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
         }
-        let placed = try PlacedDocument(bytes, format: format, path: path)
+        let placed = try PlacedDocument(bytes, format: format, path: path, rule)
         if isEnforcing, let rule { try requireSealed(placed, rule) }
         if let stray = Marks.firstStray(in: placed) {
             throw SealingError(
@@ -192,22 +193,25 @@ package struct DocumentOpener: Sendable {
         guard failures.isEmpty else { throw SealingError(failures, path: placed.path) }
     }
 
-    /// Refuses marks, and values that must be sealed, in a file whose format has no values here.
-    private func refuseOtherFormat(_ bytes: [UInt8], path: [UInt8], _ rule: Rule?) throws(SealingError) {
-        if isEnforcing, let rule, rule.isRequired, case .values = rule.treatment {
-            do {
-                try rule.requireSupport()
-            } catch {
-                throw error.at(path)
-            }
-            _ = try SealableFormat.format(of: path, rule)
+    /// Whether `rule` requires values of the file at `path` to be sealed.
+    private func requiresValues(_ rule: Rule?, _ path: [UInt8]) throws(SealingError) -> Bool {
+        guard let rule, rule.isRequired, case .values = rule.treatment else { return false }
+        do throws(SealingError) {
+            try rule.requireSupport()
+        } catch {
+            throw error.at(path)
         }
+        return try SealableFormat.format(of: path, rule) != nil
+    }
+
+    /// Refuses marks in a file whose format has no values here.
+    private func refuseMarks(_ bytes: [UInt8], path: [UInt8]) throws(SealingError) {
         let mark = bytes.withBytes { text in
             SealedToken.firstMark(in: text).map { Marks.line(of: $0.offset, in: text) }
         }
         guard let mark else { return }
         throw SealingError(
-            .nestedToken, "line \(mark): a sealed token or SOPS marker in a file that is no YAML or JSON"
+            .nestedToken, "line \(mark): a sealed token or SOPS marker in a file whose values can't be sealed"
         ).at(path)
     }
 }

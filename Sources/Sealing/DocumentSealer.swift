@@ -38,9 +38,9 @@ package struct DocumentSealer: Sendable {
             throw SealingError(.noMatch, "no rule is for this file: 0 values matched").at(path)
         }
         guard let format = try SealableFormat.format(of: path, rule) else {
-            throw SealingError(.noMatch, "not a YAML or JSON document: 0 values matched").at(path)
+            throw SealingError(.noMatch, "no values of this file can be selected: 0 values matched").at(path)
         }
-        let placed = try PlacedDocument(bytes, format: format, path: path)
+        let placed = try PlacedDocument(bytes, format: format, path: path, rule)
         let selected: [Int]
         do {
             selected = try placed.selected(by: rule)

@@ -28,6 +28,10 @@ struct PlacedDocument {
         self.path = path
         slots = document.slots
         places = slots.map { document.place(of: $0) }
+        guard document.format.holdsObjects else {
+            (secrets, doubled) = ([], [])
+            return
+        }
         var kinds: [Unit: (isCore: Bool, isSecret: Bool)] = [:]
         func note(_ slot: Slot, _ place: SlotPlace) {
             guard !slot.isSealed, place.path.components.count == 1,
@@ -56,10 +60,14 @@ struct PlacedDocument {
         self.doubled = doubled
     }
 
-    /// Reads the text at `path` as `format` and finds the places in it.
-    init(_ bytes: [UInt8], format: DocumentFormat, path: [UInt8]) throws(SealingError) {
+    /// Reads the text at `path` as `format` and finds the places in it; `rule` says whether values of dotenv
+    /// may have several lines.
+    init(_ bytes: [UInt8], format: DocumentFormat, path: [UInt8], _ rule: Rule?) throws(SealingError) {
         do throws(DocumentError) {
-            self.init(try TextDocument(bytes, format: format, isSealed: SealedToken.isMarked), path: path)
+            let document = try TextDocument(
+                bytes, format: format, allowsLines: rule?.isMultiline ?? false, isSealed: SealedToken.isMarked
+            )
+            self.init(document, path: path)
         } catch {
             throw SealingError(error, path: path)
         }
@@ -103,7 +111,7 @@ struct PlacedDocument {
     private func selects(_ selection: Rule.Selection, _ place: SlotPlace) -> Bool {
         switch selection {
         case .standard:
-            return isSecret(place) && SecretEntry(place.path) != nil
+            return document.format == .dotenv || (isSecret(place) && SecretEntry(place.path) != nil)
         case .selectors(let selectors):
             return selectors.contains { selector in
                 guard case .keyPath(let glob) = selector else { return false }
@@ -205,6 +213,7 @@ extension SealedRecord.Format {
         switch format {
         case .yaml: self = .yaml
         case .json: self = .json
+        case .dotenv: self = .dotenv
         }
     }
 }

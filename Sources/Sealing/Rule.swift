@@ -54,7 +54,7 @@ package struct Rule: Sendable {
     package let namespace: [UInt8]?
     /// `required`: plaintext here is refused.
     package let isRequired: Bool
-    /// `multiline`: values of dotenv and INI may have several lines.
+    /// `multiline`: values of dotenv may have several lines.
     package let isMultiline: Bool
     /// `maxAge`, as it is written. Not built yet.
     package let maxAge: String?

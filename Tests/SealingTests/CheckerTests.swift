@@ -97,7 +97,6 @@ import Testing
     @Test func `rules that are not built yet are refused, not passed over`() throws {
         let fixture = DocumentFixture(#"{ paths: ["**"], environment: prod, values: ["/x/"] }"#)
         #expect(try refusals([("a.yaml", "a: b\n")], fixture) == ["notSupported"])
-        #expect(try refusals([("a.env", "A=b\n")], .everything) == ["notSupported"])
     }
 
     @Test func `a sealed file is checked by its digest`() throws {
