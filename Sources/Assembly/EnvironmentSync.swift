@@ -19,16 +19,12 @@ package struct EnvironmentSync: Sendable {
         package var state: String
         /// The directory of pins.
         package var pins: String
-        /// Whether the keyring's root is checked against `environment.trustRoot` alone (settings, `--trust`) or against
-        /// what was seen before.
-        package var isTrustGiven: Bool
 
         /// A request of these values.
-        package init(environment: EnvironmentSettings, state: String, pins: String, isTrustGiven: Bool) {
+        package init(environment: EnvironmentSettings, state: String, pins: String) {
             self.environment = environment
             self.state = state
             self.pins = pins
-            self.isTrustGiven = isTrustGiven
         }
     }
 
@@ -128,8 +124,8 @@ package struct EnvironmentSync: Sendable {
         }
         let mark = try journal.mark(
             environment: request.environment.name, source: source.name, ref: source.ref)
-        let root =
-            request.isTrustGiven ? try Fingerprint(text: Hex.encode(request.environment.trustRoot)) : nil
+        let trusted = request.environment.trustRoot
+        let root = trusted.isEmpty ? nil : try Fingerprint(text: Hex.encode(trusted))
         let repository = request.environment.repository
         let opener = try TreeOpener(
             environment: request.environment.name,

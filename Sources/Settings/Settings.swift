@@ -40,10 +40,10 @@ package struct StoreSettings: Sendable, Equatable {
 /// A set of things that are synced, sealed and restored together.
 package struct EnvironmentSettings: Sendable {
     /// The environment's name.
-    package let name: String
-    /// The fingerprint of the keyring's first generation.
-    package let trustRoot: [UInt8]
-    /// The repository id that `.strongroom.yaml` must name, 32 hexadecimal digits.
+    package var name: String
+    /// The fingerprint of the keyring's first generation; empty where what was seen before decides.
+    package var trustRoot: [UInt8]
+    /// The repository id that `.strongroom.yaml` must name, 32 hexadecimal digits; empty where any is taken.
     package let repository: String
     /// What is pulled, by name, in the order of the file.
     package let sources: [SourceSettings]

@@ -66,20 +66,22 @@ struct SyncCommand: AsyncParsableCommand {
 
     private func request() throws -> (EnvironmentSync.Request, identities: [String]) {
         if let source = adHoc.source, let target = adHoc.target {
-            let name = environment ?? "prod"
-            let root = try trust.fingerprint(for: name)
-            let settings = try adHoc.settings(name, source: source, target: target, root: root)
+            var settings = try adHoc.settings(environment ?? "", source: source, target: target)
+            if environment == nil, let first = settings.sources.first {
+                settings.name = try EnvironmentInference.name(for: first, state: try Locations.memory())
+            }
+            let root = try trust.fingerprint(for: settings.name)
+            settings.trustRoot = root?.bytes ?? []
             return (
                 EnvironmentSync.Request(
-                    environment: settings, state: try Locations.memory(), pins: try Locations.pins(),
-                    isTrustGiven: root != nil), []
+                    environment: settings, state: try Locations.memory(), pins: try Locations.pins()), []
             )
         }
         let settings = try settingsFile.read()
         return (
             EnvironmentSync.Request(
                 environment: try settings.environment(environment ?? ""), state: settings.state,
-                pins: settings.state + "/pins", isTrustGiven: true), settings.identities
+                pins: settings.state + "/pins"), settings.identities
         )
     }
 
@@ -144,7 +146,7 @@ struct AdHocSync: ParsableArguments {
             if let allowedSigners { .allowedSigners(file: allowedSigners, range: false) } else { .none }
         let isURL = source.contains("://")
         return EnvironmentSettings(
-            name: name, trustRoot: root?.bytes ?? [], repository: "",
+            name: name, trustRoot: [], repository: "",
             sources: [
                 SourceSettings(
                     name: "source", url: isURL ? source : try Process.absolute(source),
