@@ -133,9 +133,7 @@ struct AdHocSync: ParsableArguments {
     var owner: String?
 
     /// The environment that these options describe.
-    func settings(_ name: String, source: String, target: String, root: Fingerprint?) throws
-        -> EnvironmentSettings
-    {
+    func settings(_ name: String, source: String, target: String) throws -> EnvironmentSettings {
         guard let layout = FilesTargetSettings.Layout(rawValue: layout) else {
             throw Failure(.usage, "--layout is generation or files")
         }
