@@ -30,6 +30,8 @@ package struct ArchiveError: Error, Sendable {
         case refused
         /// A value that the caller gave can't be stored: a path, an order, a name (exit 1).
         case invalid
+        /// The task was cancelled.
+        case cancelled
         /// An earlier failure of this session: nothing more can be written with it.
         case sessionFailed
     }
@@ -48,6 +50,7 @@ package struct ArchiveError: Error, Sendable {
         self.underlying = underlying
     }
 
+    /// An error that says that `context` is damaged.
     static func damaged(_ context: String, _ underlying: (any Error)? = nil) -> ArchiveError {
         ArchiveError(.damaged, context, underlying: underlying)
     }

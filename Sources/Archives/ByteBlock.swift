@@ -7,10 +7,12 @@ import Glibc
     // Sendable: bytes below `filledCount` are never written again, and only the one owner writes above it; a range
     // is handed to a task after it was filled.
     private let base: UnsafeMutableRawPointer
+    /// Bytes that there is room for.
     let capacity: Int
     /// Bytes written so far, from the start. Touched by the owner only.
     private(set) var filledCount = 0
 
+    /// An empty block with room for `capacity` bytes.
     init(capacity: Int) {
         self.capacity = capacity
         unsafe base = UnsafeMutableRawPointer.allocate(byteCount: max(1, capacity), alignment: 64)

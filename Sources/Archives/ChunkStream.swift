@@ -24,6 +24,7 @@ struct ChunkStream: ~Copyable {
     /// Room that a reader is given at least.
     private static let roomByteCount = 64 << 10
 
+    /// An empty one in `writer`'s session.
     init(writer: StoreWriter) {
         self.writer = writer
         block = ByteBlock(capacity: 0)
@@ -62,6 +63,7 @@ struct ChunkStream: ~Copyable {
     private mutating func cut(whileAtLeast limit: Int) async throws(ArchiveError) -> [Piece] {
         var pieces: [Piece] = []
         while block.filledCount - start >= limit {
+            guard !Task.isCancelled else { throw ArchiveError(.cancelled, "content") }
             let length = block.withBytes(start..<block.filledCount) { writer.chunker.cut($0) }
             let range = start..<(start + length)
             start += length
@@ -99,6 +101,7 @@ struct ContentBuilder {
     private var tree: NodeTreeWriter<Segment>?
     private var byteCount: UInt64 = 0
 
+    /// An empty one in `writer`'s session.
     init(writer: StoreWriter) {
         self.writer = writer
     }

@@ -6,8 +6,11 @@ import Sodium
 struct Chunker: Sendable {
     /// 256 words of 64 bits.
     let table: [UInt64]
+    /// Shortest chunk, but for a content's last.
     let minimum: Int
+    /// Where the condition gets easier.
     let average: Int
+    /// Longest chunk.
     let maximum: Int
     // A cut is where the hash is below the threshold: its top bits, which more bytes have gone into, are zero.
     private let hardThreshold: UInt64

@@ -5,10 +5,14 @@ import Trust
 
 /// One object of `config/`: a generation's signed header and its body (FORMAT.md §4).
 struct ConfigObject {
+    /// The header with its signatures.
     let generation: SignedGeneration
+    /// The opened body.
     let config: StoreConfig
+    /// The body's bytes, which the header names.
     let body: [UInt8]
 
+    /// The object of a signed header and its config.
     init(generation: SignedGeneration, config: StoreConfig) {
         self.generation = generation
         self.config = config

@@ -21,6 +21,7 @@ package struct Content: Hashable, Sendable {
     /// No bytes.
     package static let empty = Content(byteCount: 0, storage: .segments([]))
 
+    /// A content of that length, which its segments must add up to.
     init(byteCount: UInt64, storage: Storage) {
         self.byteCount = byteCount
         self.storage = storage

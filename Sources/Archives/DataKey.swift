@@ -3,6 +3,7 @@ import Sodium
 
 /// A random key under which chunks and nodes are sealed, and its form sealed to `read` (FORMAT.md §6.2).
 final class DataKey: Sendable {
+    /// The 32 bytes.
     let secret: SecretBytes
     /// The record of pack headers.
     let sealed: SealedDataKey
@@ -101,20 +102,24 @@ struct SealedDataKey: Hashable, Sendable {
     /// Ephemeral share 32, commitment 32, ciphertext 48.
     let sealed: [UInt8]
 
+    /// Bytes of a record.
     static let byteCount = 132
 
+    /// Writes the record.
     func write(to writer: inout CanonicalWriter) {
         writer.raw(id)
         writer.uint32(readNumber)
         writer.raw(sealed)
     }
 
+    /// The record of these parts.
     init(id: [UInt8], readNumber: UInt32, sealed: [UInt8]) {
         self.id = id
         self.readNumber = readNumber
         self.sealed = sealed
     }
 
+    /// Reads a record.
     init(from reader: inout CanonicalReader) throws {
         id = try reader.raw(16)
         readNumber = try reader.uint32()

@@ -125,6 +125,7 @@ extension Entry {
 }
 
 extension Content {
+    /// Writes it, naming children by their position.
     func write(to writer: inout CanonicalWriter, _ children: inout ChildList) {
         writer.uint64(byteCount)
         switch storage {
@@ -137,6 +138,7 @@ extension Content {
         }
     }
 
+    /// Reads a content. Throws `damaged` where lengths don't add up.
     init(from reader: inout CanonicalReader, _ children: [Node.Child]) throws {
         byteCount = try reader.uint64()
         switch try reader.uint8() {
@@ -158,6 +160,7 @@ extension Content {
 }
 
 extension Array<Segment> {
+    /// Writes it, naming children by their position.
     func write(to writer: inout CanonicalWriter, _ children: inout ChildList) {
         writer.count(count)
         for segment in self {
@@ -174,6 +177,7 @@ extension Array<Segment> {
         }
     }
 
+    /// Reads at most `limit` segments. Throws `damaged` for an empty one.
     init(from reader: inout CanonicalReader, _ children: [Node.Child], limit: Int) throws {
         self = []
         let count = try reader.count(itemSize: 9)

@@ -4,6 +4,7 @@
 package struct Entry: Equatable, Sendable {
     /// What the entry is, with what only that kind has.
     package enum Kind: Equatable, Sendable {
+        /// A directory; what is in it are entries of their own.
         case directory
         /// A regular file with its content.
         case file(Content)
@@ -11,7 +12,9 @@ package struct Entry: Equatable, Sendable {
         case symbolicLink([UInt8])
         /// Another name of the file entry at this path of the same source.
         case hardLink([UInt8])
+        /// A named pipe.
         case fifo
+        /// A Unix socket's name.
         case socket
         case characterDevice(major: UInt32, minor: UInt32)
         case blockDevice(major: UInt32, minor: UInt32)
@@ -33,7 +36,9 @@ package struct Entry: Equatable, Sendable {
 
     /// Facts about how the entry was read.
     package struct Flags: OptionSet, Equatable, Sendable {
+        /// The bits as stored.
         package let rawValue: UInt8
+        /// The flags of these bits.
         package init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// It changed while being read: the content is what was read, not what stood there at one moment.
@@ -43,10 +48,13 @@ package struct Entry: Equatable, Sendable {
 
     /// Relative to the source's root.
     package var path: [UInt8]
+    /// What it is.
     package var kind: Kind
     /// Permission, setuid, setgid and sticky bits: at most 0o7777.
     package var mode: UInt16
+    /// The owner's number.
     package var userID: UInt32
+    /// The group's number.
     package var groupID: UInt32
     /// The owner's name where it was known, else empty.
     package var userName: [UInt8]
@@ -58,6 +66,7 @@ package struct Entry: Equatable, Sendable {
     package var modifiedNanoseconds: UInt32
     /// Sorted by name, no name twice.
     package var attributes: [Attribute]
+    /// How it was read.
     package var flags: Flags
 
     /// An entry; what isn't given is empty or zero.

@@ -4,6 +4,7 @@ import Sodium
 /// 32 bytes of a hash or an id, compared and ordered as bytes.
 package struct Digest: Hashable, Comparable, Sendable {
     // Big-endian words, so that their order is the order of the bytes.
+    /// The bytes in order.
     let words: (UInt64, UInt64, UInt64, UInt64)
 
     /// The digest of exactly 32 `bytes`. Traps on another count.
@@ -48,13 +49,16 @@ package struct Digest: Hashable, Comparable, Sendable {
         return bytes
     }
 
+    /// Whether both hold the same bytes.
     package static func == (left: Digest, right: Digest) -> Bool { left.words == right.words }
 
+    /// Feeds a hasher of the standard library.
     package func hash(into hasher: inout Hasher) {
         // Ids are hashes: one word tells them apart.
         hasher.combine(words.0)
     }
 
+    /// The order of the bytes.
     package static func < (left: Digest, right: Digest) -> Bool { left.words < right.words }
 }
 
@@ -73,32 +77,42 @@ extension ObjectIdentifier {
         self.init(Digest(bytes))
     }
 
+    /// 64 lower-case hexadecimal digits.
     package var description: String { Hex.encode(digest.bytes) }
 
+    /// The order of the bytes.
     package static func < (left: Self, right: Self) -> Bool { left.digest < right.digest }
 }
 
 /// The random id of a store, fixed at its creation.
 package struct StoreID: ObjectIdentifier {
+    /// The 32 bytes.
     package let digest: Digest
+    /// The name of these 32 bytes.
     package init(_ digest: Digest) { self.digest = digest }
 }
 
 /// The name of a pack: H of all its bytes.
 package struct PackName: ObjectIdentifier {
+    /// The 32 bytes.
     package let digest: Digest
+    /// The name of these 32 bytes.
     package init(_ digest: Digest) { self.digest = digest }
 }
 
 /// The name of an index object: H of all its bytes.
 package struct IndexName: ObjectIdentifier {
+    /// The 32 bytes.
     package let digest: Digest
+    /// The name of these 32 bytes.
     package init(_ digest: Digest) { self.digest = digest }
 }
 
 /// The id of a snapshot: H of all bytes of its object.
 package struct SnapshotID: ObjectIdentifier {
+    /// The 32 bytes.
     package let digest: Digest
+    /// The name of these 32 bytes.
     package init(_ digest: Digest) { self.digest = digest }
 }
 
@@ -113,8 +127,10 @@ package protocol ContentIdentifier: Hashable, Comparable, Sendable, CustomString
 }
 
 extension ContentIdentifier {
+    /// Key number and hexadecimal digits, for messages.
     package var description: String { "\(keyNumber):\(Hex.encode(hash.bytes))" }
 
+    /// By key number, then hash.
     package static func < (left: Self, right: Self) -> Bool {
         (left.keyNumber, left.hash) < (right.keyNumber, right.hash)
     }
@@ -127,6 +143,7 @@ extension ContentIdentifier {
         return writer.bytes
     }
 
+    /// Reads what `bytes` gives.
     init(from reader: inout CanonicalReader) throws {
         let number = try reader.uint32()
         guard number > 0 else { throw EncodingError(.nonCanonical, "key number 0") }
@@ -136,8 +153,11 @@ extension ContentIdentifier {
 
 /// The id of a chunk of content (FORMAT.md §6).
 package struct ChunkID: ContentIdentifier {
+    /// Which `write` key made the hash, from 1.
     package let keyNumber: UInt32
+    /// The keyed hash.
     package let hash: Digest
+    /// The id of a key number and a hash.
     package init(keyNumber: UInt32, hash: Digest) {
         self.keyNumber = keyNumber
         self.hash = hash
@@ -146,8 +166,11 @@ package struct ChunkID: ContentIdentifier {
 
 /// The id of a node of a tree of entries or of a chunk list (FORMAT.md §9).
 package struct NodeID: ContentIdentifier {
+    /// Which `write` key made the hash, from 1.
     package let keyNumber: UInt32
+    /// The keyed hash.
     package let hash: Digest
+    /// The id of a key number and a hash.
     package init(keyNumber: UInt32, hash: Digest) {
         self.keyNumber = keyNumber
         self.hash = hash

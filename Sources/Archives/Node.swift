@@ -31,7 +31,9 @@ enum Node: Equatable, Sendable {
 
     /// The longest content of a node. Writers end a node of entries well before.
     static let contentByteLimit = 8 << 20
+    /// Children of one node.
     static let childLimit = 1 << 16
+    /// The highest level of a root.
     static let levelLimit: UInt8 = 16
 
     /// The two plaintexts.

@@ -2,7 +2,9 @@ import Storage
 
 /// Reads pieces by their places.
 struct NodeSource: Sendable {
+    /// The store and its `write` keys.
     let keys: OpenedWrite
+    /// Where pieces lie.
     let index: PieceIndex
 
     /// The sealed bytes at `place`.

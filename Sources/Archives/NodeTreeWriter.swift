@@ -1,9 +1,12 @@
 /// What the leaves of a tree hold: entries, or segments of a content.
 protocol NodeItem: Sendable {
+    /// A leaf of these items.
     static func leaf(_ items: [Self]) -> Node
+    /// A node of `level` over these branches.
     static func inner(level: UInt8, _ branches: [Node.Branch]) -> Node
     /// The path by which a branch that begins with this item is found; empty for segments.
     var path: [UInt8] { get }
+    /// Entries that it counts as.
     var entryCount: UInt64 { get }
     /// The length of its content.
     var contentByteCount: UInt64 { get }
@@ -12,7 +15,9 @@ protocol NodeItem: Sendable {
 }
 
 extension Entry: NodeItem {
+    /// A leaf of these items.
     static func leaf(_ items: [Entry]) -> Node { .entries(items) }
+    /// A node of `level` over these branches.
     static func inner(level: UInt8, _ branches: [Node.Branch]) -> Node {
         .entryBranches(level: level, branches)
     }
@@ -22,7 +27,9 @@ extension Entry: NodeItem {
 }
 
 extension Segment: NodeItem {
+    /// A leaf of these items.
     static func leaf(_ items: [Segment]) -> Node { .segments(items) }
+    /// A node of `level` over these branches.
     static func inner(level: UInt8, _ branches: [Node.Branch]) -> Node {
         .segmentBranches(level: level, branches)
     }

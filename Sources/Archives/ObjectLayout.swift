@@ -3,17 +3,25 @@ import Storage
 
 /// Numbers of the object format (FORMAT.md §1): the 8 bytes that every object of ours begins with.
 enum ObjectKind: UInt8, CaseIterable {
+    /// A generation of the config.
     case config = 1
+    /// Chunks or nodes.
     case pack = 2
+    /// Where pieces lie.
     case index = 3
+    /// A snapshot.
     case snapshot = 4
+    /// What is forgotten or about to be removed.
     case tombstone = 5
+    /// Pins, tags, drill results.
     case annotation = 6
+    /// A sign of life of a writer.
     case lease = 7
 
     /// "SROOM", kind, format version, suite.
     var preamble: [UInt8] { ObjectKind.magic + [rawValue, ObjectKind.version, ObjectKind.suite] }
 
+    /// Bytes of the preamble.
     static let preambleByteCount = 8
     private static let magic = Array("SROOM".utf8)
     private static let version: UInt8 = 1
@@ -33,16 +41,27 @@ enum ObjectKind: UInt8, CaseIterable {
 
 /// What an authenticated ciphertext or a signature is about (FORMAT.md §2).
 enum SealedKind: String {
+    /// The header at a pack's end.
     case packHeader = "pack-header"
+    /// An index object.
     case index
+    /// A snapshot's header.
     case snapshot
+    /// A tombstone.
     case tombstone
+    /// An annotation.
     case annotation
+    /// A lease.
     case lease
+    /// A chunk's plaintext.
     case chunk
+    /// A node's content.
     case node
+    /// The list of a node's children, under `write`.
     case nodeChildren = "node-children"
+    /// The part of a snapshot under `read`.
     case snapshotContent = "snapshot-content"
+    /// A data key, sealed to `read`.
     case dataKey = "data-key"
 
     /// LP of the format, the store, this kind and the object's id; then the generation.
@@ -59,21 +78,32 @@ enum SealedKind: String {
 
 /// Where objects lie (FORMAT.md §3), and the limits of their sizes.
 enum ObjectPlace: String, CaseIterable {
+    /// Generations of the config.
     case config
+    /// Age files of the powers.
     case keys
+    /// Packs.
     case packs
+    /// An index object.
     case index
+    /// A snapshot's header.
     case snapshots
+    /// A tombstone.
     case tombstones
+    /// An annotation.
     case annotations
+    /// A lease.
     case leases
 
     /// A config generation with its header, signatures and body.
     static let configByteLimit = 4 << 20
     /// An age file of a power.
     static let keyFileByteLimit = 1 << 20
+    /// An index object: more than two million rows.
     static let indexByteLimit = 128 << 20
+    /// A snapshot with its content.
     static let snapshotByteLimit = 64 << 20
+    /// A pack, four times as long as writers make them.
     static let packByteLimit = 64 << 20
 
     /// The name of the object `component` of this place.

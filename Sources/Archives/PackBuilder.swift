@@ -4,13 +4,17 @@ import Storage
 
 /// A finished pack: its bytes and what the index says of it.
 struct FinishedPack: Sendable {
+    /// H of its bytes.
     let name: PackName
+    /// The whole object.
     let bytes: [UInt8]
+    /// What the index says of it.
     let entry: IndexedPack
 }
 
 /// A pack in the making: pieces are appended, then header, padding and length are put behind them.
 struct PackBuilder {
+    /// What it collects.
     let kind: PackKind
     private let dataKey: DataKey
     private let keyNumber: UInt32
@@ -28,6 +32,7 @@ struct PackBuilder {
         bytes = ObjectKind.pack.preamble
     }
 
+    /// Whether nothing was added yet.
     var isEmpty: Bool { rows.isEmpty }
 
     /// Whether one more piece of `byteCount` bytes would make it longer than a full pack.
@@ -68,8 +73,11 @@ struct PackBuilder {
 
 /// A pack with its verified header.
 struct IndexedPack: Hashable, Sendable {
+    /// H of its bytes.
     let name: PackName
+    /// Its length.
     let byteCount: UInt64
+    /// The header.
     let header: PackHeader
     /// The public key of the agent who signed the header.
     let maker: [UInt8]

@@ -2,18 +2,22 @@ import Encodings
 
 /// What a pack holds.
 enum PackKind: UInt8, Sendable {
+    /// Chunks of contents.
     case chunks = 1
+    /// Nodes of trees.
     case nodes = 2
 }
 
 /// Where a piece lies in a pack, as its header and the index tell it.
 struct PieceRow: Hashable, Sendable {
+    /// The hash of the piece's id.
     let hash: Digest
     /// Length in the pack.
     let sealedByteCount: UInt32
     /// Of a chunk the plaintext's length, of a node the length of the children part, which comes first.
     let auxiliary: UInt32
 
+    /// Bytes of a row.
     static let byteCount = 40
 }
 
@@ -23,21 +27,26 @@ struct PieceGroup: Hashable, Sendable {
     let dataKey: UInt32
     /// Which `write` key made the ids.
     let keyNumber: UInt32
+    /// In the order in which they lie.
     var rows: [PieceRow]
 }
 
 /// The sealed and signed header at a pack's end (FORMAT.md §8).
 struct PackHeader: Hashable, Sendable {
+    /// What the pack holds.
     let kind: PackKind
     /// H of the preamble and all pieces, without the padding.
     let bodyHash: Digest
     /// Their length.
     let bodyByteCount: UInt64
+    /// Keys that its pieces are sealed under.
     let dataKeys: [SealedDataKey]
+    /// All pieces, in the order in which they lie.
     let groups: [PieceGroup]
 
     /// Data keys and rows that a pack can have.
     static let dataKeyLimit = 256
+    /// Rows that a pack can have.
     static let rowLimit = 1 << 20
     private static let format = "strongroom/pack-header/v1"
 
@@ -70,6 +79,7 @@ struct PackHeader: Hashable, Sendable {
         return writer.bytes
     }
 
+    /// A header of these parts.
     init(
         kind: PackKind, bodyHash: Digest, bodyByteCount: UInt64, dataKeys: [SealedDataKey],
         groups: [PieceGroup]

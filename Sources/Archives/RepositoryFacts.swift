@@ -5,7 +5,9 @@ import Encodings
 package struct RepositoryFacts: Equatable, Sendable {
     /// How objects are named.
     package enum ObjectFormat: UInt8, Sendable {
+        /// 20-byte ids.
         case sha1 = 1
+        /// 32-byte ids.
         case sha256 = 2
 
         var byteCount: Int { self == .sha1 ? 20 : 32 }
@@ -24,6 +26,7 @@ package struct RepositoryFacts: Equatable, Sendable {
             self.target = target
         }
 
+        /// By name, as bytes.
         package static func < (left: Reference, right: Reference) -> Bool {
             left.name.lexicographicallyPrecedes(right.name)
         }
@@ -49,7 +52,9 @@ package struct RepositoryFacts: Equatable, Sendable {
         }
     }
 
+    /// Where it was fetched from.
     package var url: [UInt8]
+    /// How its objects are named.
     package var objectFormat: ObjectFormat
     /// What HEAD holds: `ref: refs/heads/main`, or a commit in hexadecimal digits.
     package var head: [UInt8]

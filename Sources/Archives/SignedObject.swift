@@ -127,9 +127,12 @@ struct SignedObject {
 
 /// What sealing and signing an object takes.
 struct SigningContext: Sendable {
+    /// The store.
     let store: StoreID
     /// The newest config generation.
     let generation: UInt64
+    /// The key to seal under.
     let write: WriteKey
+    /// Who signs.
     let agent: AgentKey
 }

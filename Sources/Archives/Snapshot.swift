@@ -35,6 +35,7 @@ package struct Revision: Hashable, Comparable, Sendable {
         self.commit = commit
     }
 
+    /// By source, as bytes.
     package static func < (left: Revision, right: Revision) -> Bool {
         Array(left.source.utf8).lexicographicallyPrecedes(Array(right.source.utf8))
     }
@@ -42,13 +43,17 @@ package struct Revision: Hashable, Comparable, Sendable {
 
 /// What a snapshot says to every holder of `write`: what lists, chains, retention and reachability need.
 package struct SnapshotHeader: Equatable, Sendable {
+    /// What it is a snapshot of.
     package let environment: String
+    /// The name of the agent who took it.
     package let agent: String
+    /// When it was taken, by the agent's clock.
     package let time: Timestamp
     /// Counts this agent's snapshots in this store, from 1.
     package let generation: UInt64
     /// The id of the agent's snapshot before this one; zero for the first.
     package let previous: Digest
+    /// How it came out.
     package let status: SnapshotStatus
     /// H of the sorted list of sources, by kind and name.
     package let sourceSet: Digest
@@ -85,7 +90,9 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
 
 /// A named fact about a source.
 package struct SourceFact: Hashable, Comparable, Sendable {
+    /// The name.
     package let name: String
+    /// The value's bytes.
     package let value: [UInt8]
 
     /// The fact `name` with `value`.
@@ -94,6 +101,7 @@ package struct SourceFact: Hashable, Comparable, Sendable {
         self.value = value
     }
 
+    /// By name, as bytes.
     package static func < (left: SourceFact, right: SourceFact) -> Bool {
         Array(left.name.utf8).lexicographicallyPrecedes(Array(right.name.utf8))
     }
@@ -101,8 +109,11 @@ package struct SourceFact: Hashable, Comparable, Sendable {
 
 /// One source of a snapshot: readable with `read` alone.
 package struct SnapshotSource: Equatable, Sendable {
+    /// The name.
     package var name: String
+    /// What is in it.
     package var kind: SourceKind
+    /// How it came out.
     package var status: SnapshotStatus
     /// What went wrong or was left out, one line each; empty where nothing was.
     package var notes: [String]
@@ -143,10 +154,15 @@ package struct TreeRoot: Hashable, Sendable {
 
 /// What a snapshot is made of, before an agent signs it.
 package struct SnapshotDraft: Sendable {
+    /// What it is a snapshot of.
     package var environment: String
+    /// When it was taken.
     package var time: Timestamp
+    /// How it came out.
     package var status: SnapshotStatus
+    /// Commits applied and healthy, in any order.
     package var revisions: [Revision]
+    /// In any order; no kind and name twice.
     package var sources: [SnapshotSource]
     /// The name of the machine, for people.
     package var host: String
@@ -167,7 +183,9 @@ package struct SnapshotDraft: Sendable {
 
 /// A snapshot in the store, as `write` shows it.
 package struct SnapshotRecord: Equatable, Sendable {
+    /// H of the object.
     package let id: SnapshotID
+    /// What `write` shows.
     package let header: SnapshotHeader
     /// Length of the object.
     package let objectByteCount: UInt64
@@ -175,8 +193,11 @@ package struct SnapshotRecord: Equatable, Sendable {
 
 /// A snapshot opened with `read`.
 package struct Snapshot: Equatable, Sendable {
+    /// What `write` shows.
     package let record: SnapshotRecord
+    /// The name of the machine.
     package let host: String
+    /// What it holds.
     package let sources: [SnapshotSource]
 
     /// The logical length of all sources.
@@ -188,7 +209,10 @@ package struct Snapshot: Equatable, Sendable {
 
 /// The bytes of a snapshot object, ready to be put: an agent records them first and repeats them on a retry.
 package struct PreparedSnapshot: Sendable, Equatable {
+    /// H of the object.
     package let id: SnapshotID
+    /// The whole object.
     package let bytes: [UInt8]
+    /// What `write` shows.
     package let header: SnapshotHeader
 }

@@ -6,6 +6,7 @@ package struct SnapshotCatalog: Sendable {
     package struct Failure: Sendable {
         /// The object's name.
         package let name: String
+        /// What is wrong with it.
         package let error: ArchiveError
     }
 
@@ -59,6 +60,20 @@ package struct SnapshotCatalog: Sendable {
     func newest(of agentKey: [UInt8]) -> SnapshotRecord? {
         records.filter { agentKeys[$0.id] == agentKey }
             .max { ($0.header.generation, $0.id) < ($1.header.generation, $1.id) }
+    }
+
+    private struct Chained: Hashable {
+        let agent: [UInt8]
+        let generation: UInt64
+    }
+
+    /// Snapshots of one agent with the same number: it took them not knowing of each other, or its key is used in
+    /// two places.
+    package var forks: [[SnapshotRecord]] {
+        let groups = Dictionary(grouping: records) { record in
+            Chained(agent: agentKeys[record.id] ?? [], generation: record.header.generation)
+        }
+        return groups.values.filter { $0.count > 1 }.sorted { $0[0].id < $1[0].id }
     }
 
     /// Chains with a member missing: (agent, generation) that a later snapshot names and that isn't here. Two

@@ -30,11 +30,13 @@ package struct StoreTrust: Sendable {
 
 /// A store whose config chain verified. Opens nothing by itself.
 package struct Store: Sendable {
+    /// Where the objects are.
     let objects: any ObjectStore
     /// Every generation of the config, the newest last.
     package let chain: GenerationChain
     /// The bodies of the chain's generations, in order.
     let configs: [StoreConfig]
+    /// What was known of it before.
     let trust: StoreTrust
 
     /// The newest config.
@@ -68,6 +70,7 @@ package struct Store: Sendable {
         return try Store(objects: objects, generations: generations, trust: trust)
     }
 
+    /// Verifies the chain of `generations` against `trust`.
     init(objects: any ObjectStore, generations: [ConfigObject], trust: StoreTrust) throws(ArchiveError) {
         guard let first = generations.first else { throw ArchiveError(.absent, "no store here") }
         if let root = trust.root, root != first.generation.header.fingerprint {
@@ -143,6 +146,7 @@ package struct Store: Sendable {
 
 /// A store with its opened `write` keys: what listing and checking need.
 struct OpenedWrite: Sendable {
+    /// The store.
     let store: Store
     private let keys: [WriteKey]
 
@@ -173,8 +177,10 @@ struct OpenedWrite: Sendable {
 
 /// The age files of the powers: two copies each, named so that a rewrap is another object.
 enum KeyFile {
+    /// The copies of each age file.
     static let copies = ["a", "b"]
 
+    /// The name of a copy.
     static func name(_ power: StorePower, _ record: PowerKeyRecord, _ copy: String) throws(ArchiveError)
         -> ObjectName
     {

@@ -192,6 +192,11 @@ package struct StoreCheck {
                 "snapshots",
                 "snapshot \(gap.generation) of agent \(gap.agent) is missing, without a tombstone")
         }
+        for fork in catalog.forks {
+            let problem =
+                "\(fork.count) snapshots of agent \(fork[0].header.agent) are its number \(fork[0].header.generation)"
+            report.findings.append(.init(isDamage: false, object: "snapshots", problem: problem))
+        }
         for record in catalog.records {
             do throws(ArchiveError) {
                 if !reader.identities.isEmpty { _ = try await reader.open(record) }

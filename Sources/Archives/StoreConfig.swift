@@ -4,7 +4,9 @@ import Encodings
 package struct CuttingParameters: Hashable, Sendable {
     /// Lengths of chunks, in bytes.
     package var minimum: UInt64
+    /// Where the cut condition gets easier, in bytes.
     package var average: UInt64
+    /// The longest chunk, in bytes.
     package var maximum: UInt64
     /// By how many bits the cut condition is harder before `average` and easier behind it (FastCDC, normalised).
     package var normalization: UInt64
@@ -37,18 +39,21 @@ package struct CuttingParameters: Hashable, Sendable {
     /// The longest chunk that any config may allow.
     static let chunkByteLimit = 8 << 20
 
+    /// Whether the values are within the format's bounds.
     var isValid: Bool {
         minimum >= 64 && minimum < average && average < maximum && maximum <= CuttingParameters.chunkByteLimit
             && normalization <= 4 && bundleLimit <= maximum && (1...16).contains(entryBits)
             && (1...16).contains(listBits)
     }
 
+    /// Writes the seven numbers.
     func write(to writer: inout CanonicalWriter) {
         for value in [minimum, average, maximum, normalization, bundleLimit, entryBits, listBits] {
             writer.uint64(value)
         }
     }
 
+    /// Reads the seven numbers.
     init(from reader: inout CanonicalReader) throws {
         minimum = try reader.uint64()
         average = try reader.uint64()
@@ -75,7 +80,9 @@ package struct PowerKeyRecord: Hashable, Sendable {
 package struct AgentRecord: Hashable, Sendable {
     /// What an agent may do.
     package struct Powers: OptionSet, Hashable, Sendable {
+        /// The bits as stored.
         package let rawValue: UInt64
+        /// The powers of these bits.
         package init(rawValue: UInt64) { self.rawValue = rawValue }
 
         /// Add packs, index objects, snapshots and annotations.
@@ -85,9 +92,11 @@ package struct AgentRecord: Hashable, Sendable {
         static let known: Powers = [.add, .prune]
     }
 
+    /// For people; signed headers name it too.
     package let name: String
     /// Ed25519, 32 bytes.
     package let publicKey: [UInt8]
+    /// What it may do.
     package let powers: Powers
     /// Agents of one group take each other's word that a chunk is there.
     package let trustGroup: String
@@ -109,8 +118,11 @@ package struct StoreConfig: Hashable, Sendable {
         case keyedBLAKE2b = 1
     }
 
+    /// The store's id.
     package let id: StoreID
+    /// How contents are cut.
     package let cutting: CuttingParameters
+    /// How ids are made.
     package let idAlgorithm: IDAlgorithm
     /// By number, from 1 without gaps; the last is the one to write under.
     package let readKeys: [PowerKeyRecord]

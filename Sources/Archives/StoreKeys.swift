@@ -37,6 +37,7 @@ package final class WriteKey: Sendable {
         check = WriteKey.check(of: secret)
     }
 
+    /// H of a secret.
     static func check(of secret: borrowing SecretBytes) -> [UInt8] {
         secret.withBytes { BLAKE2b.hash($0) }
     }
@@ -100,7 +101,9 @@ package struct ReadPublicKey: Hashable, Sendable {
 package final class ReadIdentity: Sendable {
     /// Which generation of `read` it is, from 1.
     package let number: UInt32
+    /// The scalar.
     let secret: SecretBytes
+    /// Its public share.
     let publicKey: [UInt8]
 
     /// The identity of a 32-byte X25519 `secret`. Traps on another length.
@@ -124,5 +127,6 @@ package final class AgentKey: Sendable {
     /// 32 bytes, as the config enrols them.
     package var publicKey: [UInt8] { pair.publicKey }
 
+    /// The 64-byte signature over `message`.
     func sign(_ message: [UInt8]) -> [UInt8] { pair.sign(message) }
 }

@@ -13,6 +13,7 @@ extension StoreReader {
         var delivered: UInt64 = 0
         var isEnd = false
         while true {
+            guard !Task.isCancelled else { throw ArchiveError(.cancelled, "content") }
             while !isEnd, ahead.count < max(1, parallelism) {
                 if let segment = try await segments.next() { ahead.add(segment) } else { isEnd = true }
             }
@@ -51,15 +52,19 @@ extension StoreReader {
 private struct ReadAhead {
     private typealias Fetch = Task<Result<ByteBlock, ArchiveError>, Never>
 
+    /// Who fetches.
     let reader: StoreReader
     private var queue: [(segment: Segment, task: Fetch?)] = []
     // The chunk that was asked for last: small files of one bundle follow each other.
     private var last: (id: ChunkID, task: Fetch)?
 
+    /// Nothing is being fetched.
     init(reader: StoreReader) { self.reader = reader }
 
+    /// Segments in the queue.
     var count: Int { queue.count }
 
+    /// Puts a segment in the queue and begins to fetch its chunk.
     mutating func add(_ segment: Segment) {
         guard case .chunk(let id, _, _) = segment else {
             queue.append((segment, nil))
@@ -99,6 +104,7 @@ struct SegmentCursor {
     private var open: [(node: NodeID, level: UInt8?)] = []
     private var segments: [Segment] = []
 
+    /// From the first segment of `content` on.
     init(reader: StoreReader, content: Content) {
         self.reader = reader
         switch content.storage {

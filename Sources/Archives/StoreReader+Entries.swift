@@ -23,6 +23,7 @@ package struct EntryCursor: Sendable {
     private var entries: [Entry] = []
     private var lastPath: [UInt8]?
 
+    /// From the first entry at or beneath `prefix` on.
     init(reader: StoreReader, root: NodeID, prefix: [UInt8]) {
         self.reader = reader
         self.prefix = prefix

@@ -7,8 +7,11 @@ import Synchronization
 /// Every chunk and node that is returned had its id recomputed; a piece that is damaged in one pack is taken from
 /// another that holds it too, where there is one.
 package final class StoreReader: Sendable {
+    /// The store and its `write` keys.
     let keys: OpenedWrite
+    /// The `read` identities at hand.
     let identities: [ReadIdentity]
+    /// Where pieces are read from.
     let source: NodeSource
     /// Index objects that could not be used: what only they name is missing until the index is rebuilt.
     package let indexFailures: [ArchiveError]

@@ -32,13 +32,19 @@ package struct WriterOptions: Sendable {
 /// a failure is found again by the next writer, or removed by prune. Sealing and storing run on as many tasks as
 /// `WriterOptions.parallelism`; a failure of any of them fails the session (`sessionFailed` from then on).
 package final class StoreWriter: Sendable {
+    /// The store and its `write` keys.
     let keys: OpenedWrite
+    /// Who signs, and under which key.
     let session: SigningContext
+    /// How contents are cut.
     let chunker: Chunker
+    /// How it works.
     let options: WriterOptions
+    /// What was in the store when the session began.
     let index: PieceIndex
     /// Places for chunks under way.
     let slots: Semaphore
+    /// Codecs of the tasks under way.
     let codecs: CodecPool
     private let dataKey: DataKey
     private let state: Mutex<State>

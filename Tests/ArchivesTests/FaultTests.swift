@@ -81,6 +81,37 @@ import Testing
         #expect(try await TestStore.files(try await test.reader(), id).map(\.1) == files.map(\.1))
     }
 
+    @Test func `two writers at once lose nothing, and the fork of their chain is reported`() async throws {
+        let test = try await TestStore()
+        let shared = ("a", Noise.bytes(1, 20_000))
+        async let one = test.backUp([shared, ("b", Noise.bytes(2, 30_000))], time: 1)
+        async let two = test.backUp([shared, ("c", Noise.bytes(3, 30_000))], time: 2)
+        let ids = try await [one.id, two.id]
+        let third = try await test.backUp([shared], time: 3)
+        #expect(third.statistics.packCount <= 1)
+        let reader = try await test.reader()
+        for id in ids { #expect(try await TestStore.files(reader, id).first?.1 == shared.1) }
+        let catalog = try await reader.snapshots()
+        #expect(catalog.records.count == 3)
+        let report = try await StoreCheck.run(
+            test.store, write: [test.write], read: [test.read], readsData: true)
+        #expect(report.isClean)
+        #expect(report.findings.count == catalog.forks.count)
+    }
+
+    @Test func `a cancelled task stops between chunks`() async throws {
+        let test = try await TestStore()
+        let writer = try await test.writer()
+        let task = Task {
+            var content = ContentWriter(writer)
+            while !Task.isCancelled { await Task.yield() }
+            try await content.append(Noise.bytes(1, 10_000))
+        }
+        task.cancel()
+        let result = await task.result
+        #expect(throws: ArchiveError.self) { try result.get() }
+    }
+
     @Test func `a lost index is rebuilt from packs, a damaged one moved aside`() async throws {
         let test = try await TestStore()
         var noise = Noise(2)
