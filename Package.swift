@@ -89,7 +89,8 @@ let formats: [Target] = [
 let flows: [Target] = [
     module(
         "Delivery",
-        ["Documents", "Encodings", "Files", "Git", "Keyrings", "SSH", "Sealing", "Sodium", "Trust"]),
+        ["Documents", "Encodings", "Files", "Git", "Keyrings", "SSH", "Sealing", "Sodium", "Trust"],
+        exclude: ["FORMAT.md"]),
     module(
         "Backups",
         [

@@ -123,7 +123,8 @@ package struct EnvironmentSync: Sendable {
             throw DeliveryError(.unusableRequest, "\(request.environment.name): no target to deliver to")
         }
         let mark = try journal.mark(
-            environment: request.environment.name, source: source.name, ref: source.ref)
+            environment: request.environment.name, source: source.name, url: source.location.description,
+            ref: source.ref)
         let trusted = request.environment.trustRoot
         let root = trusted.isEmpty ? nil : try Fingerprint(text: Hex.encode(trusted))
         let repository = request.environment.repository

@@ -18,7 +18,7 @@ package struct OpenedTree: Sendable {
     let digest: ContentDigest
 
     /// Directories above a delivered file.
-    static let depthLimit = 100
+    static let depthLimit = GitLimits.treeDepth + 1
 
     init(
         source: String, environment: String, commit: ObjectID, files: [OpenedFile], notices: [String],

@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Glibc
 
 /// Why the journal could not be opened, read or written.
 package struct JournalError: Error, Sendable {
@@ -45,12 +46,22 @@ package struct JournalError: Error, Sendable {
         self.init(JournalError.code(error.resultCode), "\(action): \(error.message ?? "no message")")
     }
 
+    /// The failure of the system call `function` on `path`.
+    init(_ function: String, _ path: String, errno number: Int32) {
+        let code: Code =
+            switch number {
+            case ENOSPC, EDQUOT: .noSpace
+            case ENOENT, ENOTDIR, EISDIR, ELOOP, EACCES, EPERM: .cannotOpen
+            default: .io
+            }
+        self.init(code, "\(path): \(function): errno \(number)")
+    }
+
     private static func code(_ result: ResultCode) -> Code {
         switch result {
         case .SQLITE_BUSY, .SQLITE_LOCKED: .busy
         case .SQLITE_FULL: .noSpace
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: .damaged
-        case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY: .cannotOpen
         case .SQLITE_CONSTRAINT, .SQLITE_MISMATCH: .malformedRecord
         default: .io
         }

@@ -33,10 +33,11 @@ extension JournalFile {
                     CREATE TABLE mark (
                         environment TEXT NOT NULL,
                         source TEXT NOT NULL,
+                        url TEXT NOT NULL,
                         ref TEXT NOT NULL,
                         "commit" TEXT NOT NULL CHECK (length("commit") = 40),
                         time INTEGER NOT NULL,
-                        PRIMARY KEY (environment, source, ref)
+                        PRIMARY KEY (environment, source, url, ref)
                     ) STRICT, WITHOUT ROWID;
 
                     CREATE TABLE snapshot (

@@ -30,10 +30,13 @@ extension JournalFile {
             guard marking else { return }
             try database.execute(
                 sql: """
-                    INSERT INTO mark (environment, source, ref, "commit", time) VALUES (?, ?, ?, ?, ?)
+                    INSERT INTO mark (environment, source, url, ref, "commit", time) VALUES (?, ?, ?, ?, ?, ?)
                     ON CONFLICT DO UPDATE SET "commit" = excluded."commit", time = excluded.time
                     """,
-                arguments: [sync.environment, sync.source, sync.ref, commit, sync.time.nanoseconds])
+                arguments: [
+                    sync.environment, sync.source, RedactedURL.text(sync.url), sync.ref, commit,
+                    sync.time.nanoseconds,
+                ])
         }
     }
 
@@ -69,25 +72,30 @@ extension JournalFile {
         }
     }
 
-    /// The high-water mark: the last commit of the followed `ref` that was delivered. A head that doesn't descend
-    /// from it is a rollback. Choosing an older commit by hand doesn't lower it.
-    package func mark(environment: String, source: String, ref: String) throws(JournalError) -> String? {
+    /// The high-water mark: the last commit of the followed `ref` at `url` that was delivered. A head that doesn't
+    /// descend from it is a rollback. Choosing an older commit by hand doesn't lower it. Another URL is another
+    /// repository, of which nothing was seen: naming it was the operator's own decision.
+    package func mark(
+        environment: String, source: String, url: String, ref: String
+    ) throws(JournalError) -> String? {
         try read("cannot read a high-water mark") { database in
             try String.fetchOne(
                 database,
                 sql: """
-                    SELECT "commit" FROM mark WHERE environment = ? AND source = ? AND ref = ?
-                    """, arguments: [environment, source, ref])
+                    SELECT "commit" FROM mark WHERE environment = ? AND source = ? AND url = ? AND ref = ?
+                    """, arguments: [environment, source, RedactedURL.text(url), ref])
         }
     }
 
     /// Takes the mark of a ref away, so that the next head is taken as it comes: after a rewrite of history that
     /// the operator acknowledged.
-    package func forgetMark(environment: String, source: String, ref: String) throws(JournalError) {
+    package func forgetMark(
+        environment: String, source: String, url: String, ref: String
+    ) throws(JournalError) {
         try write("cannot forget a high-water mark") { database in
             try database.execute(
-                sql: "DELETE FROM mark WHERE environment = ? AND source = ? AND ref = ?",
-                arguments: [environment, source, ref])
+                sql: "DELETE FROM mark WHERE environment = ? AND source = ? AND url = ? AND ref = ?",
+                arguments: [environment, source, RedactedURL.text(url), ref])
         }
     }
 

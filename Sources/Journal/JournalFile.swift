@@ -44,15 +44,16 @@ package final class JournalFile: Sendable {
     /// Creates the file where it is missing and sets its mode.
     private static func prepareFile(_ path: String) throws(JournalError) {
         let flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
-        let file = unsafe Glibc.open(path, flags, 0o600)
-        guard file >= 0 else { throw JournalError(.cannotOpen, "cannot open \(path): errno \(errno)") }
+        var file: Int32
+        repeat { file = unsafe Glibc.open(path, flags, 0o600) } while file < 0 && errno == EINTR
+        guard file >= 0 else { throw JournalError("open(2)", path, errno: errno) }
         defer { close(file) }
         var status = stat()
         guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw JournalError(.cannotOpen, "not a regular file: \(path)")
         }
         guard status.st_mode & 0o7777 == 0o600 || fchmod(file, 0o600) == 0 else {
-            throw JournalError(.cannotOpen, "cannot set the mode of \(path): errno \(errno)")
+            throw JournalError("fchmod(2)", path, errno: errno)
         }
     }
 

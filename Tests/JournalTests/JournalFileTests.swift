@@ -5,6 +5,7 @@ import Testing
 
 @testable import Journal
 
+private let url = "file:///srv/config.git"
 private let first = String(repeating: "a1", count: 20)
 private let second = String(repeating: "b2", count: 20)
 
@@ -14,7 +15,7 @@ private func sync(
     _ commit: String?, _ seconds: Int64, _ outcome: SyncRecord.Outcome = .applied, source: String = "config"
 ) -> SyncRecord {
     SyncRecord(
-        environment: "prod", source: source, url: "file:///srv/config.git", ref: "refs/heads/main",
+        environment: "prod", source: source, url: url, ref: "refs/heads/main",
         commit: commit, time: time(seconds), outcome: outcome, message: "")
 }
 
@@ -67,7 +68,8 @@ private func mode(_ path: String) -> UInt32 {
         try journal.record(sync(nil, 3, .failed), marking: true)
         #expect(try journal.lastApplied(environment: "prod")["config"]?.commit == first)
         #expect(
-            try journal.mark(environment: "prod", source: "config", ref: "refs/heads/main") == first)
+            try journal.mark(environment: "prod", source: "config", url: url, ref: "refs/heads/main") == first
+        )
         #expect(try journal.syncs(environment: "prod").map(\.outcome) == [.failed, .refused, .applied])
     }
 
@@ -96,9 +98,19 @@ private func mode(_ path: String) -> UInt32 {
         try journal.record(sync(second, 1), marking: true)
         try journal.record(sync(first, 2), marking: false)
         #expect(
-            try journal.mark(environment: "prod", source: "config", ref: "refs/heads/main") == second)
-        try journal.forgetMark(environment: "prod", source: "config", ref: "refs/heads/main")
-        #expect(try journal.mark(environment: "prod", source: "config", ref: "refs/heads/main") == nil)
+            try journal.mark(environment: "prod", source: "config", url: url, ref: "refs/heads/main")
+                == second)
+        try journal.forgetMark(environment: "prod", source: "config", url: url, ref: "refs/heads/main")
+        #expect(
+            try journal.mark(environment: "prod", source: "config", url: url, ref: "refs/heads/main") == nil)
+    }
+
+    @Test func `a mark is of one repository alone`() throws {
+        let journal = try journal()
+        try journal.record(sync(first, 1), marking: true)
+        let other = try journal.mark(
+            environment: "prod", source: "config", url: "/srv/other.git", ref: "refs/heads/main")
+        #expect(other == nil)
     }
 
     @Test func `records without a well-formed commit are refused`() throws {
