@@ -3,6 +3,7 @@ import Files
 import Git
 import Glibc
 import Support
+import Synchronization
 import Testing
 
 @testable import Delivery
@@ -62,6 +63,39 @@ import Testing
         unsafe symlink("../outside", fixture.app + "/deep")
         let tree = try fixture.tree(["deep/a.txt": "two"])
         #expect(code { () throws(DeliveryError) in try fixture.deliver(tree, to: target) } == .targetRefused)
+        #expect(fixture.text("outside/a.txt") == "outside")
+    }
+
+    @Test func `F056 a directory that flips to a link and back never leads a write outside`() throws {
+        let target = try fixture.target(.files)
+        try fixture.deliver(try fixture.tree(["deep/a.txt": "one"]), to: target)
+        fixture.write("outside/a.txt", "outside")
+        let (deep, aside) = (fixture.app + "/deep", fixture.scratch.file("aside"))
+        let link = fixture.scratch.file("link")
+        unsafe symlink("../outside", link)
+        let stop = Atomic<Bool>(false)
+        let flips = Atomic<Int>(0)
+        try withThread {
+            while !stop.load(ordering: .relaxed) {
+                _ = unsafe rename(deep, aside)
+                _ = unsafe rename(link, deep)
+                _ = unsafe rename(deep, link)
+                _ = unsafe rename(aside, deep)
+                flips.add(1, ordering: .relaxed)
+            }
+        } during: {
+            var round = 0
+            while round < 300 || flips.load(ordering: .relaxed) < 300 {
+                round += 1
+                let tree = try fixture.tree(["deep/a.txt": "round \(round)"])
+                let refused = code { () throws(DeliveryError) in try fixture.deliver(tree, to: target) }
+                let isExpected =
+                    refused.map { [.targetRefused, .targetNotOurs, .io].contains($0) } ?? true
+                #expect(isExpected)
+            }
+            stop.store(true, ordering: .relaxed)
+        }
+        #expect(fixture.listing(fixture.scratch.file("outside")).map { $0.prefix { $0 != " " } } == ["a.txt"])
         #expect(fixture.text("outside/a.txt") == "outside")
     }
 
