@@ -27,7 +27,7 @@ package struct Glob: Hashable, Sendable {
             for (index, component) in components.enumerated() where reachable[index] {
                 if component == Glob.deep {
                     next[index] = true
-                } else if Glob.component(component, matches: name) {
+                } else if Wildcard.matches(component, name) {
                     next[index + 1] = true
                 }
             }
@@ -48,28 +48,5 @@ package struct Glob: Hashable, Sendable {
 
     private static func hasDoubleStar(_ component: [UInt8]) -> Bool {
         zip(component, component.dropFirst()).contains { $0 == 0x2A && $1 == 0x2A }
-    }
-
-    /// Whether `name` matches `pattern`, in which `*` stands for any run of bytes.
-    private static func component(_ pattern: [UInt8], matches name: [UInt8]) -> Bool {
-        var p = 0
-        var n = 0
-        var star: (pattern: Int, name: Int)?
-        while n < name.count {
-            if p < pattern.count, pattern[p] == 0x2A {
-                star = (p, n)
-                p += 1
-            } else if p < pattern.count, pattern[p] == name[n] {
-                p += 1
-                n += 1
-            } else if let last = star {
-                star = (last.pattern, last.name + 1)
-                p = last.pattern + 1
-                n = last.name + 1
-            } else {
-                return false
-            }
-        }
-        return pattern[p...].allSatisfy { $0 == 0x2A }
     }
 }

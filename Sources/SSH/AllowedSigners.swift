@@ -114,34 +114,11 @@ enum PatternList {
         var isFound = false
         for pattern in list.utf8.split(separator: 0x2C, omittingEmptySubsequences: true) {
             let isNegated = pattern.first == 0x21
-            guard fits(Array(isNegated ? pattern.dropFirst() : pattern), name) else { continue }
+            let plain = isNegated ? Array(pattern.dropFirst()) : pattern
+            guard Wildcard.matches(plain, name, questionMark: true) else { continue }
             guard !isNegated else { return false }
             isFound = true
         }
         return isFound
-    }
-
-    /// Whether all of `name` fits `pattern`: `*` any run of bytes, `?` one byte. Takes at most
-    /// pattern × name steps.
-    private static func fits(_ pattern: [UInt8], _ name: [UInt8]) -> Bool {
-        var p = 0
-        var n = 0
-        var star: (pattern: Int, name: Int)?
-        while n < name.count {
-            if p < pattern.count, pattern[p] == 0x2A {
-                star = (p, n)
-                p += 1
-            } else if p < pattern.count, pattern[p] == 0x3F || pattern[p] == name[n] {
-                p += 1
-                n += 1
-            } else if let last = star {
-                star = (last.pattern, last.name + 1)
-                p = last.pattern + 1
-                n = last.name + 1
-            } else {
-                return false
-            }
-        }
-        return pattern[p...].allSatisfy { $0 == 0x2A }
     }
 }

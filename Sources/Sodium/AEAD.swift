@@ -6,6 +6,10 @@ package enum ChaCha20Poly1305 {
     package static let tagByteCount = 16
     /// Bytes of a nonce.
     package static let nonceByteCount = 12
+    private static let cipher = unsafe Cipher(
+        name: "ChaCha20-Poly1305", nonceByteCount: nonceByteCount,
+        encrypt: crypto_aead_chacha20poly1305_ietf_encrypt, decrypt: crypto_aead_chacha20poly1305_ietf_decrypt
+    )
 
     /// Writes ciphertext and tag of `plaintext` into `output`, which is 16 bytes longer. A nonce must not be used
     /// twice under one key.
@@ -13,17 +17,7 @@ package enum ChaCha20Poly1305 {
         _ plaintext: RawSpan, key: RawSpan, nonce: [UInt8], associatedData: [UInt8] = [],
         into output: inout MutableRawSpan
     ) {
-        precondition(key.byteCount == 32 && nonce.count == 12 && output.byteCount == plaintext.byteCount + 16)
-        unsafe plaintext.withPointer { source, count in
-            unsafe key.withPointer { key, _ in
-                unsafe output.withMutablePointer { target, _ in
-                    _ = unsafe crypto_aead_chacha20poly1305_ietf_encrypt(
-                        target, nil, source, UInt64(count), associatedData, UInt64(associatedData.count), nil,
-                        nonce,
-                        key)
-                }
-            }
-        }
+        cipher.seal(plaintext, key, nonce, associatedData, into: &output)
     }
 
     /// Writes the plaintext of `ciphertext` (with tag) into `output`, which is 16 bytes shorter. Throws
@@ -32,20 +26,7 @@ package enum ChaCha20Poly1305 {
         _ ciphertext: RawSpan, key: RawSpan, nonce: [UInt8], associatedData: [UInt8] = [],
         into output: inout MutableRawSpan
     ) throws(SodiumError) {
-        precondition(key.byteCount == 32 && nonce.count == 12)
-        guard ciphertext.byteCount >= 16 else { throw SodiumError(.notAuthentic, "ChaCha20-Poly1305") }
-        precondition(output.byteCount == ciphertext.byteCount - 16)
-        let status = unsafe ciphertext.withPointer { source, count in
-            unsafe key.withPointer { key, _ in
-                unsafe output.withMutablePointer { target, _ in
-                    unsafe crypto_aead_chacha20poly1305_ietf_decrypt(
-                        target, nil, nil, source, UInt64(count), associatedData, UInt64(associatedData.count),
-                        nonce,
-                        key)
-                }
-            }
-        }
-        guard status == 0 else { throw SodiumError(.notAuthentic, "ChaCha20-Poly1305") }
+        try cipher.open(ciphertext, key, nonce, associatedData, into: &output)
     }
 }
 
@@ -55,23 +36,17 @@ package enum XChaCha20Poly1305 {
     package static let tagByteCount = 16
     /// Bytes of a nonce.
     package static let nonceByteCount = 24
+    private static let cipher = unsafe Cipher(
+        name: "XChaCha20-Poly1305", nonceByteCount: nonceByteCount,
+        encrypt: crypto_aead_xchacha20poly1305_ietf_encrypt,
+        decrypt: crypto_aead_xchacha20poly1305_ietf_decrypt)
 
     /// Writes ciphertext and tag of `plaintext` into `output`, which is 16 bytes longer.
     package static func seal(
         _ plaintext: RawSpan, key: RawSpan, nonce: [UInt8], associatedData: [UInt8] = [],
         into output: inout MutableRawSpan
     ) {
-        precondition(key.byteCount == 32 && nonce.count == 24 && output.byteCount == plaintext.byteCount + 16)
-        unsafe plaintext.withPointer { source, count in
-            unsafe key.withPointer { key, _ in
-                unsafe output.withMutablePointer { target, _ in
-                    _ = unsafe crypto_aead_xchacha20poly1305_ietf_encrypt(
-                        target, nil, source, UInt64(count), associatedData, UInt64(associatedData.count), nil,
-                        nonce,
-                        key)
-                }
-            }
-        }
+        cipher.seal(plaintext, key, nonce, associatedData, into: &output)
     }
 
     /// Writes the plaintext of `ciphertext` (with tag) into `output`, which is 16 bytes shorter. Throws
@@ -80,19 +55,66 @@ package enum XChaCha20Poly1305 {
         _ ciphertext: RawSpan, key: RawSpan, nonce: [UInt8], associatedData: [UInt8] = [],
         into output: inout MutableRawSpan
     ) throws(SodiumError) {
-        precondition(key.byteCount == 32 && nonce.count == 24)
-        guard ciphertext.byteCount >= 16 else { throw SodiumError(.notAuthentic, "XChaCha20-Poly1305") }
+        try cipher.open(ciphertext, key, nonce, associatedData, into: &output)
+    }
+}
+
+/// The two functions of one of libsodium's AEADs, which all have the same shape.
+@safe private struct Cipher: Sendable {
+    /// As crypto_aead_*_encrypt(c, clen, m, mlen, ad, adlen, nsec, npub, k).
+    typealias Encrypt =
+        @Sendable (
+            UnsafeMutablePointer<UInt8>, UnsafeMutablePointer<UInt64>?, UnsafePointer<UInt8>?, UInt64,
+            UnsafePointer<UInt8>?, UInt64, UnsafePointer<UInt8>?, UnsafePointer<UInt8>, UnsafePointer<UInt8>
+        ) -> Int32
+    /// As crypto_aead_*_decrypt(m, mlen, nsec, c, clen, ad, adlen, npub, k).
+    typealias Decrypt =
+        @Sendable (
+            UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt64>?, UnsafeMutablePointer<UInt8>?,
+            UnsafePointer<UInt8>, UInt64, UnsafePointer<UInt8>?, UInt64, UnsafePointer<UInt8>,
+            UnsafePointer<UInt8>
+        ) -> Int32
+
+    let name: String
+    let nonceByteCount: Int
+    let encrypt: Encrypt
+    let decrypt: Decrypt
+
+    func seal(
+        _ plaintext: RawSpan, _ key: RawSpan, _ nonce: [UInt8], _ associatedData: [UInt8],
+        into output: inout MutableRawSpan
+    ) {
+        precondition(key.byteCount == 32 && nonce.count == nonceByteCount)
+        precondition(output.byteCount == plaintext.byteCount + 16)
+        unsafe plaintext.withPointer { source, count in
+            unsafe key.withPointer { key, _ in
+                unsafe output.withMutablePointer { target, _ in
+                    _ = unsafe encrypt(
+                        target, nil, source, UInt64(count), associatedData, UInt64(associatedData.count), nil,
+                        nonce,
+                        key)
+                }
+            }
+        }
+    }
+
+    func open(
+        _ ciphertext: RawSpan, _ key: RawSpan, _ nonce: [UInt8], _ associatedData: [UInt8],
+        into output: inout MutableRawSpan
+    ) throws(SodiumError) {
+        precondition(key.byteCount == 32 && nonce.count == nonceByteCount)
+        guard ciphertext.byteCount >= 16 else { throw SodiumError(.notAuthentic, name) }
         precondition(output.byteCount == ciphertext.byteCount - 16)
         let status = unsafe ciphertext.withPointer { source, count in
             unsafe key.withPointer { key, _ in
                 unsafe output.withMutablePointer { target, _ in
-                    unsafe crypto_aead_xchacha20poly1305_ietf_decrypt(
+                    unsafe decrypt(
                         target, nil, nil, source, UInt64(count), associatedData, UInt64(associatedData.count),
                         nonce,
                         key)
                 }
             }
         }
-        guard status == 0 else { throw SodiumError(.notAuthentic, "XChaCha20-Poly1305") }
+        guard status == 0 else { throw SodiumError(.notAuthentic, name) }
     }
 }
