@@ -114,7 +114,7 @@ enum PatternList {
         var isFound = false
         for pattern in list.utf8.split(separator: 0x2C, omittingEmptySubsequences: true) {
             let isNegated = pattern.first == 0x21
-            let plain = isNegated ? Array(pattern.dropFirst()) : pattern
+            let plain = Array(isNegated ? pattern.dropFirst() : pattern)
             guard Wildcard.matches(plain, name, questionMark: true) else { continue }
             guard !isNegated else { return false }
             isFound = true
