@@ -211,9 +211,13 @@ extension TextDocument {
 
 extension NodeTree {
     /// The tree without a key and its scalar value.
-    fileprivate func removingPair(at position: Int) -> NodeTree {
+    func removingPair(at position: Int) -> NodeTree {
         func moved(_ index: Int32) -> Int32 { Int(index) >= position + 2 ? index - 2 : index }
         var result = self
+        let removed = nodes[position]
+        // Keys behind it in the same mapping move up by one.
+        for index in result.nodes.indices.dropFirst(position + 2)
+        where result.nodes[index].parent == removed.parent { result.nodes[index].ordinal -= 1 }
         result.nodes.removeSubrange(position..<position + 2)
         for index in result.nodes.indices {
             result.nodes[index].parent = moved(result.nodes[index].parent)

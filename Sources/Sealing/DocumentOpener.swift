@@ -15,11 +15,15 @@ package struct DocumentOpener: Sendable {
     private let rules: Rules
     private let keyring: OpenedKeyring
     private let isEnforcing: Bool
+    private let door: String?
 
     /// An opener of what was sealed to an epoch of `keyring`, at places of the repository of `rules`.
     ///
-    /// Where `enforcing`, plaintext that a rule requires to be sealed is refused too: at reconcile time.
-    package init(rules: Rules, keyring: OpenedKeyring, enforcing: Bool) {
+    /// Where `enforcing`, plaintext that a rule requires to be sealed is refused too, and tokens of a named scope
+    /// open at their allowed places alone, of which `door` is one: at reconcile time. Else they open where their
+    /// rule seals them, too.
+    package init(rules: Rules, keyring: OpenedKeyring, enforcing: Bool, door: String? = nil) {
+        self.door = door
         self.rules = rules
         self.keyring = keyring
         isEnforcing = enforcing
@@ -54,7 +58,7 @@ package struct DocumentOpener: Sendable {
         guard !sealed.isEmpty else {
             return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
         }
-        let tokens = try parse(sealed, in: placed, namespace: rule?.namespace)
+        let tokens = try parse(sealed, in: placed, rule)
         return OpenedDocument(bytes: try open(tokens, in: placed), openedCount: tokens.count)
     }
 
@@ -93,7 +97,7 @@ package struct DocumentOpener: Sendable {
 
     /// The tokens at the indices `sealed`. Throws with a failure for each that can't be opened.
     private func parse(
-        _ sealed: [Int], in placed: PlacedDocument, namespace: [UInt8]?
+        _ sealed: [Int], in placed: PlacedDocument, _ rule: Rule?
     ) throws(SealingError) -> [Entry] {
         var entries: [Entry] = []
         var failures: [SealingError.Failure] = []
@@ -103,7 +107,8 @@ package struct DocumentOpener: Sendable {
                 let token = try placed.token(at: index)
                 let identity = try SealedValue.identity(for: token, in: keyring)
                 let coordinates = try placed.coordinates(
-                    at: index, token.scope, namespace: namespace, in: rules.repository)
+                    at: index, token.scope, namespace: rule?.namespace, in: rules)
+                try requireAllowed(token, at: index, in: placed, rule)
                 let record = offset..<(offset + token.recordByteCount)
                 entries.append(
                     Entry(
@@ -122,6 +127,16 @@ package struct DocumentOpener: Sendable {
             throw SealingError(failures.sorted { $0.line < $1.line }, path: placed.path)
         }
         return entries
+    }
+
+    /// Throws `unsuitablePlace` where `token` is of a named scope and may not be opened here.
+    private func requireAllowed(
+        _ token: SealedToken, at index: Int, in placed: PlacedDocument, _ rule: Rule?
+    ) throws(SealingError) {
+        guard case .named(let name) = token.scope, let places = rules.places(of: name) else { return }
+        if let door, places.contains(where: { $0.isDoor(door) }) { return }
+        if !isEnforcing, rule?.isNamed(name) == true { return }
+        try placed.requireAllowed(at: index, places, namespace: rule?.namespace)
     }
 
     /// Why `entry` doesn't open, or nil.
@@ -196,11 +211,6 @@ package struct DocumentOpener: Sendable {
     /// Whether `rule` requires values of the file at `path` to be sealed.
     private func requiresValues(_ rule: Rule?, _ path: [UInt8]) throws(SealingError) -> Bool {
         guard let rule, rule.isRequired, case .values = rule.treatment else { return false }
-        do throws(SealingError) {
-            try rule.requireSupport()
-        } catch {
-            throw error.at(path)
-        }
         return try SealableFormat.format(of: path, rule) != nil
     }
 

@@ -96,7 +96,7 @@ extension DocumentSealer {
     }
 
     /// The document that is meant, and the value there, if there is one.
-    private static func find(
+    static func find(
         _ keyPath: SlotPath, _ selector: DocumentSelector, in document: TextDocument
     ) throws(DocumentError) -> (ordinal: Int, slot: Slot?) {
         let count = document.documentCount
@@ -138,7 +138,7 @@ extension DocumentSealer {
         _ rule: Rule
     ) throws(SealingError) -> SealedToken {
         let slot = draft.slots[index]
-        let coordinates = try draft.coordinates(at: index, sealingUnder: rule, in: rules.repository)
+        let coordinates = try draft.coordinates(at: index, sealingUnder: rule, in: rules)
         let isBase64 = draft.secretEntry(at: index)?.field == .base64
         let written = try value.withBytes { (value) throws(SealingError) in
             try ValueSource(value, type, isBase64: isBase64, format: draft.document.format)

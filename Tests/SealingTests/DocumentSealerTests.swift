@@ -224,13 +224,4 @@ import Testing
         let together = try DocumentFixture.everything.seal("list:\n- name: a\n  secret: x\n")
         #expect(try DocumentFixture.everything.open(together.text) == "list:\n- name: a\n  secret: x\n")
     }
-
-    @Test func `rules that are not built yet are refused, never passed over`() {
-        for rule in [
-            #"values: ["/pass/"]"#, #"values: [{comment: seal}]"#, "scope: {name: db}", "maxAge: 90d",
-        ] {
-            let fixture = DocumentFixture("{ paths: [\"**\"], environment: prod, \(rule) }")
-            #expect(fixture.sealCode("password: x\n") == .notSupported)
-        }
-    }
 }
