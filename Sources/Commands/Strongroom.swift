@@ -51,13 +51,21 @@ struct Strongroom: AsyncParsableCommand {
         }
         // The parser's own refusals name the argument and show the usage.
         guard parserCode != .validationFailure else {
-            Console.note(fullMessage(for: error))
+            Console.note(usageMessage(fullMessage(for: error)))
             return Failure.Code.usage.rawValue
         }
         let failure = Failure(error)
         Console.note("strongroom: error: \(failure.message)")
         for hint in failure.hints { Console.note("strongroom: hint: \(hint)") }
         return failure.code.rawValue
+    }
+}
+
+extension Strongroom {
+    /// The parser's message (`Error: Unknown option '--x'`, then usage lines) in the words of all other failures.
+    static func usageMessage(_ text: String) -> String {
+        let message = text.hasPrefix("Error: ") ? text.dropFirst("Error: ".count) : text[...]
+        return "strongroom: error: \(message.prefix(1).lowercased())\(message.dropFirst())"
     }
 }
 

@@ -79,7 +79,10 @@ extension AgeError: Reportable {
         guard self.code == .unreadable, let cause = underlying as? FileError else {
             return Failure(code, context)
         }
-        guard cause.code == .notFound else { return Failure(code, "\(context): \(cause.description)") }
+        guard cause.code != .exists else {
+            return Failure(.usage, "\(context): exists already and is never overwritten")
+        }
+        guard cause.code == .notFound else { return Failure(code, cause.description) }
         return Failure(
             .usage, "\(context): no such identity file",
             hints: ["strongroom keys new makes an identity; --identity FILE names another one"])
@@ -203,7 +206,7 @@ extension ArchiveError: Reportable {
         case .storage, .source, .consumer:
             underlying.map { Failure($0).at(context) } ?? Failure(.inputOutput, context)
         case .invalid: Failure(.internalError, context)
-        case .sessionFailed: Failure(.inputOutput, context)
+        case .sessionFailed, .cancelled: Failure(.inputOutput, context)
         }
     }
 }
