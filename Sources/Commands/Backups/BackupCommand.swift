@@ -78,7 +78,7 @@ struct BackupCommand: AsyncParsableCommand {
         }
         for source in outcome.sources {
             let size =
-                "\(source.entryCount) \(source.entryCount == 1 ? "entry" : "entries"), \(Sizes.text(source.byteCount))"
+                "\(Sizes.entries(source.entryCount)), \(Sizes.text(source.byteCount))"
             Console.note("strongroom: \(source.name): \(source.status.name), \(size)")
             for note in source.notes { Console.note("strongroom: \(source.name): \(note)") }
         }

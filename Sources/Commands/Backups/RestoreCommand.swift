@@ -101,7 +101,7 @@ struct RestoreCommand: AsyncParsableCommand {
         } else {
             for source in report.sources {
                 Console.print(
-                    "restored \(source.kind.name) \(source.name): \(source.entryCount) entries, "
+                    "restored \(source.kind.name) \(source.name): \(Sizes.entries(source.entryCount)), "
                         + Sizes.text(source.byteCount))
             }
         }

@@ -35,6 +35,11 @@ struct SnapshotDocument: Encodable {
     /// The logical size; nil for who can't read the store.
     let bytes: UInt64?
 
+    /// The time to the second, for tables.
+    var second: String {
+        time.split(separator: ".").first.map { $0.hasSuffix("Z") ? String($0) : $0 + "Z" } ?? time
+    }
+
     init(_ record: SnapshotRecord, _ snapshot: Snapshot?) {
         id = record.id.description
         time = record.header.time.description
@@ -98,8 +103,11 @@ struct EntryDocument: Encodable {
     }
 }
 
-/// Sizes for people.
+/// Sizes and counts for people.
 enum Sizes {
+    /// `1 entry`, `2 entries`.
+    static func entries(_ count: some BinaryInteger) -> String { count == 1 ? "1 entry" : "\(count) entries" }
+
     /// `byteCount` with a binary unit and at most one decimal: `1.5 MiB`.
     static func text(_ byteCount: UInt64) -> String {
         let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]

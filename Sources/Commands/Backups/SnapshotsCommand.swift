@@ -38,7 +38,7 @@ struct SnapshotsListCommand: AsyncParsableCommand {
         }
         let rows = documents.map { document in
             [
-                String(document.id.prefix(12)), document.time, document.environment, document.status,
+                String(document.id.prefix(12)), document.second, document.environment, document.status,
                 document.bytes.map(Sizes.text) ?? "-",
                 document.revisions.sorted { $0.key < $1.key }.map { "\($0.key)@\($0.value.prefix(10))" }
                     .joined(separator: " "),
