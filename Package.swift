@@ -94,8 +94,8 @@ let flows: [Target] = [
     module(
         "Backups",
         [
-            "Archives", "Encodings", "Files", "Git", "Sodium", "Storage", "Tar",
-            product("Subprocess", "swift-subprocess"), product("SystemPackage", "swift-system"),
+            "Archives", "Encodings", "Files", "Git", "Sodium", "Storage",
+            product("Subprocess", "swift-subprocess"),
         ]),
 ].flatMap { $0 }
 
@@ -112,7 +112,7 @@ let faces: [Target] =
             "Commands",
             [
                 "Archives", "Assembly", "Backups", "Delivery", "Documents", "Encodings", "Files", "Git",
-                "Journal", "Keyrings", "SSH", "Sealing", "Settings", "Sodium", "Storage", "Tar", "Trust",
+                "Journal", "Keyrings", "SSH", "Sealing", "Settings", "Sodium", "Storage", "Trust",
                 product("ArgumentParser", "swift-argument-parser"), product("Subprocess", "swift-subprocess"),
             ], tests: ["CrashHarness", "strongroom"]),
     ].flatMap { $0 } + [
@@ -130,7 +130,6 @@ let package = Package(
         ? []
         : [
             .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-            .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
             .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
             .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
         ],

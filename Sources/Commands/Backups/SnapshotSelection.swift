@@ -60,16 +60,20 @@ struct OpenArchive {
         }
         return try await reader.open(record)
     }
+}
 
-    /// The source that `path` (`SOURCE/PATH`) begins with, and the rest of it.
-    func place(_ path: String, in snapshot: Snapshot) throws -> (source: SnapshotSource, path: [UInt8]) {
-        let parts = path.split(separator: "/", maxSplits: 1).map(String.init)
-        guard let name = parts.first, let source = snapshot.source(named: name) else {
-            let names = snapshot.sources.map(\.name).joined(separator: ", ")
-            throw Failure(.usage, "\(path): no such source", hints: ["this snapshot holds: \(names)"])
-        }
-        var rest = parts.count > 1 ? Array(parts[1].utf8) : []
-        if rest.last == 0x2F { rest.removeLast() }
-        return (source, rest)
+/// A place in a snapshot as it is typed: `SOURCE` or `SOURCE/PATH`.
+struct SnapshotPlace {
+    /// The source's name.
+    let source: String
+    /// The path beneath its root; empty for the root.
+    let path: [UInt8]
+
+    /// The place that `text` names; a slash at its end is left out.
+    init(_ text: String) {
+        let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
+        source = parts.first ?? ""
+        let rest = parts.count > 1 ? Array(parts[1].utf8) : []
+        path = rest.last == 0x2F ? rest.dropLast() : rest
     }
 }

@@ -1,6 +1,7 @@
 internal import Archives
 internal import ArgumentParser
 internal import Assembly
+internal import Backups
 internal import Encodings
 
 /// `strongroom snapshots`: what a store holds.
@@ -113,19 +114,12 @@ struct SnapshotsLsCommand: AsyncParsableCommand {
             for source in snapshot.sources { Console.print(source.name) }
             return
         }
-        let place = try archive.place(path, in: snapshot)
-        guard let root = place.source.root else {
-            throw Failure(.usage, "\(place.source.name): the source gave nothing")
-        }
-        var cursor = archive.reader.entries(of: root, under: place.path)
+        let place = SnapshotPlace(path)
         var documents: [EntryDocument] = []
-        var isAny = false
-        while let entry = try await cursor.next() {
-            isAny = true
-            let document = EntryDocument(entry, source: place.source.name)
+        try await SnapshotBrowser(snapshot, archive.reader).list(place.source, under: place.path) { entry in
+            let document = EntryDocument(entry, source: place.source)
             if json { documents.append(document) } else { Console.print(document.line) }
         }
-        guard isAny else { throw Failure(.usage, "\(path): no such entry") }
         if json { try Console.json(documents) }
     }
 }
@@ -146,24 +140,9 @@ struct SnapshotsCatCommand: AsyncParsableCommand {
     func run() async throws {
         let archive = try await OpenArchive(store)
         let snapshot = try await archive.open(try archive.record(snapshot, of: store.environment))
-        var place = try archive.place(file, in: snapshot)
-        if place.path.isEmpty, place.source.kind == .command { place.path = Array(place.source.name.utf8) }
-        guard let root = place.source.root,
-            let entry = try await archive.reader.entry(at: place.path, of: root)
-        else {
-            throw Failure(.usage, "\(file): no such entry")
-        }
-        guard let content = entry.content else { throw Failure(.usage, "\(file): not a regular file") }
-        let zeros = [UInt8](repeating: 0, count: 1 << 16)
-        try await archive.reader.read(content) { bytes in
+        let place = SnapshotPlace(file)
+        try await SnapshotBrowser(snapshot, archive.reader).cat(place.source, place.path) { bytes in
             try Console.write(span: bytes)
-        } hole: { byteCount in
-            var rest = byteCount
-            while rest > 0 {
-                let part = min(rest, UInt64(zeros.count))
-                try Console.write(Array(zeros.prefix(Int(part))))
-                rest -= part
-            }
         }
     }
 }
