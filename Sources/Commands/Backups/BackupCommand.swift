@@ -67,6 +67,11 @@ struct BackupCommand: AsyncParsableCommand {
             throw Failure(.usage, "no identity")
         }
         let outcome = try await backup.run(into: opened, at: choice.location, as: identity)
+        var seen = choice.trust
+        seen.root = opened.store.fingerprint
+        seen.generation = max(seen.generation, opened.store.generation)
+        seen.agents[StoreAccess.agentKey(of: identity).publicKey] = outcome.header.generation
+        try? choice.pins.record(seen, for: choice.location)
         try show(outcome)
     }
 
