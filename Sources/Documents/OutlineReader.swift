@@ -27,9 +27,10 @@ struct OutlineReader {
         var entries: [Entry] = []
         for (number, facts) in tree.documents.enumerated() {
             let root = Int(facts.root)
-            guard root >= 0, root < tree.nodes.count, Int(tree.nodes[root].document) == number else {
-                throw failure("an empty document")
-            }
+            guard root >= 0, root < tree.nodes.count, Int(tree.nodes[root].document) == number,
+                tree.nodes[root].kind != .mapping || tree.nodes[root].style == .flow
+                    || Int(tree.nodes[root].subtreeEnd) > root + 1
+            else { throw failure("an empty document") }
             let start = position
             try advance(to: prologueEnd(before: beginning(of: root)))
             let lead = start..<position
@@ -194,8 +195,14 @@ extension OutlineReader {
     }
 
     /// Goes on to `end`; nothing but white space and comments may stand before it.
+    ///
+    /// In formats of lines (`export`, section headers, other comments) whatever stands there; that a text made of
+    /// such pieces is what it should be is seen when it is read again.
     private mutating func skipSpace(to end: Int) throws(DocumentError) {
-        guard end >= position, end <= bytes.count, tokenStart(from: position, to: end) == nil else {
+        let isNested = document.format == .yaml || document.format == .json
+        guard end >= position, end <= bytes.count,
+            !isNested || tokenStart(from: position, to: end) == nil
+        else {
             throw failure("an entry that can't be told from its surroundings")
         }
         position = end

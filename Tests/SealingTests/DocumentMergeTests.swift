@@ -186,6 +186,20 @@ struct DocumentMergeTests {
                 == "a: |+\n  y\n\n\nb: 2\n")
     }
 
+    @Test func `dotenv merges by key`() throws {
+        let base = "# c\nexport A=1\nB='2'\nC=3"
+        let result = try merge(
+            base, "# c\nexport A=9\nB='2'\nC=3", "# c\nexport A=1\nB='8' # b\nC=3\nD=4\n", .dotenv)
+        #expect(result.conflicts.isEmpty && result.text == "# c\nexport A=9\nB='8' # b\nC=3\nD=4\n")
+        let conflict = try merge(base, "# c\nexport A=8\nB='2'\nC=3", "# c\nexport A=9\nB='2'\nC=3", .dotenv)
+        #expect(conflict.conflicts == ["A"])
+    }
+
+    @Test func `a comment alone merges with nothing, by lines`() {
+        #expect(throws: SealingError.self) { try merge("# a\n", "# b\n", "A=1\n", .dotenv) }
+        #expect(throws: SealingError.self) { try merge("# a\n", "# b\n", "a: 1\n", .yaml) }
+    }
+
     @Test func `what cannot be merged by key path is refused`() {
         for (base, ours, theirs, code) in [
             ("a: 1\n", "a: [1\n", "a: 2\n", SealingError.Code.malformed),

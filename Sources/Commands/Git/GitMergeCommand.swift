@@ -11,7 +11,7 @@ struct GitMergeCommand: AsyncParsableCommand {
         commandName: "merge", abstract: "Merge a file by key path; called by Git.",
         discussion: """
             Leaves the result in OURS. Exit code 0: merged; 1: conflicts, marked in OURS. Needs no identity. What is no \
-            YAML or JSON, or can't be told apart by key path, is merged by lines as git merge-file does. Keyrings are \
+            document, or can't be told apart by key path, is merged by lines as git merge-file does. Keyrings are \
             never merged.
             """)
 
