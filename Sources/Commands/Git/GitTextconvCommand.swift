@@ -104,7 +104,7 @@ private final class Opener {
 
     let checkout: Checkout
     private let trust: TrustOptions
-    private let own: () -> [X25519Identity]
+    private let own: () -> [MemberIdentity]
     private var keyrings: [String: OpenedKeyring?] = [:]
 
     init(_ identities: IdentityOptions, _ trust: TrustOptions) throws {
