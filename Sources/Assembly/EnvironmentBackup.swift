@@ -59,7 +59,7 @@ package struct EnvironmentBackup: Sendable {
 
     /// Takes the snapshot into the store `opened` as the agent of `identity`, and records it in the journal.
     package func run(
-        into opened: StoreAccess.Opened, at location: String, as identity: X25519Identity
+        into opened: StoreAccess.Opened, at location: String, as identity: MemberIdentity
     ) async throws -> BackupOutcome {
         // What killed writers left: those of living ones are locked and stay.
         try await opened.objects.removeLeftovers()

@@ -53,12 +53,12 @@ package struct EnvironmentSync: Sendable {
     }
 
     private let request: Request
-    private let identities: [X25519Identity]
+    private let identities: [MemberIdentity]
     private let signers: @Sendable (String) throws -> [UInt8]
 
     /// A sync for `request` with a member's `identities`; `signers` reads an allowed-signers file.
     package init(
-        _ request: Request, identities: [X25519Identity],
+        _ request: Request, identities: [MemberIdentity],
         signers: @escaping @Sendable (String) throws -> [UInt8]
     ) {
         self.request = request

@@ -20,7 +20,7 @@ package struct IdentityFiles: Sendable {
     }
 
     /// The identities of all `paths`, in order. Throws `AgeError`, and what `passphrase` throws.
-    package func load(_ paths: [String]) throws -> [X25519Identity] {
+    package func load(_ paths: [String]) throws -> [MemberIdentity] {
         try paths.flatMap { path in
             let content = try read(path)
             guard !content.withBytes({ $0.starts(with: "-----BEGIN OPENSSH PRIVATE KEY-----") }) else {
@@ -28,13 +28,13 @@ package struct IdentityFiles: Sendable {
                     .identity, "\(path): an OpenSSH key is not supported as an identity by this version")
             }
             do throws(AgeError) {
-                guard IdentityFile.isEncrypted(content) else { return try IdentityFile.parse(content) }
+                guard IdentityFile.isEncrypted(content) else { return try MemberIdentity.parse(content) }
             } catch {
                 throw AgeError(error.code, "\(path): \(error.context)", underlying: error)
             }
             let secret = try passphrase(path)
             do throws(AgeError) {
-                return try IdentityFile.decrypt(content, passphrase: secret)
+                return try IdentityFile.decrypt(content, passphrase: secret).map { .x25519($0) }
             } catch {
                 let what = error.code == .noMatch ? "wrong passphrase" : error.context
                 throw AgeError(error.code, "\(path): \(what)", underlying: error)

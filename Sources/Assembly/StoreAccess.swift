@@ -58,7 +58,7 @@ package enum StoreAccess {
     /// Opens the store at `location` with what `identities` can. Throws `ArchiveError`, `StorageError`, and `AgeError`
     /// `noMatch` where none of them is a writer's or reader's.
     package static func open(
-        _ location: String, trust: StoreTrust, identities: [X25519Identity]
+        _ location: String, trust: StoreTrust, identities: [MemberIdentity]
     ) async throws -> Opened {
         let objects = try StoreAccess.objects(at: location)
         guard try await !objects.list(below: nil).isEmpty else {
@@ -81,15 +81,15 @@ package enum StoreAccess {
     /// `agents` enrolled, the configuration signed by `signer` through `sign`. Throws `ArchiveError`, `StorageError`,
     /// `AgeError`.
     package static func create(
-        _ location: String, readers: [X25519Recipient], writers: [X25519Recipient], agents: [AgentRecord],
+        _ location: String, readers: [MemberRecipient], writers: [MemberRecipient], agents: [AgentRecord],
         signer: SSHPublicKey, sign: (GenerationHeader) async throws -> SSHSignature
     ) async throws -> Store {
         let creation = StoreCreation()
         // Whoever reads can also list and check: `write` is wrapped to readers too, each recipient once.
         var all = readers
         for writer in writers where !all.contains(writer) { all.append(writer) }
-        let wrappedRead = try Age.encrypt(creation.readSecret, to: readers)
-        let wrappedWrite = try Age.encrypt(creation.writeSecret, to: all)
+        let wrappedRead = try Age.encrypt(creation.readSecret, to: readers.map(\.ageRecipient))
+        let wrappedWrite = try Age.encrypt(creation.writeSecret, to: all.map(\.ageRecipient))
         return try await creation.create(
             in: try await makeObjects(at: location), wrappedRead: wrappedRead, wrappedWrite: wrappedWrite,
             admins: [signer],
@@ -98,7 +98,7 @@ package enum StoreAccess {
 
     /// The key with which the holder of `identity` signs what it adds as an agent: HKDF-SHA-256 of the identity with
     /// the info `strongroom/agent/v1`, so that an agent has nothing to lose but its identity.
-    package static func agentKey(of identity: X25519Identity) -> AgentKey {
+    package static func agentKey(of identity: MemberIdentity) -> AgentKey {
         AgentKey(seed: identity.derive(info: "strongroom/agent/v1"))
     }
 }

@@ -16,6 +16,7 @@ struct Strongroom: AsyncParsableCommand {
                     InitCommand.self, SealCommand.self, SetCommand.self, OpenCommand.self, CheckCommand.self,
                     KeysCommand.self,
                 ]),
+            CommandGroup(name: "Git", subcommands: [GitCommand.self]),
             CommandGroup(name: "Delivery", subcommands: [SyncCommand.self]),
             CommandGroup(
                 name: "Backups",

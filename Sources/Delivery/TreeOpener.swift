@@ -11,13 +11,13 @@ package struct TreeOpener: Sendable {
     package let repository: RepositoryID?
     /// By what the keyring is known.
     package let trust: KeyringTrust
-    private let identities: [X25519Identity]
+    private let identities: [MemberIdentity]
 
     /// An opener for `environment` with a member's `identities`. Throws `unusableRequest` for a name that no
     /// environment has.
     package init(
         environment: String, repository: RepositoryID? = nil, trust: KeyringTrust,
-        identities: [X25519Identity]
+        identities: [MemberIdentity]
     ) throws(DeliveryError) {
         do {
             try EnvironmentName.check(environment)
@@ -104,7 +104,14 @@ package struct TreeOpener: Sendable {
             keyring, repository: rules.repository.description,
             isFollowing: blobs.source.isFollowing)
         do {
-            return (try keyring.open(with: identities), notices)
+            // What can't be read is no way in; who is a member himself needs none.
+            let set = KeyringSet(keyring) { name in
+                let path = Array("\(rules.keyrings)/\(name).yaml".utf8)
+                guard let bytes = try? blobs.configuration(at: path, limit: TreeOpener.configurationLimit)
+                else { return nil }
+                return try? Keyring(parsing: bytes, environment: name)
+            }
+            return (try set.open(environment, with: identities), notices)
         } catch {
             throw DeliveryError(keyring: error)
         }
@@ -145,7 +152,11 @@ extension DeliveryError {
             switch error.code {
             case .malformed, .badEnvironmentName, .badMember: .malformedKeyring
             case .unsupported: .notSupported
-            case .wrongEnvironment, .untrusted, .wrongBody, .forged, .signing: .keyringRefused
+            case .wrongEnvironment, .untrusted, .wrongBody, .forged, .cycle, .signing: .keyringRefused
+            // Changes are never made here.
+            case .noSuchMember, .lastMember, .lastAdmin, .unreachableThreshold, .notAnAdmin, .signedAlready,
+                .conflict, .noChange:
+                .keyringRefused
             case .notAMember: .noIdentity
             }
         self.init(code, error.context, underlying: error)

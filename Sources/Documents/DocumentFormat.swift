@@ -1,30 +1,46 @@
 /// The text formats whose values can be sealed one by one (FORMATS.md 2, plaintext byte "format").
 ///
-/// The raw value is a stable name for rules and messages. dotenv, INI and TOML become further cases
-/// when their readers exist; a case that no reader stands behind is never listed.
+/// The raw value is a stable name for rules and messages.
 package enum DocumentFormat: String, Sendable, Hashable, CaseIterable {
     /// YAML 1.1 as libyaml reads it, any number of documents.
     case yaml
     /// One RFC 8259 text.
     case json
+    /// Lines of `KEY=value` (see ``DotenvTreeReader``).
+    case dotenv
 
-    /// The format that a file name's extension stands for, or nil where none is known.
+    /// The format that a file's name stands for, or nil where none is known.
     ///
-    /// - Parameter path: The path's bytes; only what follows the last dot counts, in any letter case.
+    /// - Parameter path: The path's bytes. What follows the last dot counts first, in any letter case; else
+    ///   `.env` and names that begin with `.env.` are dotenv.
     package init?(path: [UInt8]) {
-        guard let dot = path.lastIndex(of: UInt8(ascii: ".")), !path[dot...].contains(UInt8(ascii: "/"))
-        else {
-            return nil
-        }
-        let lowered = path[(dot + 1)...].map { byte in
+        let name = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).last ?? []
+        let lowered = name.map { byte in
             (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
         }
-        switch lowered {
+        guard let dot = lowered.lastIndex(of: UInt8(ascii: ".")) else { return nil }
+        switch Array(lowered[(dot + 1)...]) {
         case Array("yaml".utf8), Array("yml".utf8): self = .yaml
         case Array("json".utf8): self = .json
+        case Array("env".utf8): self = .dotenv
+        case _ where lowered.starts(with: ".env.".utf8): self = .dotenv
         default: return nil
         }
     }
+
+    /// Whether a token stands in double quotes where nothing else would be text.
+    var quotesTokens: Bool { self == .json }
+
+    /// Whether a string in double quotes is written with the escapes of JSON.
+    var hasEscapes: Bool {
+        switch self {
+        case .yaml, .json: true
+        case .dotenv: false
+        }
+    }
+
+    /// Whether its documents can be Kubernetes objects.
+    package var holdsObjects: Bool { self == .yaml || self == .json }
 }
 
 /// How a scalar is written in its document.

@@ -19,7 +19,12 @@ struct LoneScalar {
     ) throws(DocumentError) -> Result {
         let isBlock = style == .literal || style == .folded
         let text = WipedBytes(capacity: source.byteCount + tail.byteCount + 8 + (isBlock ? indentation : 0))
-        if format == .yaml {
+        switch format {
+        case .json: break
+        case .dotenv:
+            text.append(UInt8(ascii: "k"))
+            text.append(UInt8(ascii: "="))
+        case .yaml:
             // A block mapping in the place of whatever holds the scalar.
             if isBlock {
                 for _ in 0..<indentation { text.append(0x20) }
@@ -39,7 +44,7 @@ struct LoneScalar {
             } catch {
                 throw DocumentError(.injection, context: "not one value", underlying: error)
             }
-            let index = format == .yaml ? 2 : 0
+            let index = format == .json ? 0 : 2
             guard tree.documents.count == 1, tree.nodes.count == index + 1,
                 tree.nodes[index].kind == .scalar, tree.nodes[index].style == style.treeStyle,
                 tree.properties.isEmpty, Int(tree.nodes[index].start) == start,
@@ -62,7 +67,8 @@ extension TextDocument {
         _ source: RawSpan, format: DocumentFormat, style: ScalarStyle, indentation: Int,
         _ body: (RawSpan) throws(DocumentError) -> Result
     ) throws(DocumentError) -> Result {
-        let rules = ScalarRules(format: format, style: style, isFlow: false, allowsCarriageReturn: true)
+        let rules = ScalarRules(
+            format: format, style: style, isFlow: false, allowsCarriageReturn: true, allowsLines: true)
         if let reason = rules.violation(in: source) {
             throw DocumentError(.injection, context: "the value holds \(reason)")
         }

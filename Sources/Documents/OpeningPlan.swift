@@ -53,7 +53,7 @@ package struct OpeningPlan: Sendable {
         var pieces: [Piece] = []
         pieces.reserveCapacity(openings.count)
         var count = document.bytes.count
-        for opening in openings.sorted(by: { $0.slot.node < $1.slot.node }) {
+        for opening in openings.sorted(by: { $0.slot.range.lowerBound < $1.slot.range.lowerBound }) {
             let line = opening.slot.line
             guard pieces.last?.opening.slot.node != opening.slot.node else {
                 throw DocumentError(.conflict, line: line, context: "two openings of one value")
@@ -61,7 +61,7 @@ package struct OpeningPlan: Sendable {
             let source = plaintexts.extracting(opening.source)
             let rules = ScalarRules(
                 format: document.format, style: opening.style, isFlow: opening.slot.isFlow,
-                allowsCarriageReturn: allowsCarriageReturn)
+                allowsCarriageReturn: allowsCarriageReturn, allowsLines: document.allowsLines)
             if let reason = rules.violation(in: source) {
                 throw DocumentError(.injection, line: line, context: "the opened value holds \(reason)")
             }
@@ -111,11 +111,11 @@ package struct OpeningPlan: Sendable {
         }
     }
 
-    /// An absent value takes back the space that sealing put in.
+    /// An absent value of YAML takes back the space that sealing put in.
     private static func removedRange(of opening: Opening, in document: TextDocument) -> Range<Int> {
         let range = opening.slot.range
         let hasSpace = range.lowerBound > 0 && document.bytes[range.lowerBound - 1] == 0x20
-        guard opening.style == .absent, hasSpace else { return range }
+        guard document.format == .yaml, opening.style == .absent, hasSpace else { return range }
         return range.lowerBound - 1..<range.upperBound
     }
 }

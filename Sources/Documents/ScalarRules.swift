@@ -9,6 +9,8 @@ struct ScalarRules {
     let isFlow: Bool
     /// Whether CR LF may end a line: where the document's own lines end so, or it has one line only.
     let allowsCarriageReturn: Bool
+    /// Whether a value of dotenv may have several lines.
+    let allowsLines: Bool
 
     /// What is wrong with a source, in words without input; nil where nothing is. Whether it is a scalar of
     /// the style at all is left to the parser.
@@ -17,8 +19,11 @@ struct ScalarRules {
         guard !source.isEmpty else { return "no value where there was one" }
         if let reason = forbiddenCharacter(in: source) { return reason }
         if isFlow, style == .literal || style == .folded { return "a block scalar inside brackets" }
-        if style == .plain, format == .yaml { return plainViolation(in: source) }
-        return nil
+        switch format {
+        case .yaml: return style == .plain ? plainViolation(in: source) : nil
+        case .json: return nil
+        case .dotenv: return dotenvViolation(in: source)
+        }
     }
 
     private func forbiddenCharacter(in source: RawSpan) -> String? {

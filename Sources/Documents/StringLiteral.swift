@@ -1,35 +1,87 @@
-/// Writes a text value as a quoted scalar of a document, in the caller's memory.
+/// Writes a text value as a scalar of a document, in the caller's memory.
 ///
-/// The form is a JSON string, which YAML reads alike: double quotes, one line, `\\"`, `\\\\`, `\\n`, `\\r`, `\\t`,
-/// and `\\uXXXX` for other control characters and those that YAML or the rules of sealing don't allow as
-/// they are (DEL, C1, LS, PS, byte order mark, non-characters U+FFFE and U+FFFF).
+/// In JSON, YAML and TOML: in double quotes, on one line, with `\\"`, `\\\\`, `\\n`, `\\r`, `\\t`, and `\\uXXXX` for
+/// other control characters and those that YAML or the rules of sealing don't allow as they are (DEL, C1, LS,
+/// PS, byte order mark, non-characters U+FFFE and U+FFFF). These three read it alike.
+/// In dotenv: bare, else in single, else in double quotes, whichever all its readers take alike, without any
+/// escape. Nothing, where the text is empty there.
 package struct StringLiteral: Sendable {
-    /// The size of the quoted text, in bytes.
+    /// The size of the written text, in bytes.
     package let byteCount: Int
+    /// How it is written.
+    package let style: ScalarStyle
 
-    /// Measures the quoted form of a value.
+    private let isEscaped: Bool
+
+    /// Measures the written form of a value.
     ///
     /// - Parameter value: The decoded text, UTF-8.
-    /// - Throws: `encoding` where it is not UTF-8.
-    package init(of value: RawSpan) throws(DocumentError) {
-        var count = 2
+    /// - Throws: `encoding` where it is not UTF-8, `unsupported` where the format has no form for it.
+    package init(of value: RawSpan, format: DocumentFormat = .yaml) throws(DocumentError) {
+        var escapedCount = 2
         var position = 0
         while position < value.byteCount {
             let width = value.characterWidth(at: position)
             guard width > 0 else { throw DocumentError(.encoding, context: "the value is not UTF-8 text") }
-            count += Self.escape(in: value, at: position, width)?.count ?? width
+            escapedCount += Self.escape(in: value, at: position, width)?.count ?? width
             position += width
         }
-        byteCount = count
+        switch format {
+        case .yaml, .json:
+            style = .double
+            byteCount = escapedCount
+            isEscaped = true
+        case .dotenv:
+            style = try Self.dotenvStyle(of: value)
+            byteCount = value.byteCount + (style == .single || style == .double ? 2 : 0)
+            isEscaped = false
+        }
     }
 
-    /// Writes the quoted form.
+    /// The form of a dotenv value in which shells and libraries read the same.
+    private static func dotenvStyle(of value: RawSpan) throws(DocumentError) -> ScalarStyle {
+        guard value.byteCount > 0 else { return .absent }
+        func has(_ byte: UInt8) -> Bool { (0..<value.byteCount).contains { value[$0] == byte } }
+        let isWord = (0..<value.byteCount).allSatisfy { offset in
+            switch value[offset] {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "+")...UInt8(ascii: ":"), UInt8(ascii: "="), UInt8(ascii: "@"),
+                UInt8(ascii: "_"), UInt8(ascii: "%"):
+                true
+            default: false
+            }
+        }
+        if isWord { return .plain }
+        // A backslash before another, or before the quote, is an escape to some.
+        let backslash = UInt8(ascii: "\\")
+        let isAmbiguous = (0..<value.byteCount).contains { offset in
+            value[offset] == backslash && (value.byte(at: offset + 1) ?? backslash) == backslash
+        }
+        if !has(UInt8(ascii: "'")), !isAmbiguous { return .single }
+        guard !has(UInt8(ascii: "\"")), !has(backslash), !has(UInt8(ascii: "$")), !has(UInt8(ascii: "`"))
+        else {
+            throw DocumentError(
+                .unsupported,
+                context:
+                    "readers of dotenv don't agree on any way to write this text; write and seal it by hand")
+        }
+        return .double
+    }
+
+    /// Writes the measured form.
     ///
     /// - Parameters:
     ///   - value: The value that was measured.
     ///   - target: Exactly ``byteCount`` bytes.
     package func write(_ value: RawSpan, into target: inout MutableRawSpan) {
         precondition(target.byteCount == byteCount)
+        guard isEscaped else {
+            guard byteCount > value.byteCount else { return target.write(value, at: 0) }
+            let quote = style == .single ? UInt8(ascii: "'") : UInt8(ascii: "\"")
+            target.write(quote, at: 0)
+            target.write(value, at: 1)
+            return target.write(quote, at: byteCount - 1)
+        }
         target.write(UInt8(ascii: "\""), at: 0)
         var end = 1
         var position = 0

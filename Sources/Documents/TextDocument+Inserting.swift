@@ -22,8 +22,7 @@ extension TextDocument {
                 .conflict, line: Int(tree.nodes[mapping].line) + 1, context: "the key is there already")
         }
         let insertion = try insertion(of: key, token, into: mapping)
-        let result = bytes[..<insertion.offset] + insertion.bytes + bytes[insertion.offset...]
-        return try inserted(Array(result), insertion.bytes.count, key, token, into: mapping)
+        return try inserted(insertion, key, token, into: mapping)
     }
 
     private func mappingNode(
@@ -47,8 +46,11 @@ extension TextDocument {
 // MARK: - What is inserted, and where
 
 extension TextDocument {
-    private struct Insertion {
+    /// Bytes that are put in at an offset of the text.
+    struct Insertion {
+        /// Where.
         let offset: Int
+        /// What.
         let bytes: [UInt8]
     }
 
@@ -60,6 +62,7 @@ extension TextDocument {
         case (.json, _): return jsonInsertion(written, [0x22] + token + [0x22], into: mapping)
         case (.yaml, .flow): return flowInsertion(written + Array(": ".utf8) + token, into: mapping)
         case (.yaml, _): return blockInsertion(written + Array(": ".utf8) + token, into: mapping)
+        case (.dotenv, _): return lineInsertion(written, token, into: mapping)
         }
     }
 
@@ -71,6 +74,8 @@ extension TextDocument {
                 Array(word.utf8) == key.map { $0 | 0x20 }
             }
         if format == .yaml, isWord { return key }
+        // What is no key there would not be read as one: the result is compared.
+        if format == .dotenv { return key }
         return try key.withRawSpan { value throws(DocumentError) in
             let literal = try StringLiteral(of: value)
             var bytes = [UInt8](repeating: 0, count: literal.byteCount)
@@ -82,7 +87,7 @@ extension TextDocument {
     }
 
     /// The last key of a mapping and its value, nil where it is empty.
-    private func lastPair(of mapping: Int) -> (key: NodeTree.Node, value: NodeTree.Node)? {
+    func lastPair(of mapping: Int) -> (key: NodeTree.Node, value: NodeTree.Node)? {
         let children = Array(tree.children(of: mapping))
         guard children.count >= 2 else { return nil }
         return (tree.nodes[children[children.count - 2]], tree.nodes[children[children.count - 1]])
@@ -147,10 +152,15 @@ extension TextDocument {
 
 extension TextDocument {
     private func inserted(
-        _ result: [UInt8], _ byteCount: Int, _ key: [UInt8], _ token: [UInt8], into mapping: Int
+        _ insertion: Insertion, _ key: [UInt8], _ token: [UInt8], into mapping: Int
     ) throws(DocumentError) -> TextDocument {
         let line = Int(tree.nodes[mapping].line) + 1
-        let position = Int(tree.nodes[mapping].subtreeEnd)
+        let result = Array(bytes[..<insertion.offset] + insertion.bytes + bytes[insertion.offset...])
+        // Where the text goes on with other mappings in this one, the new key comes before them.
+        let next = tree.children(of: mapping).first { child in
+            tree.nodes[child].flags.contains(.key) && Int(tree.nodes[child].start) > insertion.offset
+        }
+        let position = next ?? Int(tree.nodes[mapping].subtreeEnd)
         let after = try bytes.withRawSpan { source throws(DocumentError) in
             try result.withRawSpan { changed throws(DocumentError) in
                 var after: NodeTree
@@ -166,7 +176,8 @@ extension TextDocument {
                         .unsupported, line: line, context: "a key can't be added to this mapping")
                 }
                 let comparison = TreeComparison(
-                    before: tree, after: after.removingPair(at: position), insertion: (position, byteCount))
+                    before: tree, after: after.removingPair(at: position),
+                    insertion: (position, insertion.offset, insertion.bytes.count))
                 guard comparison.firstDifference([], before: source, after: changed) == nil else {
                     throw DocumentError(
                         .unsupported, line: line, context: "a key in this mapping would change more than it")
@@ -180,7 +191,7 @@ extension TextDocument {
                 return after
             }
         }
-        return TextDocument(result, format: format, limits: limits, tree: after)
+        return changed(to: result, tree: after)
     }
 
     private func isPair(
@@ -191,7 +202,7 @@ extension TextDocument {
         let (keyNode, valueNode) = (after.nodes[position], after.nodes[position + 1])
         guard keyNode.kind == .scalar, keyNode.flags.contains(.key), Int(keyNode.parent) == mapping,
             valueNode.kind == .scalar, Int(valueNode.parent) == mapping, !valueNode.flags.contains(.tagged),
-            !valueNode.flags.contains(.anchored), valueNode.style == (format == .json ? .double : .plain)
+            !valueNode.flags.contains(.anchored), valueNode.style == (format.quotesTokens ? .double : .plain)
         else { return false }
         return after.value(of: position, in: changed) == key
             && after.value(of: position + 1, in: changed) == token
@@ -200,9 +211,13 @@ extension TextDocument {
 
 extension NodeTree {
     /// The tree without a key and its scalar value.
-    fileprivate func removingPair(at position: Int) -> NodeTree {
+    func removingPair(at position: Int) -> NodeTree {
         func moved(_ index: Int32) -> Int32 { Int(index) >= position + 2 ? index - 2 : index }
         var result = self
+        let removed = nodes[position]
+        // Keys behind it in the same mapping move up by one.
+        for index in result.nodes.indices.dropFirst(position + 2)
+        where result.nodes[index].parent == removed.parent { result.nodes[index].ordinal -= 1 }
         result.nodes.removeSubrange(position..<position + 2)
         for index in result.nodes.indices {
             result.nodes[index].parent = moved(result.nodes[index].parent)

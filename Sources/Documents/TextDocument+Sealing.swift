@@ -11,13 +11,14 @@ extension TextDocument {
         }
         // Whether CR LF is the document's own line end is known once the values are out of it: `sealing`.
         let rules = ScalarRules(
-            format: format, style: slot.style, isFlow: slot.isFlow, allowsCarriageReturn: true)
+            format: format, style: slot.style, isFlow: slot.isFlow, allowsCarriageReturn: true,
+            allowsLines: allowsLines)
         guard let reason = withSource(of: slot, { rules.violation(in: $0) }) else { return }
         throw DocumentError(.unsealable, line: slot.line, context: "the value holds \(reason)")
     }
 
-    /// This text with tokens in the place of slots' sources: plain in YAML, a string in JSON, after an
-    /// inserted space where the value was absent. The result is parsed and compared.
+    /// This text with tokens in the place of slots' sources: a string in JSON, else plain, in YAML after
+    /// an inserted space where the value was absent. The result is parsed and compared.
     ///
     /// Replaces sealed slots as well as others.
     ///
@@ -26,7 +27,7 @@ extension TextDocument {
     ///   place, `unsupported` where a token would change anything but its scalar.
     package func sealing(_ tokens: [(slot: Slot, token: [UInt8])]) throws(DocumentError) -> TextDocument {
         guard !tokens.isEmpty else { return self }
-        let sorted = tokens.sorted { $0.slot.node < $1.slot.node }
+        let sorted = tokens.sorted { $0.slot.range.lowerBound < $1.slot.range.lowerBound }
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count + sorted.reduce(0) { $0 + $1.token.count + 2 })
         var edits: [TreeComparison.Edit] = []
@@ -42,19 +43,19 @@ extension TextDocument {
             try checkSealable(slot)
             result += bytes[position..<slot.range.lowerBound]
             let start = result.count
-            if format == .json {
+            if format.quotesTokens {
                 result.append(UInt8(ascii: "\""))
                 result += token
                 result.append(UInt8(ascii: "\""))
             } else {
-                if slot.style == .absent { result.append(0x20) }
+                if format == .yaml, slot.style == .absent { result.append(0x20) }
                 result += token
             }
             edits.append(
                 TreeComparison.Edit(
                     node: slot.node, removed: slot.range, insertedCount: result.count - start,
                     lead: format == .yaml && slot.style == .absent ? 1 : 0,
-                    style: format == .json ? .double : .plain))
+                    style: format.quotesTokens ? .double : .plain))
             position = slot.range.upperBound
         }
         result += bytes[position...]
@@ -122,6 +123,6 @@ extension TextDocument {
                 return after
             }
         }
-        return TextDocument(result, format: format, limits: limits, tree: tree)
+        return changed(to: result, tree: tree)
     }
 }

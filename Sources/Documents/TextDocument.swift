@@ -1,4 +1,4 @@
-/// A YAML or JSON text, read once, whose scalar values can be replaced without touching another byte.
+/// A text of any of the formats, read once, whose scalar values can be replaced without touching another byte.
 ///
 /// The text is parsed strictly: UTF-8, no key twice in a mapping, bounded depth and aliases, no mapping
 /// keys but scalars. Its values are ``slots``; a slot is replaced by a token with ``sealing(_:)``, and
@@ -15,17 +15,22 @@ package struct TextDocument: Sendable {
     /// The bounds it was read with.
     package let limits: DocumentLimits
 
+    /// Whether values of dotenv may have several lines (`multiline: true` of a rule).
+    package let allowsLines: Bool
+
     let tree: NodeTree
     let objectRecords: [ObjectRecord]
 
     /// Reads a text.
     ///
-    /// - Parameter isSealed: Whether a scalar's decoded value is a sealed token. Called once a scalar;
-    ///   the bytes are only lent.
+    /// - Parameters:
+    ///   - allowsLines: Whether values of dotenv that have several lines may be sealed and opened.
+    ///   - isSealed: Whether a scalar's decoded value is a sealed token. Called once a scalar; the bytes
+    ///     are only lent.
     /// - Throws: `encoding`, `syntax`, `duplicateKey`, `limit`, `unsupported`, each with its line.
     package init(
         _ bytes: [UInt8], format: DocumentFormat, limits: DocumentLimits = DocumentLimits(),
-        isSealed: (RawSpan) -> Bool
+        allowsLines: Bool = false, isSealed: (RawSpan) -> Bool
     ) throws(DocumentError) {
         let tree = try bytes.withRawSpan { source throws(DocumentError) in
             var tree = try NodeTree.read(source, format: format, limits: limits)
@@ -35,27 +40,36 @@ package struct TextDocument: Sendable {
             tree.markNames(in: source)
             return tree
         }
-        self.init(bytes, format: format, limits: limits, tree: tree)
+        self.init(bytes, format: format, limits: limits, allowsLines: allowsLines, tree: tree)
+    }
+
+    /// The text that this one became, of a tree that is complete.
+    func changed(to bytes: [UInt8], tree: NodeTree) -> TextDocument {
+        TextDocument(bytes, format: format, limits: limits, allowsLines: allowsLines, tree: tree)
     }
 
     /// Makes a document of a tree that is complete.
-    init(_ bytes: [UInt8], format: DocumentFormat, limits: DocumentLimits, tree: NodeTree) {
+    private init(
+        _ bytes: [UInt8], format: DocumentFormat, limits: DocumentLimits, allowsLines: Bool, tree: NodeTree
+    ) {
         self.bytes = bytes
         self.format = format
         self.limits = limits
+        self.allowsLines = allowsLines
         self.tree = tree
-        objectRecords = bytes.withRawSpan { ObjectRecord.all(in: tree, $0) }
+        objectRecords = format.holdsObjects ? bytes.withRawSpan { ObjectRecord.all(in: tree, $0) } : []
     }
 }
 
 extension NodeTree {
-    /// Reads a text of either format. Only the events: see ``checkKeys(in:)`` and the marks for the rest.
+    /// Reads a text of any format. Only the events: see ``checkKeys(in:)`` and the marks for the rest.
     static func read(
         _ source: RawSpan, format: DocumentFormat, limits: DocumentLimits
     ) throws(DocumentError) -> NodeTree {
         switch format {
         case .yaml: try YAMLTreeReader.read(source, limits: limits)
         case .json: try JSONTreeReader.read(source, limits: limits)
+        case .dotenv: try DotenvTreeReader.read(source, limits: limits)
         }
     }
 }

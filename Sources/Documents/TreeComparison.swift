@@ -18,31 +18,54 @@ struct TreeComparison {
     let before: NodeTree
     /// The tree after, of the text `after`.
     let after: NodeTree
-    /// Bytes that were put in before this node of the tree before, without changing any node.
-    var insertion: (node: Int, byteCount: Int)?
+    /// Bytes that were put in at an offset of the text before, without changing any node; of the nodes that
+    /// begin there, those from `node` on are behind them.
+    var insertion: (node: Int, offset: Int, byteCount: Int)?
 
     /// The first node that is not what it should be, nil where all are.
     ///
-    /// - Parameter edits: In the order of their nodes, one a node.
+    /// Nodes needn't be in the order of the text: tables of TOML are met again.
+    ///
+    /// - Parameter edits: In the order of the text, one a node.
     func firstDifference(_ edits: [Edit], before source: RawSpan, after changed: RawSpan) -> Int? {
         guard before.documents == after.documents else { return firstOther }
         guard before.nodes.count == after.nodes.count, before.aliasTargets == after.aliasTargets else {
             return firstOther
         }
-        var shift = 0
-        var next = 0
+        // How far what follows the first 0, 1, 2 … edits of the text has moved.
+        var shifts = [0]
+        shifts.reserveCapacity(edits.count + 1)
+        for edit in edits {
+            shifts.append((shifts.last ?? 0) + edit.insertedCount - edit.removed.count)
+        }
+        var found = 0
+        var passed = 0
         for index in before.nodes.indices {
-            if let insertion, insertion.node == index { shift += insertion.byteCount }
             guard hasSameShape(index) else { return index }
-            if next < edits.count, edits[next].node == index {
-                guard isInPlace(edits[next], shift) else { return index }
-                shift += edits[next].insertedCount - edits[next].removed.count
-                next += 1
+            let start = Int(before.nodes[index].start)
+            func isPassed(_ edit: Edit) -> Bool {
+                edit.removed.lowerBound < start || (edit.removed.lowerBound == start && edit.node < index)
+            }
+            while passed < edits.count, isPassed(edits[passed]) { passed += 1 }
+            while passed > 0, !isPassed(edits[passed - 1]) { passed -= 1 }
+            // The edit of a node removes from its start on, or from the space before an absent value.
+            if passed < edits.count, edits[passed].node == index {
+                guard isInPlace(edits[passed], shifts[passed]) else { return index }
+                found += 1
+            } else if passed > 0, edits[passed - 1].node == index {
+                guard isInPlace(edits[passed - 1], shifts[passed - 1]) else { return index }
+                found += 1
             } else {
+                var shift = shifts[passed]
+                if let insertion,
+                    start > insertion.offset || (start == insertion.offset && index >= insertion.node)
+                {
+                    shift += insertion.byteCount
+                }
                 guard isUntouched(index, shift, source, changed) else { return index }
             }
         }
-        return next == edits.count ? nil : before.nodes.count
+        return found == edits.count ? nil : before.nodes.count
     }
 
     /// Where two trees of different size part.

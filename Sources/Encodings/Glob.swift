@@ -2,7 +2,8 @@
 ///
 /// Case-sensitive, anchored at both ends; names that begin with a dot are like any other (FORMATS: rules).
 package struct Glob: Hashable, Sendable {
-    private let components: [[UInt8]]
+    /// The pattern's components; `**` stands alone in one.
+    package let components: [[UInt8]]
 
     /// A glob of the components of `pattern`, cut at `separator`. Throws `invalidCharacter` for an empty
     /// pattern or component and for `**` beside other characters in a component.

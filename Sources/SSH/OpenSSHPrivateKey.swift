@@ -1,9 +1,9 @@
 internal import Encodings
-internal import Sodium
+package import Sodium
 
 /// Reads OpenSSH's private key files (openssh-portable: PROTOCOL.key) without taking a byte of the secret out
 /// of guarded memory.
-enum OpenSSHPrivateKey {
+package enum OpenSSHPrivateKey {
     private static let begin = Array("-----BEGIN OPENSSH PRIVATE KEY-----\n".utf8)
     private static let end = Array("-----END OPENSSH PRIVATE KEY-----".utf8)
     private static let magic = Array("openssh-key-v1".utf8) + [0]
@@ -13,8 +13,27 @@ enum OpenSSHPrivateKey {
         SSHError(.malformed, "SSH private key: \(what)")
     }
 
+    /// Whether `file` begins as an OpenSSH private key file does.
+    package static func isKeyFile(_ file: borrowing SecretBytes) -> Bool {
+        file.withBytes { matches($0, Array(begin.dropLast()), at: 0) }
+    }
+
+    /// The 32-byte Ed25519 seed of a private key file without a passphrase, straight into guarded memory.
+    ///
+    /// Throws `encryptedKey` where the file has a passphrase, `unsupportedKeyType` for other types than Ed25519,
+    /// `malformed` for anything but the exact format or where its public and private parts don't belong together.
+    package static func seed(of file: borrowing SecretBytes) throws(SSHError) -> SecretBytes {
+        let contents = try decodeArmor(file)
+        var publicKey: [UInt8] = []
+        let seed = try parse(contents, publicKey: &publicKey)
+        guard Ed25519.publicKey(of: seed) == publicKey else {
+            throw malformed("public and private part don't belong together")
+        }
+        return seed
+    }
+
     /// The binary contents of an armored private key file.
-    static func decodeArmor(_ file: borrowing SecretBytes) throws(SSHError) -> SecretBytes {
+    private static func decodeArmor(_ file: borrowing SecretBytes) throws(SSHError) -> SecretBytes {
         guard file.byteCount <= byteLimit else {
             throw SSHError(.limitExceeded, "SSH private key: longer than any legal key")
         }
@@ -49,7 +68,7 @@ enum OpenSSHPrivateKey {
 
     /// The seed of the binary contents. The caller checks that its public key is `publicKey`, which the file
     /// holds in three places.
-    static func parse(
+    private static func parse(
         _ contents: borrowing SecretBytes, publicKey: inout [UInt8]
     ) throws(SSHError) -> SecretBytes {
         try contents.withBytes { (bytes) throws(SSHError) -> SecretBytes in
@@ -61,15 +80,14 @@ enum OpenSSHPrivateKey {
             guard equal(bytes, cipher, "none"), equal(bytes, derivation, "none"), options.isEmpty else {
                 throw SSHError(
                     .encryptedKey,
-                    "SSH private key: protected by a passphrase; sign with ssh-keygen or an agent instead")
+                    "SSH private key: protected by a passphrase, which is not asked for here")
             }
             guard try cursor.uint32(bytes) == 1 else { throw malformed("more than one key in the file") }
             let outer = try SSHPublicKey(wire: bytes.extracting(try cursor.string(bytes)).array)
             guard let key = outer.ed25519 else {
                 throw SSHError(
                     .unsupportedKeyType,
-                    "SSH private key: \(outer.kind.rawValue) is not supported; sign with ssh-keygen or an agent instead"
-                )
+                    "SSH private key: \(outer.kind.rawValue) is not supported")
             }
             let section = try cursor.string(bytes)
             guard cursor.offset == bytes.byteCount else { throw malformed("bytes after the key") }

@@ -4,6 +4,7 @@
 //   SSHSignature    SSHSIG: parse, verify, sign                 (openssh-portable: PROTOCOL.sshsig)
 //   SigningKey      Ed25519 from a seed or a private key file   (openssh-portable: PROTOCOL.key)
 //   AllowedSigners  who may sign what, and when                 (ssh-keygen(1), ALLOWED SIGNERS)
+//   AuthorizedKeys  the keys of a file that a forge serves      (sshd(8), AUTHORIZED_KEYS FILE FORMAT)
 //
 // Only Ed25519 is usable so far. The other types of today's OpenSSH are parsed, so that callers can name them.
 internal import Encodings

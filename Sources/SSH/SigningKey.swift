@@ -23,13 +23,7 @@ package struct SigningKey: ~Copyable, Sendable {
     /// for `ssh-keygen -Y sign` or an agent to use), `malformed` for anything but the exact format or where
     /// its public and private parts don't belong together.
     package init(openSSH file: borrowing SecretBytes) throws(SSHError) {
-        let contents = try OpenSSHPrivateKey.decodeArmor(file)
-        var publicKey: [UInt8] = []
-        let seed = try OpenSSHPrivateKey.parse(contents, publicKey: &publicKey)
-        guard Ed25519.publicKey(of: seed) == publicKey else {
-            throw SSHError(.malformed, "SSH private key: public and private part don't belong together")
-        }
-        self.init(seed: seed)
+        self.init(seed: try OpenSSHPrivateKey.seed(of: file))
     }
 
     /// The 64-byte signature over `message` as it stands.

@@ -26,6 +26,8 @@ package struct Checker {
             case repeatedEphemeral
             /// A token under no rule: nothing says who seals it.
             case noRule
+            /// Something that the rule asks for and this check doesn't tell.
+            case notChecked
         }
 
         /// The file, from the repository's root.
@@ -98,9 +100,9 @@ package struct Checker {
     private mutating func checkDocument(
         _ bytes: [UInt8], path: [UInt8], _ rule: Rule?
     ) throws(SealingError) {
-        try rule?.requireSupport()
-        let format = try rule.map { (rule) throws(SealingError) in try SealableFormat.format(of: path, rule) }
-        guard let format = format ?? DocumentFormat(path: path) else {
+        var isOurs = false
+        if let rule { isOurs = try SealableFormat.format(of: path, rule) != nil }
+        guard let format = DocumentFormat(path: path) else {
             let mark = bytes.withBytes { text in
                 SealedToken.firstMark(in: text).map { Marks.line(of: $0.offset, in: text) }
             }
@@ -109,11 +111,15 @@ package struct Checker {
                 return note(path, .plaintext, isRefused: true, SealableFormat.unsealableType)
             }
             throw SealingError(
-                .nestedToken, "line \(mark): a sealed token or SOPS marker in a file that is no YAML or JSON")
+                .nestedToken,
+                "line \(mark): a sealed token or SOPS marker in a file whose values can't be sealed")
         }
         // What no rule selects and holds no mark is not ours to parse.
-        guard rule != nil || SealedToken.containsMarkInAnySpelling(bytes) else { return }
-        let placed = try PlacedDocument(bytes, format: format, path: path)
+        guard isOurs || SealedToken.containsMarkInAnySpelling(bytes) else { return }
+        let placed = try PlacedDocument(bytes, format: format, path: path, rule)
+        if let age = rule?.maxAge {
+            note(path, .notChecked, isRefused: false, "maxAge \(age) is not checked yet")
+        }
         if let stray = Marks.firstStray(in: placed) {
             note(
                 path, .fault(.nestedToken), line: stray, isRefused: rule != nil,
@@ -154,8 +160,11 @@ package struct Checker {
         let token: SealedToken
         do throws(SealingError) {
             token = try placed.token(at: index)
-            _ = try placed.coordinates(
-                at: index, token.scope, namespace: rule?.namespace, in: rules.repository)
+            _ = try placed.coordinates(at: index, token.scope, namespace: rule?.namespace, in: rules)
+            if case .named(let name) = token.scope, !(isSelected && rule?.isNamed(name) == true) {
+                try placed.requireAllowed(
+                    at: index, rules.places(of: name) ?? [], namespace: rule?.namespace)
+            }
         } catch {
             add(placed.path, placed.failure(at: index, error), isRefused: true)
             return
@@ -178,7 +187,7 @@ package struct Checker {
                 placed, index, .otherEnvironment, isRefused: true,
                 "sealed for \(token.environment), and the rule says \(rule.environment)")
         }
-        let expected = try? placed.coordinates(at: index, sealingUnder: rule, in: rules.repository)
+        let expected = try? placed.coordinates(at: index, sealingUnder: rule, in: rules)
         if expected?.scope != token.scope {
             note(
                 placed, index, .otherScope, isRefused: rule.scope != .standard,

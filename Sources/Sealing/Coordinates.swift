@@ -70,6 +70,15 @@ package struct Coordinates: Hashable, Sendable {
         return Coordinates(.file, writer)
     }
 
+    /// Scope `n-<name>`: the name and the places that the rule allows to it, sorted.
+    package static func named(_ name: String, places: [AllowedPlace]) -> Coordinates {
+        var writer = CanonicalWriter()
+        writer.text(name)
+        writer.count(places.count)
+        for place in places { writer.text(place.text) }
+        return Coordinates(.named(name), writer)
+    }
+
     /// A counted list of tagged components: no two paths share an encoding (FORMAT.md §4.4).
     private static func write(_ path: SlotPath, to writer: inout CanonicalWriter) {
         writer.count(path.components.count)

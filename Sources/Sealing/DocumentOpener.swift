@@ -15,11 +15,15 @@ package struct DocumentOpener: Sendable {
     private let rules: Rules
     private let keyring: OpenedKeyring
     private let isEnforcing: Bool
+    private let door: String?
 
     /// An opener of what was sealed to an epoch of `keyring`, at places of the repository of `rules`.
     ///
-    /// Where `enforcing`, plaintext that a rule requires to be sealed is refused too: at reconcile time.
-    package init(rules: Rules, keyring: OpenedKeyring, enforcing: Bool) {
+    /// Where `enforcing`, plaintext that a rule requires to be sealed is refused too, and tokens of a named scope
+    /// open at their allowed places alone, of which `door` is one: at reconcile time. Else they open where their
+    /// rule seals them, too.
+    package init(rules: Rules, keyring: OpenedKeyring, enforcing: Bool, door: String? = nil) {
+        self.door = door
         self.rules = rules
         self.keyring = keyring
         isEnforcing = enforcing
@@ -45,7 +49,7 @@ package struct DocumentOpener: Sendable {
         }
         let placed: PlacedDocument
         do {
-            placed = try PlacedDocument(bytes, format: format, path: path)
+            placed = try PlacedDocument(bytes, format: format, path: path, rule)
         } catch {
             // A commit may hold what is no document at all (a template): delivered as it is where nothing is required
             // of it and no token stands in it.
@@ -65,7 +69,7 @@ package struct DocumentOpener: Sendable {
         guard !sealed.isEmpty else {
             return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
         }
-        let tokens = try parse(sealed, in: placed, namespace: rule?.namespace)
+        let tokens = try parse(sealed, in: placed, rule)
         return OpenedDocument(bytes: try open(tokens, in: placed), openedCount: tokens.count)
     }
 
@@ -116,7 +120,7 @@ package struct DocumentOpener: Sendable {
 
     /// The tokens at the indices `sealed`. Throws with a failure for each that can't be opened.
     private func parse(
-        _ sealed: [Int], in placed: PlacedDocument, namespace: [UInt8]?
+        _ sealed: [Int], in placed: PlacedDocument, _ rule: Rule?
     ) throws(SealingError) -> [Entry] {
         var entries: [Entry] = []
         var failures: [SealingError.Failure] = []
@@ -126,7 +130,8 @@ package struct DocumentOpener: Sendable {
                 let token = try placed.token(at: index)
                 let identity = try SealedValue.identity(for: token, in: keyring)
                 let coordinates = try placed.coordinates(
-                    at: index, token.scope, namespace: namespace, in: rules.repository)
+                    at: index, token.scope, namespace: rule?.namespace, in: rules)
+                try requireAllowed(token, at: index, in: placed, rule)
                 let record = offset..<(offset + token.recordByteCount)
                 entries.append(
                     Entry(
@@ -145,6 +150,16 @@ package struct DocumentOpener: Sendable {
             throw SealingError(failures.sorted { $0.line < $1.line }, path: placed.path)
         }
         return entries
+    }
+
+    /// Throws `unsuitablePlace` where `token` is of a named scope and may not be opened here.
+    private func requireAllowed(
+        _ token: SealedToken, at index: Int, in placed: PlacedDocument, _ rule: Rule?
+    ) throws(SealingError) {
+        guard case .named(let name) = token.scope, let places = rules.places(of: name) else { return }
+        if let door, places.contains(where: { $0.isDoor(door) }) { return }
+        if !isEnforcing, rule?.isNamed(name) == true { return }
+        try placed.requireAllowed(at: index, places, namespace: rule?.namespace)
     }
 
     /// Why `entry` doesn't open, or nil.
@@ -224,11 +239,6 @@ package struct DocumentOpener: Sendable {
     /// Refuses marks, and values that must be sealed, in a file whose format has no values here.
     private func refuseOtherFormat(_ bytes: [UInt8], path: [UInt8], _ rule: Rule?) throws(SealingError) {
         if isEnforcing, let rule, rule.isRequired, case .values = rule.treatment {
-            do {
-                try rule.requireSupport()
-            } catch {
-                throw error.at(path)
-            }
             _ = try SealableFormat.format(of: path, rule)
             guard bytes.isEmpty || !rule.choosesBySelectors else {
                 throw SealingError(.plaintext, SealableFormat.unsealableType).at(path)
@@ -239,7 +249,7 @@ package struct DocumentOpener: Sendable {
         }
         guard let mark else { return }
         throw SealingError(
-            .nestedToken, "line \(mark): a sealed token or SOPS marker in a file that is no YAML or JSON"
+            .nestedToken, "line \(mark): a sealed token or SOPS marker in a file whose values can't be sealed"
         ).at(path)
     }
 }

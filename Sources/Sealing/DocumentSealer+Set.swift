@@ -41,9 +41,9 @@ extension DocumentSealer {
             throw SealingError(.noRule, "no rule is for this file").at(path)
         }
         guard let format = try SealableFormat.format(of: path, rule) else {
-            throw SealingError(.noRule, "not a YAML or JSON document").at(path)
+            throw SealingError(.noRule, "no values of this file can be selected").at(path)
         }
-        let placed = try PlacedDocument(bytes, format: format, path: path)
+        let placed = try PlacedDocument(bytes, format: format, path: path, rule)
         let draft: (document: PlacedDocument, index: Int, isNew: Bool)
         do throws(DocumentError) {
             draft = try DocumentSealer.draft(SlotPath(parsing: keyPath), selector, in: placed)
@@ -57,7 +57,7 @@ extension DocumentSealer {
         } catch {
             throw error.at(path)
         }
-        try draft.document.requireSound(under: rule, in: rules.repository, except: draft.index)
+        try draft.document.requireSound(under: rule, in: rules, except: draft.index)
         try DocumentSealer.requireSamePlaces(
             of: placed, in: draft.document, inserted: draft.isNew ? draft.index : nil, changed: draft.index)
         let token: SealedToken
@@ -97,7 +97,7 @@ extension DocumentSealer {
     }
 
     /// The document that is meant, and the value there, if there is one.
-    private static func find(
+    static func find(
         _ keyPath: SlotPath, _ selector: DocumentSelector, in document: TextDocument
     ) throws(DocumentError) -> (ordinal: Int, slot: Slot?) {
         let count = document.documentCount
@@ -139,17 +139,17 @@ extension DocumentSealer {
         _ rule: Rule
     ) throws(SealingError) -> SealedToken {
         let slot = draft.slots[index]
-        let coordinates = try draft.coordinates(at: index, sealingUnder: rule, in: rules.repository)
+        let coordinates = try draft.coordinates(at: index, sealingUnder: rule, in: rules)
         let isBase64 = draft.secretEntry(at: index)?.field == .base64
-        let source = try value.withBytes { (value) throws(SealingError) in
-            try ValueSource.make(value, type, isBase64: isBase64)
+        let written = try value.withBytes { (value) throws(SealingError) in
+            try ValueSource(value, type, isBase64: isBase64, format: draft.document.format)
         }
-        let style: ScalarStyle = type == .string ? .double : .plain
+        let style = written.style
         let head = SealedRecord.Head(
             format: SealedRecord.Format(draft.document.format), style: SealedRecord.Style(style),
             indentation: UInt16(clamping: slot.parentIndentation))
         let key = try publicKey(rule)
-        return try source.withBytes { (source) throws(SealingError) in
+        return try written.bytes.withBytes { (source) throws(SealingError) in
             // What an opener would refuse is refused here.
             let opening = Opening(
                 slot: slot, style: style, indentation: slot.parentIndentation, source: 0..<source.byteCount)
@@ -165,100 +165,5 @@ extension DocumentSealer {
             }
             return try SealedValue.seal(source, as: head, to: key, at: coordinates)
         }
-    }
-}
-
-/// The source text of a value that is set.
-enum ValueSource {
-    /// The scalar of `value`, as it is written in YAML and JSON alike. Throws `unsuitableValue`, `nestedToken`,
-    /// `limitExceeded`.
-    static func make(
-        _ value: RawSpan, _ type: DocumentSealer.ValueType, isBase64: Bool
-    ) throws(SealingError) -> SecretBytes {
-        guard value.byteCount <= SealingLimit.sourceByteCount else {
-            throw SealingError(.limitExceeded, "a value longer than \(SealingLimit.sourceByteCount) bytes")
-        }
-        guard !SealedToken.containsMark(value) else {
-            throw SealingError(.nestedToken, "a sealed token or SOPS marker inside the value")
-        }
-        guard type == .string || !isBase64 else {
-            throw SealingError(.unsuitableValue, "a Secret's data holds strings alone")
-        }
-        switch type {
-        case .string:
-            return isBase64 ? base64(value) : try literal(value)
-        case .null where value.byteCount == 0:
-            return SecretBytes(byteCount: 4) { output in
-                for (offset, byte) in "null".utf8.enumerated() {
-                    output.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
-                }
-            }
-        case .int, .float, .bool, .null:
-            guard isScalar(value, type) else {
-                throw SealingError(.unsuitableValue, "the value is no \(type.rawValue)")
-            }
-            return SecretBytes(copying: value)
-        }
-    }
-
-    /// `"<base64>"`: quoted, because text such as `1234` or `true` would be no string unquoted.
-    private static func base64(_ value: RawSpan) -> SecretBytes {
-        let count = Base64.standard.encodedCount(value.byteCount)
-        return SecretBytes(byteCount: count + 2) { output in
-            output.storeBytes(of: 0x22, toByteOffset: 0, as: UInt8.self)
-            output.storeBytes(of: 0x22, toByteOffset: count + 1, as: UInt8.self)
-            var inner = output._mutatingExtracting(1..<(count + 1))
-            Base64.standard.encode(value, into: &inner)
-        }
-    }
-
-    private static func literal(_ value: RawSpan) throws(SealingError) -> SecretBytes {
-        do {
-            let literal = try StringLiteral(of: value)
-            return SecretBytes(byteCount: literal.byteCount) { literal.write(value, into: &$0) }
-        } catch {
-            throw SealingError(
-                .unsuitableValue, "the value can't be written as text: \(error.context)", underlying: error)
-        }
-    }
-
-    /// Whether `value` is one JSON number, integer, boolean or null: all of them mean the same in YAML.
-    private static func isScalar(_ value: RawSpan, _ type: DocumentSealer.ValueType) -> Bool {
-        func equals(_ word: String) -> Bool {
-            value.byteCount == word.utf8.count
-                && word.utf8.enumerated().allSatisfy { value[$0.offset] == $0.element }
-        }
-        switch type {
-        case .bool: return equals("true") || equals("false")
-        case .null: return equals("null")
-        case .int, .float: return isNumber(value, allowsFraction: type == .float)
-        case .string: return false
-        }
-    }
-
-    /// RFC 8259 §6.
-    private static func isNumber(_ text: RawSpan, allowsFraction: Bool) -> Bool {
-        var offset = 0
-        func byte() -> UInt8 { offset < text.byteCount ? text[offset] : 0 }
-        func digits() -> Int {
-            let start = offset
-            while (0x30...0x39).contains(byte()) { offset += 1 }
-            return offset - start
-        }
-        if byte() == 0x2D { offset += 1 }
-        let startsWithZero = byte() == 0x30
-        let count = digits()
-        guard count == 1 || (count > 1 && !startsWithZero) else { return false }
-        guard allowsFraction else { return offset == text.byteCount }
-        if byte() == 0x2E {
-            offset += 1
-            guard digits() > 0 else { return false }
-        }
-        if byte() == 0x65 || byte() == 0x45 {
-            offset += 1
-            if byte() == 0x2B || byte() == 0x2D { offset += 1 }
-            guard digits() > 0 else { return false }
-        }
-        return offset == text.byteCount
     }
 }

@@ -39,16 +39,16 @@ package struct DocumentSealer: Sendable {
             throw SealingError(.noMatch, "no rule is for this file: 0 values matched").at(path)
         }
         guard let format = try SealableFormat.format(of: path, rule) else {
-            throw SealingError(.noMatch, "not a YAML or JSON document: 0 values matched").at(path)
+            throw SealingError(.noMatch, "no values of this file can be selected: 0 values matched").at(path)
         }
-        let placed = try PlacedDocument(bytes, format: format, path: path)
+        let placed = try PlacedDocument(bytes, format: format, path: path, rule)
         let selected: [Int]
         do {
             selected = try placed.selected(by: rule)
         } catch {
             throw error.at(path)
         }
-        try placed.requireSound(under: rule, in: rules.repository)
+        try placed.requireSound(under: rule, in: rules)
         let open = selected.filter { !placed.slots[$0].isSealed }
         let kept = selected.count - open.count
         guard !open.isEmpty else {
@@ -95,7 +95,7 @@ package struct DocumentSealer: Sendable {
             let slot = placed.slots[index]
             do throws(SealingError) {
                 let coordinates = try draft.coordinates(
-                    at: index, sealingUnder: rule, in: rules.repository)
+                    at: index, sealingUnder: rule, in: rules)
                 let head = SealedRecord.Head(slot, placed.document.format)
                 let token = try placed.document.bytes.withBytes { (bytes) throws(SealingError) in
                     try SealedValue.seal(bytes.extracting(slot.range), as: head, to: key, at: coordinates)
@@ -130,13 +130,15 @@ extension DocumentSealer {
     }
 
     /// Throws `movesToken` where a token of `before` stands at another place in `after`, whose slots are the same
-    /// but for one at `inserted`; the value at `changed` (of `after`) is about to be sealed anew and may move.
+    /// but for one at `inserted` or `removed`; the value at `changed` (of `after`) is about to be sealed anew and may move.
     static func requireSamePlaces(
-        of before: PlacedDocument, in after: PlacedDocument, inserted: Int? = nil, changed: Int? = nil
+        of before: PlacedDocument, in after: PlacedDocument, inserted: Int? = nil, removed: Int? = nil,
+        changed: Int? = nil
     ) throws(SealingError) {
         var failures: [SealingError.Failure] = []
         for index in before.slots.indices where before.slots[index].isSealed {
-            let other = index >= inserted ?? Int.max ? index + 1 : index
+            guard index != removed else { continue }
+            let other = index + (index >= inserted ?? Int.max ? 1 : 0) - (index > removed ?? Int.max ? 1 : 0)
             guard other != changed, before.places[index] != after.places[other] else { continue }
             let reason =
                 "this token's place would change: it is named by a value that would be sealed or changed"

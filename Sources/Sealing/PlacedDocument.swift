@@ -28,6 +28,10 @@ struct PlacedDocument {
         self.path = path
         slots = document.slots
         places = slots.map { document.place(of: $0) }
+        guard document.format.holdsObjects else {
+            (secrets, doubled) = ([], [])
+            return
+        }
         var kinds: [Unit: (isCore: Bool, isSecret: Bool)] = [:]
         func note(_ slot: Slot, _ place: SlotPlace) {
             guard !slot.isSealed, place.path.components.count == 1,
@@ -56,10 +60,14 @@ struct PlacedDocument {
         self.doubled = doubled
     }
 
-    /// Reads the text at `path` as `format` and finds the places in it.
-    init(_ bytes: [UInt8], format: DocumentFormat, path: [UInt8]) throws(SealingError) {
+    /// Reads the text at `path` as `format` and finds the places in it; `rule` says whether values of dotenv
+    /// may have several lines.
+    init(_ bytes: [UInt8], format: DocumentFormat, path: [UInt8], _ rule: Rule?) throws(SealingError) {
         do throws(DocumentError) {
-            self.init(try TextDocument(bytes, format: format, isSealed: SealedToken.isMarked), path: path)
+            let document = try TextDocument(
+                bytes, format: format, allowsLines: rule?.isMultiline ?? false, isSealed: SealedToken.isMarked
+            )
+            self.init(document, path: path)
         } catch {
             throw SealingError(error, path: path)
         }
@@ -85,11 +93,15 @@ struct PlacedDocument {
         }
     }
 
-    /// The values that `rule` selects, sealed and not, as indices of `slots`. Throws `notSupported`.
+    /// The values that `rule` selects, sealed and not, as indices of `slots`. Throws `limitExceeded`.
     func selected(by rule: Rule) throws(SealingError) -> [Int] {
-        try rule.requireSupport()
         guard case .values(let selection) = rule.treatment else { return [] }
-        return slots.indices.filter { selects(selection, places[$0]) }
+        let matchers = try SelectorMatcher.all(of: selection)
+        var selected: [Int] = []
+        for index in slots.indices where try selects(matchers, slots[index], places[index]) {
+            selected.append(index)
+        }
+        return selected
     }
 
     /// The lines of documents that are one lone value, which no token can stand for, where `rule` selects it.
@@ -106,7 +118,7 @@ struct PlacedDocument {
     /// a whole value: `malformed`, `unknownVersion`, `limitExceeded`, `unsuitablePlace`, `noKey`, `nestedToken`. The
     /// value at `excluded` is about to be replaced.
     func requireSound(
-        under rule: Rule, in repository: RepositoryID, except excluded: Int? = nil
+        under rule: Rule, in rules: Rules, except excluded: Int? = nil
     ) throws(SealingError) {
         var failures: [SealingError.Failure] = []
         for index in slots.indices where slots[index].isSealed && index != excluded {
@@ -116,7 +128,7 @@ struct PlacedDocument {
                     throw SealingError(
                         .noKey, "sealed for \(token.environment), and the rule says \(rule.environment)")
                 }
-                _ = try coordinates(at: index, token.scope, namespace: rule.namespace, in: repository)
+                _ = try coordinates(at: index, token.scope, namespace: rule.namespace, in: rules)
             } catch {
                 failures.append(failure(at: index, error))
             }
@@ -129,13 +141,20 @@ struct PlacedDocument {
     }
 
     /// Values that stand unsealed at a place that `rule` selects, by an alias or merge: a token can't be put there.
-    /// One failure for each alias. Throws `notSupported`.
+    /// One failure for each alias. Comments select what is written beside them alone. Throws `limitExceeded`.
     func selectedThroughAliases(by rule: Rule) throws(SealingError) -> [SealingError.Failure] {
-        try rule.requireSupport()
         guard case .values(let selection) = rule.treatment else { return [] }
+        let matchers = try SelectorMatcher.all(of: selection)
         var failures: [SealingError.Failure] = []
+        var refusal: SealingError?
         document.forEachValueMetElsewhere { slot, place, line in
-            guard !slot.isSealed, failures.last?.line != line, selects(selection, place) else { return }
+            guard !slot.isSealed, failures.last?.line != line, refusal == nil else { return }
+            do throws(SealingError) {
+                guard try selects(matchers, nil, place) else { return }
+            } catch {
+                refusal = error
+                return
+            }
             failures.append(
                 SealingError.Failure(
                     code: .unsuitablePlace, line: line, keyPath: place.path.text,
@@ -143,59 +162,70 @@ struct PlacedDocument {
                         "plaintext comes here by alias or merge: write the value itself, or seal where it stands"
                 ))
         }
+        if let refusal { throw refusal }
         return failures
     }
 
-    private func selects(_ selection: Rule.Selection, _ place: SlotPlace) -> Bool {
-        switch selection {
-        case .standard:
-            return isSecret(place) && SecretEntry(place.path) != nil
-        case .selectors(let selectors):
-            return selectors.contains { selector in
-                guard case .keyPath(let glob) = selector else { return false }
-                return glob.matches(place.path)
+    /// Whether `matchers`, nil for the default, select the value at `place`; comments those of `slot`, where it is
+    /// written there.
+    private func selects(
+        _ matchers: [SelectorMatcher]?, _ slot: Slot?, _ place: SlotPlace
+    ) throws(SealingError) -> Bool {
+        guard let matchers else {
+            return document.format == .dotenv || (isSecret(place) && SecretEntry(place.path) != nil)
+        }
+        for matcher in matchers {
+            switch matcher {
+            case .keyPath(let glob): if glob.matches(place.path) { return true }
+            case .expression(let expression): if try expression.matches(place.path) { return true }
+            case .comment(let text):
+                if let slot, document.hasComment(text, at: slot) { return true }
             }
         }
+        return false
     }
 
     /// Whether `place` is in a Secret of the core group.
-    private func isSecret(_ place: SlotPlace) -> Bool {
+    func isSecret(_ place: SlotPlace) -> Bool {
         secrets.contains(Unit(document: place.document, item: place.item))
     }
 
-    /// The coordinates at which a value at `index` is sealed under `rule`. Throws `unsuitablePlace`, `notSupported`.
+    /// The coordinates at which a value at `index` is sealed under `rule`. Throws `unsuitablePlace`.
     func coordinates(
-        at index: Int, sealingUnder rule: Rule, in repository: RepositoryID
+        at index: Int, sealingUnder rule: Rule, in rules: Rules
     ) throws(SealingError) -> Coordinates {
         switch rule.scope {
         case .environment:
             return .environment
         case .file:
-            return try coordinates(at: index, .file, namespace: rule.namespace, in: repository)
+            return try coordinates(at: index, .file, namespace: rule.namespace, in: rules)
         case .object:
-            return try coordinates(at: index, .object, namespace: rule.namespace, in: repository)
-        case .named:
-            throw SealingError(.notSupported, "a named scope is not supported yet")
+            return try coordinates(at: index, .object, namespace: rule.namespace, in: rules)
+        case .named(let name, let places):
+            return .named(name, places: places)
         case .standard:
             let object = places[index].object
             let hasNamespace = object?.namespace != nil || rule.namespace != nil
             let isObject = secretEntry(at: index) != nil && object != nil && hasNamespace
             return try coordinates(
-                at: index, isObject ? .object : .file, namespace: rule.namespace, in: repository)
+                at: index, isObject ? .object : .file, namespace: rule.namespace, in: rules)
         }
     }
 
     /// The coordinates of the value at `index` in `scope`, for objects without namespace in `namespace`. Throws
     /// `unsuitablePlace`, `notSupported`.
     func coordinates(
-        at index: Int, _ scope: SealedToken.Scope, namespace: [UInt8]?, in repository: RepositoryID
+        at index: Int, _ scope: SealedToken.Scope, namespace: [UInt8]?, in rules: Rules
     ) throws(SealingError) -> Coordinates {
         let place = places[index]
         switch scope {
         case .environment:
             return .environment
-        case .named:
-            throw SealingError(.notSupported, "a named scope is not supported yet")
+        case .named(let name):
+            guard let places = rules.places(of: name) else {
+                throw SealingError(.unsuitablePlace, "no rule allows places to the name \(name)")
+            }
+            return .named(name, places: places)
         case .file, .object:
             guard !slots[index].isAliasedOrMerged else {
                 throw SealingError(
@@ -203,7 +233,7 @@ struct PlacedDocument {
                 )
             }
         }
-        guard scope == .object else { return .file(repository: repository, file: path, place: place) }
+        guard scope == .object else { return .file(repository: rules.repository, file: path, place: place) }
         guard let object = place.object else {
             throw SealingError(.unsuitablePlace, "scope object, but no Kubernetes object with a name")
         }
@@ -238,6 +268,27 @@ struct PlacedDocument {
     }
 }
 
+/// A selector of a rule, made ready for the values of one document.
+private enum SelectorMatcher {
+    case keyPath(KeyPathGlob)
+    case expression(KeyPathExpression.Matcher)
+    case comment([UInt8])
+
+    /// Those of a selection; nil for the default.
+    static func all(of selection: Rule.Selection) throws(SealingError) -> [SelectorMatcher]? {
+        guard case .selectors(let selectors) = selection else { return nil }
+        var matchers: [SelectorMatcher] = []
+        for selector in selectors {
+            switch selector {
+            case .keyPath(let glob): matchers.append(.keyPath(glob))
+            case .expression(let expression): matchers.append(.expression(try expression.matcher()))
+            case .comment(let text): matchers.append(.comment(Array(text.utf8)))
+            }
+        }
+        return matchers
+    }
+}
+
 extension TextDocument {
     /// Whether the decoded value of `slot` is `word`.
     fileprivate func holds(_ slot: Slot, _ word: String) -> Bool {
@@ -251,6 +302,7 @@ extension SealedRecord.Format {
         switch format {
         case .yaml: self = .yaml
         case .json: self = .json
+        case .dotenv: self = .dotenv
         }
     }
 }

@@ -22,9 +22,9 @@ package struct Rule: Sendable {
     package enum Selector: Sendable {
         /// A pattern over key paths.
         case keyPath(KeyPathGlob)
-        /// `/regex/` over key paths. Not built yet.
-        case expression(String)
-        /// `comment: TEXT`. Not built yet.
+        /// `/regex/` over key paths.
+        case expression(KeyPathExpression)
+        /// `comment: TEXT`: values of YAML whose comment holds the text.
         case comment(String)
     }
 
@@ -38,8 +38,8 @@ package struct Rule: Sendable {
         case file
         /// `environment`
         case environment
-        /// `name`, with its allowed places. Not built yet.
-        case named(String, places: [String])
+        /// `name`, with its allowed places, sorted.
+        case named(String, places: [AllowedPlace])
     }
 
     /// The globs of `paths`, from the repository's root.
@@ -54,10 +54,10 @@ package struct Rule: Sendable {
     package let namespace: [UInt8]?
     /// `required`: plaintext here is refused.
     package let isRequired: Bool
-    /// `multiline`: values of dotenv and INI may have several lines.
+    /// `multiline`: values of dotenv may have several lines.
     package let isMultiline: Bool
-    /// `maxAge`, as it is written. Not built yet.
-    package let maxAge: String?
+    /// `maxAge`: how long a value may stand unchanged.
+    package let maxAge: MaximumAge?
     /// The line of the rules file where the rule begins, from 1.
     package let line: Int
 
@@ -74,21 +74,9 @@ package struct Rule: Sendable {
         return true
     }
 
-    /// Throws `notSupported` where the rule asks for what is not built yet. Called before any use of the rule:
-    /// nothing that it says is ever passed over in silence.
-    package func requireSupport() throws(SealingError) {
-        func refuse(_ what: String) -> SealingError {
-            SealingError(.notSupported, "\(Rules.fileName) line \(line): \(what) is not supported yet")
-        }
-        if case .named = scope { throw refuse("a named scope") }
-        if maxAge != nil { throw refuse("maxAge") }
-        guard case .values(.selectors(let selectors)) = treatment else { return }
-        for selector in selectors {
-            switch selector {
-            case .keyPath: continue
-            case .expression: throw refuse("a /regex/ in values")
-            case .comment: throw refuse("a comment: in values")
-            }
-        }
+    /// Whether the rule seals for the scope `name`.
+    func isNamed(_ name: String) -> Bool {
+        guard case .named(name, _) = scope else { return false }
+        return true
     }
 }

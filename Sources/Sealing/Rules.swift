@@ -33,7 +33,11 @@ package struct Rules: Sendable {
             self.repository = id
             keyrings = try Rules.folder(root.optional("keyrings"))
             var rules: [Rule] = []
-            for node in try root.optional("rules")?.list() ?? [] { rules.append(try Rule(node)) }
+            for node in try root.optional("rules")?.list() ?? [] {
+                let rule = try Rule(node)
+                try Rules.requireSamePlaces(of: rule, as: rules, node)
+                rules.append(rule)
+            }
             self.rules = rules
         } catch {
             throw SealingError(.rules, "\(Rules.fileName): \(error)", underlying: error)
@@ -43,6 +47,25 @@ package struct Rules: Sendable {
     /// The first rule for `path`, which is from the repository's root without leading slash; nil where none is.
     package func rule(for path: [UInt8]) -> Rule? {
         rules.first { $0.matches(path) }
+    }
+
+    /// The places that the rules allow to the scope `name`; nil where no rule names it.
+    package func places(of name: String) -> [AllowedPlace]? {
+        for rule in rules {
+            if case .named(name, let places) = rule.scope { return places }
+        }
+        return nil
+    }
+
+    /// Throws where an earlier rule gives the name of this one's scope other places: a name has one list of them.
+    private static func requireSamePlaces(
+        of rule: Rule, as rules: [Rule], _ node: YAMLNode
+    ) throws(DocumentError) {
+        guard case .named(let name, let places) = rule.scope else { return }
+        for other in rules {
+            guard case .named(name, let others) = other.scope, others != places else { continue }
+            throw node.expected("the same places for the name \(name) as on line \(other.line)")
+        }
     }
 
     /// The text of a rules file as `init` writes it: one commented rule for each of `environments`, which seals the
@@ -102,7 +125,12 @@ extension Rule {
         namespace = try mapping.optional("namespace").map(Rule.namespace)
         isRequired = try mapping.optional("required")?.bool() ?? false
         isMultiline = try mapping.optional("multiline")?.bool() ?? false
-        maxAge = try mapping.optional("maxAge")?.string()
+        maxAge = try mapping.optional("maxAge").map { (node) throws(DocumentError) in
+            guard let age = try? MaximumAge(try node.string()) else {
+                throw node.expected("an age as 90d, 12h, 4w or 1y")
+            }
+            return age
+        }
         guard case .file = treatment else { return }
         for key in ["values", "scope", "namespace", "multiline"] {
             guard let value = mapping.optional(key) else { continue }
@@ -139,12 +167,20 @@ extension Rule {
 
     private static func selector(_ node: YAMLNode) throws(DocumentError) -> Selector {
         if case .mapping = node.content {
-            return .comment(try node.mapping(allowed: ["comment"]).required("comment").string())
+            let text = try node.mapping(allowed: ["comment"]).required("comment")
+            guard try !text.string().isEmpty else { throw text.expected("a text") }
+            return .comment(try text.string())
         }
         let text = try node.string()
-        if text.hasPrefix("comment: ") { return .comment(String(text.dropFirst("comment: ".count))) }
+        if text.utf8.count > "comment: ".utf8.count, text.hasPrefix("comment: ") {
+            return .comment(String(text.dropFirst("comment: ".count)))
+        }
         if text.utf8.count > 2, text.hasPrefix("/"), text.hasSuffix("/") {
-            return .expression(String(text.dropFirst().dropLast()))
+            do throws(SealingError) {
+                return .expression(try KeyPathExpression(String(text.dropFirst().dropLast())))
+            } catch {
+                throw node.expected("a regular expression over key paths: \(error.context)")
+            }
         }
         guard let glob = try? KeyPathGlob(text) else {
             throw node.expected("a key path pattern, as data.* or spec.env[name=DB].value")
@@ -156,8 +192,7 @@ extension Rule {
         if case .mapping = node.content {
             let mapping = try node.mapping(allowed: ["name", "places"])
             let name = try mapping.required("name")
-            return .named(
-                try Rule.name(name), places: try mapping.optional("places")?.strings() ?? [])
+            return .named(try Rule.name(name), places: try Rule.places(mapping.required("places")))
         }
         switch try node.string() {
         case "object": return .object
@@ -173,6 +208,19 @@ extension Rule {
             throw node.expected("a name: lower-case letters, digits and dashes, at most 63")
         }
         return text
+    }
+
+    private static func places(_ node: YAMLNode) throws(DocumentError) -> [AllowedPlace] {
+        var places: Set<AllowedPlace> = []
+        for element in try node.list() {
+            let text = try element.string()
+            guard let place = try? AllowedPlace(text) else {
+                throw element.expected("a place, as /Secret/shop/db/password or door:render")
+            }
+            places.insert(place)
+        }
+        guard !places.isEmpty else { throw node.expected("at least one place") }
+        return places.sorted()
     }
 
     private static func namespace(_ node: YAMLNode) throws(DocumentError) -> [UInt8] {

@@ -1,6 +1,6 @@
 package import Documents
 
-/// Which files have values that can be sealed one by one, and which will have once their readers are built.
+/// Which files have values that a rule can select one by one.
 package enum SealableFormat {
     /// What is wrong with a file that has no values, where a rule requires them sealed.
     static let unsealableType =
@@ -11,25 +11,14 @@ package enum SealableFormat {
 
     /// The format of the file at `path` under `rule`; nil where the file has no values that the rule could select.
     ///
-    /// Throws `rules` where the rule seals the whole file, `notSupported` where it selects values of a format that
-    /// is not built yet: dotenv, INI, TOML.
+    /// Throws `rules` where the rule seals the whole file.
     package static func format(of path: [UInt8], _ rule: Rule) throws(SealingError) -> DocumentFormat? {
         guard case .values(let selection) = rule.treatment else {
             throw SealingError(.rules, "the rule seals the whole file, not its values").at(path)
         }
-        if let format = DocumentFormat(path: path) { return format }
-        guard let name = unbuilt(path) else { return nil }
-        // By default every value of dotenv is selected, and nothing of INI and TOML.
-        if case .standard = selection, name != "dotenv" { return nil }
-        throw SealingError(.notSupported, "values of \(name) files are not supported yet").at(path)
-    }
-
-    /// The name of a format that is not built yet, which the file at `path` is probably in.
-    private static func unbuilt(_ path: [UInt8]) -> String? {
-        let name = path.split(separator: 0x2F).last.map { Array($0) } ?? []
-        func ends(_ suffix: String) -> Bool { name.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
-        if name.starts(with: ".env".utf8) || ends(".env") { return "dotenv" }
-        if ends(".ini") { return "INI" }
-        return ends(".toml") ? "TOML" : nil
+        guard let format = DocumentFormat(path: path) else { return nil }
+        guard case .standard = selection else { return format }
+        // By default every value of dotenv and the data of Kubernetes Secrets.
+        return format == .dotenv || format.holdsObjects ? format : nil
     }
 }

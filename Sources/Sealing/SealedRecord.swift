@@ -17,9 +17,10 @@ package enum SealedRecord {
 
     /// How a scalar is written. Codes are for good; each format uses some of them.
     package enum Style: UInt8, Sendable {
-        /// A YAML null of no characters: sealing inserted a space before the token, opening takes it out.
+        /// A value of no characters, in dotenv or as a YAML null: in YAML sealing inserted a space before the
+        /// token, opening takes it out.
         case empty = 0
-        /// Bare: a YAML plain scalar; a JSON number, `true`, `false` or `null`.
+        /// Bare: a YAML plain scalar; a JSON number, `true`, `false` or `null`; an unquoted value of dotenv.
         case plain = 1
         /// In single quotes.
         case single = 2
@@ -53,7 +54,8 @@ package enum SealedRecord {
             switch format {
             case .yaml: true
             case .json: style == .plain || style == .double
-            case .dotenv, .ini, .toml: false
+            case .dotenv: style != .literal && style != .folded
+            case .ini, .toml: false
             }
         }
     }

@@ -33,6 +33,28 @@ package enum X25519 {
         guard status == 0 else { throw SodiumError(.lowOrder, "X25519") }
     }
 
+    /// The shared secret of `secret` and a share that is itself a secret (32 bytes each), in a region of its own.
+    /// Throws `lowOrder` where it is all zero.
+    package static func agree(
+        secret: borrowing SecretBytes, share: borrowing SecretBytes
+    ) throws(SodiumError) -> SecretBytes {
+        precondition(secret.byteCount == 32 && share.byteCount == 32)
+        return try SecretBytes(byteCount: 32) { (output) throws(SodiumError) in
+            let status = secret.withBytes { secret in
+                share.withBytes { share in
+                    unsafe secret.withPointer { secret, _ in
+                        unsafe share.withPointer { share, _ in
+                            unsafe output.withMutablePointer { target, _ in
+                                unsafe crypto_scalarmult_curve25519(target, secret, share)
+                            }
+                        }
+                    }
+                }
+            }
+            guard status == 0 else { throw SodiumError(.lowOrder, "X25519") }
+        }
+    }
+
     /// The shared secret of `secret` and the peer's `publicKey`, in a region of its own.
     package static func agree(
         secret: borrowing SecretBytes, publicKey: [UInt8]
@@ -98,6 +120,20 @@ package enum Ed25519 {
                 }
             }
             self.publicKey = publicKey
+        }
+
+        /// The 32-byte X25519 secret that belongs to the pair, SHA-512 of the seed
+        /// (crypto_sign_ed25519_sk_to_curve25519); its share is `montgomery(publicKey)`.
+        package func montgomerySecret() -> SecretBytes {
+            secret.withBytes { secret in
+                SecretBytes(byteCount: 32) { output in
+                    unsafe secret.withPointer { secret, _ in
+                        unsafe output.withMutablePointer { target, _ in
+                            _ = unsafe crypto_sign_ed25519_sk_to_curve25519(target, secret)
+                        }
+                    }
+                }
+            }
         }
 
         /// The deterministic 64-byte signature over `message`.

@@ -1,5 +1,4 @@
 package import SSH
-internal import Sodium
 
 /// A header with the signatures over it, as a file holds them: nothing of it is verified yet.
 package struct SignedGeneration: Hashable, Sendable {
@@ -35,10 +34,23 @@ package struct SignedGeneration: Hashable, Sendable {
 
     /// Verifies that at least the threshold of `authority`'s admins signed this header, each once.
     ///
+    /// Throws as `signers(by:)`, and `notEnoughSignatures`.
+    func verify(by authority: GenerationHeader) throws(TrustError) {
+        let signers = try signers(by: authority)
+        guard UInt64(signers.count) >= authority.threshold else {
+            throw TrustError(
+                .notEnoughSignatures,
+                "generation \(header.generation): signed by \(signers.count) of \(authority.threshold) admins"
+            )
+        }
+    }
+
+    /// Those of `authority`'s admins who signed this header, be they enough or not.
+    ///
     /// A signature that doesn't fit, that nobody of the admins made, or that repeats a signer is refused even
     /// where enough others are left: a file holds nothing that is not accounted for. Throws `badSignature`,
-    /// `unknownSigner`, `notEnoughSignatures`.
-    func verify(by authority: GenerationHeader) throws(TrustError) {
+    /// `unknownSigner`.
+    package func signers(by authority: GenerationHeader) throws(TrustError) -> Set<SSHPublicKey> {
         var signers: Set<SSHPublicKey> = []
         for signature in signatures {
             let name = "generation \(header.generation)"
@@ -57,12 +69,7 @@ package struct SignedGeneration: Hashable, Sendable {
                 throw TrustError(.badSignature, "\(name): two signatures by one admin")
             }
         }
-        guard UInt64(signers.count) >= authority.threshold else {
-            throw TrustError(
-                .notEnoughSignatures,
-                "generation \(header.generation): signed by \(signers.count) of \(authority.threshold) admins"
-            )
-        }
+        return signers
     }
 }
 
@@ -124,7 +131,7 @@ package struct GenerationChain: Hashable, Sendable {
 
     /// Throws `wrongBody` unless `body` is the one that the newest header names.
     package func verify(body: [UInt8]) throws(TrustError) {
-        guard BLAKE2b.hash(body) == newest.bodyHash else {
+        guard newest.names(body: body) else {
             throw TrustError(.wrongBody, "body: not the one that generation \(newest.generation) names")
         }
     }

@@ -137,6 +137,9 @@ package struct GenerationHeader: Hashable, Sendable {
     /// H of the bytes.
     package var fingerprint: Fingerprint { Fingerprint(of: bytes) }
 
+    /// Whether `body` is the one that this header names by its hash.
+    package func names(body: [UInt8]) -> Bool { BLAKE2b.hash(body) == bodyHash }
+
     private static let noPrevious = [UInt8](repeating: 0, count: 32)
 
     private static func decode(_ bytes: [UInt8], _ purpose: ChainPurpose) throws -> GenerationHeader {

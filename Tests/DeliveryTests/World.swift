@@ -132,7 +132,7 @@ final class World: Sendable {
             source: source ?? self.source(), policy: policy ?? self.policy(),
             opener: TreeOpener(
                 environment: "prod", repository: expecting ?? id, trust: trust,
-                identities: identities ?? [member]),
+                identities: (identities ?? [member]).map { .x25519($0) }),
             targets: [target()], state: SyncState(directory: Path(scratch.file("state"))),
             lastTrusted: last.map { try ObjectID(hex: $0) }, hook: hook)
     }

@@ -16,6 +16,12 @@ enum Fixture {
         try TextDocument(Array(text.utf8), format: .json, isSealed: isToken)
     }
 
+    static func read(
+        _ text: String, _ format: DocumentFormat, allowsLines: Bool = false
+    ) throws -> TextDocument {
+        try TextDocument(Array(text.utf8), format: format, allowsLines: allowsLines, isSealed: isToken)
+    }
+
     static func token(_ number: Int) -> [UInt8] {
         Array("sealed.v1.prod-1.o.AAAA-_\(number)".utf8)
     }

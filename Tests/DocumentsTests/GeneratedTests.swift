@@ -163,7 +163,9 @@ struct GeneratedTests {
         guard Fixture.code({ _ = try document.sealed(slots) }) != .unsealable else { return 0 }
         let (sealed, kept) = try document.sealed(slots)
         #expect(try sealed.opened(kept) == document.bytes, "\(document.text.debugDescription)")
-        let again = try TextDocument(sealed.bytes, format: document.format, isSealed: Fixture.isToken)
+        let again = try TextDocument(
+            sealed.bytes, format: document.format, allowsLines: document.allowsLines,
+            isSealed: Fixture.isToken)
         #expect(again.slots == sealed.slots)
         #expect(again.sealedSlots.count == slots.count)
         let untouched = zip(document.slots, sealed.slots).filter { !slots.contains($0.0) }

@@ -4,9 +4,9 @@ import Testing
 
 /// Text values written as quoted scalars.
 struct StringLiteralTests {
-    private func quoted(_ value: [UInt8]) throws -> [UInt8] {
+    private func quoted(_ value: [UInt8], _ format: DocumentFormat = .yaml) throws -> [UInt8] {
         try value.withRawSpan { value in
-            let literal = try StringLiteral(of: value)
+            let literal = try StringLiteral(of: value, format: format)
             var bytes = [UInt8](repeating: 0, count: literal.byteCount)
             var span = bytes.mutableSpan
             var target = unsafe span.mutableBytes
@@ -23,7 +23,10 @@ struct StringLiteralTests {
         #expect(String(decoding: try quoted(Array(text.utf8)), as: UTF8.self) == expected)
     }
 
-    @Test func `any text is read back alike by both readers, and passes the rules of opening`() throws {
+    @Test
+    func `any text is read back alike by all readers of double quotes, and passes the rules of opening`()
+        throws
+    {
         var generator = SeededGenerator(7)
         for _ in 0..<500 {
             var text = ""
@@ -36,7 +39,7 @@ struct StringLiteralTests {
                 text.unicodeScalars.append(scalar)
             }
             let source = try quoted(Array(text.utf8))
-            for format in DocumentFormat.allCases {
+            for format in DocumentFormat.allCases where format.hasEscapes {
                 let isSame = try source.withRawSpan { source in
                     try TextDocument.withDecoded(source, format: format, style: .double, indentation: 0) {
                         $0.copied == Array(text.utf8)
@@ -45,6 +48,36 @@ struct StringLiteralTests {
                 #expect(isSame)
             }
         }
+    }
+
+    @Test func `any text is written in dotenv as all readers take it, or not at all`() throws {
+        var generator = SeededGenerator(8)
+        let shards = [
+            "a", "B", "1", " ", "'", "\"", "\\", "$", "`", "#", "\n", "(", ";", "=", "ä", "&", "/", "{", "-",
+        ]
+        var styles: [ScalarStyle: Int] = [:]
+        for _ in 0..<3_000 {
+            let count = Int.random(in: 0..<6, using: &generator)
+            let text = (0..<count).map { _ in shards.randomElement(using: &generator) ?? "" }.joined()
+            let value = Array(text.utf8)
+            let style: ScalarStyle
+            do throws(DocumentError) {
+                style = try value.withRawSpan { value throws(DocumentError) in
+                    try StringLiteral(of: value, format: .dotenv).style
+                }
+            } catch {
+                #expect(error.code == .unsupported)
+                continue
+            }
+            let isSame = try quoted(value, .dotenv).withRawSpan { source in
+                try TextDocument.withDecoded(source, format: .dotenv, style: style, indentation: 0) {
+                    $0.copied == value
+                }
+            }
+            #expect(isSame, "\(text)")
+            styles[style, default: 0] += 1
+        }
+        #expect(styles.count == 4 && styles.values.allSatisfy { $0 > 50 })
     }
 
     @Test func `what is not UTF-8 is refused`() {

@@ -225,20 +225,6 @@ import Testing
         #expect(try DocumentFixture.everything.open(together.text) == "list:\n- name: a\n  secret: x\n")
     }
 
-    @Test func `formats that are not built yet are refused, never passed over`() {
-        let fixture = DocumentFixture.everything
-        for path in ["a.env", ".env", ".env.prod", "a.ini", "a.toml"] {
-            #expect(fixture.sealCode("A=1\n", path: path) == .notSupported)
-        }
-        #expect(DocumentFixture.secrets.sealCode("A=1\n", path: "a.env") == .notSupported)
-        for rule in [
-            #"values: ["/pass/"]"#, #"values: [{comment: seal}]"#, "scope: {name: db}", "maxAge: 90d",
-        ] {
-            let fixture = DocumentFixture("{ paths: [\"**\"], environment: prod, \(rule) }")
-            #expect(fixture.sealCode("password: x\n") == .notSupported)
-        }
-    }
-
     @Test(arguments: [
         ("sealed.v1.foo", SealingError.Code.malformed), ("sealed.v2.prod-3.f.AAAA", .unknownVersion),
         ("\"\\x73ealed.v1.foo\"", .malformed),

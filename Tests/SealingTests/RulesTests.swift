@@ -75,17 +75,33 @@ import Testing
         #expect(error?.context.contains("line 4") == true, "\(error?.context ?? "none")")
     }
 
-    @Test func `what is not built yet is read, and refused at use`() throws {
+    @Test func `every kind of selector, scope and age is read`() throws {
         for rule in [
             "values: [/a/]", "values: ['comment: x']", "values: [{comment: x}]",
-            "scope: {name: db, places: [door:render]}", "maxAge: 90d",
+            "scope: {name: db, places: [door:render, /Secret/*/db/*]}", "maxAge: 90d", "maxAge: 1y",
         ] {
-            let rules = try parse(Self.head + "rules:\n- {paths: ['**'], environment: prod, \(rule)}\n")
-            let code = DocumentFixture.refusal { () throws(SealingError) in
-                try rules.rules[0].requireSupport()
-            }?.code
-            #expect(code == .notSupported, "\(rule)")
+            _ = try parse(Self.head + "rules:\n- {paths: ['**'], environment: prod, \(rule)}\n")
         }
+    }
+
+    @Test(arguments: [
+        "values: ['/(/']", "values: ['/(a+)+/']", "values: ['/(a|b)*/']", "values: ['/((a*))*/']",
+        "values: ['/(.)\\1/']", "values: ['/(?=a)b/']", "values: ['/.*.*.*.*/']", "values: [{comment: ''}]",
+        "scope: {name: db}", "scope: {name: db, places: []}", "scope: {name: db, places: [a/b]}",
+        "scope: {name: db, places: ['/Secret/a/b/']}", "scope: {name: db, places: ['door:']}",
+        "scope: {name: db, places: ['door:A']}", "maxAge: 90", "maxAge: 0d", "maxAge: d", "maxAge: -1d",
+        "maxAge: 1m",
+    ]) func `a malformed selector, place or age is refused`(rule: String) {
+        #expect(code(Self.head + "rules:\n- {paths: ['**'], environment: prod, \(rule)}\n") == .rules)
+    }
+
+    @Test func `a name has one list of places`() {
+        func scope(_ places: String) -> String { "environment: prod, scope: {name: db, places: [\(places)]}" }
+        func rules(_ one: String, _ two: String) -> String {
+            Self.head + "rules:\n- {paths: [a], \(scope(one))}\n- {paths: [b], \(scope(two))}\n"
+        }
+        #expect(code(rules("door:a, door:b", "door:b, door:a")) == nil)
+        #expect(code(rules("door:a, door:b", "door:a")) == .rules)
     }
 
     @Test func `what is written is read`() throws {

@@ -71,7 +71,7 @@ struct StoreInitCommand: AsyncParsableCommand {
         Console.note("strongroom: next: strongroom backup --store \(store) PATH…, or name it in the settings")
     }
 
-    private func agents(_ identity: X25519Identity) throws -> [AgentRecord] {
+    private func agents(_ identity: MemberIdentity) throws -> [AgentRecord] {
         var agents = [
             AgentRecord(
                 name: "default", publicKey: StoreAccess.agentKey(of: identity).publicKey,
@@ -88,8 +88,8 @@ struct StoreInitCommand: AsyncParsableCommand {
         return agents
     }
 
-    private func recipient(_ text: String, _ option: String) throws -> X25519Recipient {
-        try Failure.about(option) { try X25519Recipient(text: text) }
+    private func recipient(_ text: String, _ option: String) throws -> MemberRecipient {
+        try Failure.about(option) { try MemberRecipient(text: text) }
     }
 }
 

@@ -64,7 +64,7 @@ struct KeysShowCommand: AsyncParsableCommand {
     func run() async throws {
         for identity in try identities.load() {
             Console.print("recipient \(identity.recipient.text)")
-            Console.print("signing   \(SigningKey(derivedFrom: identity).publicKey.text)")
+            Console.print("signing   \(SigningKey(of: identity).publicKey.text)")
             Console.print("agent     \(Hex.encode(StoreAccess.agentKey(of: identity).publicKey))")
         }
     }

@@ -16,7 +16,7 @@ enum AdminSigner: ~Copyable {
 
     /// The signer of `keyFile`, of git's configuration at `repository`, or of `identity`.
     static func find(
-        keyFile: String?, repository: String?, identity: X25519Identity?
+        keyFile: String?, repository: String?, identity: MemberIdentity?
     ) throws -> AdminSigner {
         if let keyFile { return try file(keyFile) }
         if let repository {
@@ -27,7 +27,7 @@ enum AdminSigner: ~Copyable {
                 .usage, "no key to sign with",
                 hints: ["--signing-key FILE names an OpenSSH key, --identity an identity"])
         }
-        return .key(SigningKey(derivedFrom: identity))
+        return .key(SigningKey(of: identity))
     }
 
     /// The key that signatures verify with.

@@ -27,10 +27,13 @@ extension Checkout {
 
     /// The opened keyring of `environment`, with one of `identities`.
     func opened(
-        _ environment: String, with identities: [X25519Identity], trust: TrustOptions
+        _ environment: String, with identities: [MemberIdentity], trust: TrustOptions
     ) throws -> OpenedKeyring {
         let keyring = try keyring(environment)
         try trust.verify(keyring, of: self, sealing: false)
-        return try Failure.about(keyringPath(environment)) { try keyring.open(with: identities) }
+        return try Failure.about(keyringPath(environment)) {
+            // What can't be read is no way in; who is a member himself needs none.
+            try KeyringSet(keyring) { try? self.keyring($0) }.open(environment, with: identities)
+        }
     }
 }

@@ -25,6 +25,13 @@ struct Checkout {
         rules = try Failure.about(Rules.fileName) { try Rules(parsing: text) }
     }
 
+    /// The repository at `root` with rules that were read elsewhere, as they are staged.
+    init(root: String, rules: Rules, rulesText: [UInt8]) {
+        self.root = root
+        self.rules = rules
+        self.rulesText = rulesText
+    }
+
     /// The root of the work tree around `path`.
     static func root(around path: String) throws -> String {
         let tree: WorkTree

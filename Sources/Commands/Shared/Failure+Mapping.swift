@@ -97,7 +97,10 @@ extension KeyringError: Reportable {
         switch code {
         case .badEnvironmentName, .badMember, .unsupported: Failure(.usage, context)
         case .malformed, .wrongEnvironment: Failure(.malformed, context)
-        case .untrusted, .wrongBody, .forged: Failure(.refused, context)
+        case .untrusted, .wrongBody, .forged, .cycle, .notAnAdmin: Failure(.refused, context)
+        case .noSuchMember, .lastMember, .lastAdmin, .unreachableThreshold, .signedAlready, .noChange:
+            Failure(.usage, context)
+        case .conflict: Failure(.locked, context)
         case .notAMember:
             Failure(
                 .cannotDecrypt, context,

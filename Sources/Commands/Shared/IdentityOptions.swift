@@ -23,7 +23,7 @@ struct IdentityOptions: ParsableArguments {
     }
 
     /// The identities of `paths()`, or of `defaults` where the caller has better ones and none is named.
-    func load(defaults: [String] = []) throws -> [X25519Identity] {
+    func load(defaults: [String] = []) throws -> [MemberIdentity] {
         let isNamed = !files.isEmpty || Process.variable("STRONGROOM_IDENTITY") != nil
         return try IdentityOptions.files(allowExposed: allowExposedIdentity)
             .load(isNamed || defaults.isEmpty ? paths() : defaults)

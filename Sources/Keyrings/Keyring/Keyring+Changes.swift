@@ -1,64 +1,22 @@
 package import SSH
 package import Trust
 
-extension KeyringBody {
-    /// The body of a new keyring: one open epoch with a new random key pair, wrapped to `members`.
-    ///
-    /// Throws `badMember` as `init(members:epochs:)`, before anything is wrapped.
-    package init(newFor members: [Member]) throws(KeyringError) {
-        guard !members.isEmpty else { throw KeyringError(.badMember, "a keyring needs a member") }
-        let identity = X25519Identity.generate()
-        let epoch = KeyEpoch(
-            number: 1, recipient: identity.recipient, state: .open,
-            wrappedIdentity: try WrappedIdentity.wrap(identity, to: members))
-        try self.init(members: members, epochs: [epoch])
-    }
-
-    /// The body for `members` with the epochs of `before`, wrapped anew to those who may read them, under fresh
-    /// file keys.
-    ///
-    /// Throws `badMember` as `init(members:epochs:)`, `notAMember` where `opened` lacks an epoch.
-    package init(
-        rewrapping before: KeyringBody, opened: OpenedKeyring, for members: [Member]
-    ) throws(KeyringError) {
-        var epochs: [KeyEpoch] = []
-        for epoch in before.epochs {
-            guard let identity = opened[epoch: epoch.number] else {
-                throw KeyringError(.notAMember, "epoch \(epoch.number): not among what was opened")
-            }
-            let readers = members.filter { $0.firstEpoch <= epoch.number }
-            epochs.append(
-                KeyEpoch(
-                    number: epoch.number, recipient: epoch.recipient, state: epoch.state,
-                    wrappedIdentity: try WrappedIdentity.wrap(identity, to: readers)))
-        }
-        try self.init(members: members, epochs: epochs)
-    }
-}
-
 extension Keyring {
     /// Signs a header with as many admins' keys as needed: with `SigningKey`s, or by ssh-keygen and an agent.
     package typealias Signer = (GenerationHeader) throws -> [SSHSignature]
 
-    /// A new keyring: generation 1 with one epoch, wrapped to `members`, signed by `signer`.
+    /// A new keyring: generation 1 with one open epoch for `members`, signed by `signer`.
     ///
-    /// Throws `badEnvironmentName`, `badMember`, `untrusted` where `admins`, `threshold` and the signatures don't
-    /// fit each other, `signing` where `signer` throws. Nothing is written to disk.
+    /// Throws `badEnvironmentName`, `badMember`, `untrusted` where fewer than `threshold` of `admins` signed, and
+    /// as `KeyringProposal`. Nothing is written to disk.
     package static func create(
         environment: String, members: [Member], admins: [SSHPublicKey], threshold: UInt64 = 1,
         signer: Signer
     ) throws(KeyringError) -> Keyring {
         try EnvironmentName.check(environment)
-        let body = try KeyringBody(newFor: members)
-        let header: GenerationHeader
-        do {
-            header = try GenerationHeader(
-                first: .keyring, subject: environment, threshold: threshold, admins: admins, body: body.bytes)
-        } catch {
-            throw KeyringError(.untrusted, "keyring \(environment): \(error.context)", underlying: error)
-        }
-        return try Keyring(
-            environment: environment, generations: [try sign(header, signer)], body: body)
+        return try KeyringProposal(
+            first: environment, body: KeyringBody(newFor: members), admins: admins, threshold: threshold
+        ).adding(signaturesBy: signer).completed()
     }
 
     /// A new keyring with one admin, whose key signs it.
@@ -72,33 +30,53 @@ extension Keyring {
 
     /// The keyring with one more generation that says `body`, signed by `signer`.
     ///
-    /// `admins` and `threshold` stay as they are where they are not given. Throws `untrusted` where the signatures
-    /// are not those of enough admins of this generation, `signing` where `signer` throws.
+    /// `admins` and `threshold` stay as they are where they are not given. Throws `untrusted` where too few of this
+    /// generation's admins signed, and as `KeyringProposal`.
     package func appending(
         body: KeyringBody, admins: [SSHPublicKey]? = nil, threshold: UInt64? = nil, signer: Signer
     ) throws(KeyringError) -> Keyring {
-        let header: GenerationHeader
-        do {
-            header = try GenerationHeader(
-                after: chain.newest, threshold: threshold ?? chain.newest.threshold,
-                admins: admins ?? chain.newest.admins, body: body.bytes)
-        } catch {
-            throw KeyringError(.untrusted, "keyring \(environment): \(error.context)", underlying: error)
-        }
-        return try Keyring(
-            environment: environment, generations: chain.generations + [try Keyring.sign(header, signer)],
-            body: body)
+        try KeyringProposal(after: self, body: body, admins: admins, threshold: threshold)
+            .adding(signaturesBy: signer).completed()
     }
 
-    private static func sign(
-        _ header: GenerationHeader, _ signer: Signer
-    ) throws(KeyringError) -> SignedGeneration {
-        do {
-            return SignedGeneration(header: header, signatures: try signer(header))
-        } catch {
-            throw KeyringError(
-                .signing, "keyring \(header.subject): generation \(header.generation) was not signed",
-                underlying: error)
+    /// The admins of the next generation: those of this one with `added` and without `removed`.
+    ///
+    /// Throws `unsupported` for a key whose signatures can't be verified here, `notAnAdmin` where one of `removed`
+    /// is none, `lastAdmin` where nobody would be left.
+    package func admins(
+        adding added: [SSHPublicKey] = [], removing removed: [SSHPublicKey] = []
+    ) throws(KeyringError) -> [SSHPublicKey] {
+        let name = "keyring \(environment)"
+        var admins = Set(chain.newest.admins)
+        for key in removed {
+            guard admins.remove(key) != nil else {
+                throw KeyringError(.notAnAdmin, "\(name): \(key.fingerprint) is no admin of it")
+            }
         }
+        for key in added {
+            guard key.isSupported else {
+                throw KeyringError(
+                    .unsupported, "\(name): signatures of \(key.kind.rawValue) can't be verified here")
+            }
+            admins.insert(key)
+        }
+        guard !admins.isEmpty else {
+            throw KeyringError(.lastAdmin, "\(name): nobody would be left who may change it")
+        }
+        return admins.sorted()
+    }
+}
+
+extension KeyringProposal {
+    /// A new first generation for what `keyring` holds, for the day when too few admins are left to sign the next
+    /// one: everybody has to trust its root anew (FORMATS: keyring, 1.3).
+    ///
+    /// All epochs are wrapped anew, so that nobody but the listed members is among the recipients. Throws
+    /// `notAMember` where `opened` lacks an epoch, `lastAdmin`, `unreachableThreshold`.
+    package init(
+        restarting keyring: Keyring, opened: OpenedKeyring, admins: [SSHPublicKey], threshold: UInt64 = 1
+    ) throws(KeyringError) {
+        let body = try KeyringBody(rewrapping: keyring.body, opened: opened, for: keyring.body.members)
+        try self.init(first: keyring.environment, body: body, admins: admins, threshold: threshold)
     }
 }

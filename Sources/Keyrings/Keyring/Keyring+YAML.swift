@@ -6,22 +6,14 @@ internal import Trust
 extension Keyring {
     /// The longest file that is read.
     package static let fileByteLimit = 16 << 20
-    private static let version = 1
 
     /// The file `Keys/<environment>.yaml`: the same keyring always gives the same bytes (FORMAT.md §5).
     package var yaml: [UInt8] {
-        var writer = YAMLWriter()
-        writer.comment(
-            """
-            Keyring of the environment \(environment): who can open what is sealed for it, and who may change that.
-            Written by strongroom keys. All but the comments is covered by the signatures below.
-            """)
-        writer.entry("version", .int(Keyring.version))
-        writer.entry("environment", .string(environment))
-        writer.entry("members", .sequence(body.members.map(Keyring.value(of:))))
-        writer.entry("epochs", .sequence(body.epochs.map(Keyring.value(of:))))
-        writer.entry("generations", .sequence(chain.generations.map(Keyring.value(of:))))
-        return writer.bytes
+        KeyringFile(environment: environment, generations: chain.generations, body: body).yaml(
+            comment: """
+                Keyring of the environment \(environment): who can open what is sealed for it, and who may change that.
+                Written by strongroom keys. All but the comments is covered by the signatures below.
+                """)
     }
 
     /// The keyring in the file `yaml`, verified, for the environment that the file's name says.
@@ -30,26 +22,82 @@ extension Keyring {
     /// a comment can be changed in it. Throws `malformed` with the line for what is no keyring file,
     /// `wrongEnvironment`, and as `init(environment:generations:body:)` and `KeyringBody`.
     package init(parsing yaml: [UInt8], environment: String) throws(KeyringError) {
+        let file = try KeyringFile(parsing: yaml, environment: environment)
+        try self.init(environment: environment, generations: file.generations, body: file.body)
+    }
+}
+
+extension KeyringProposal {
+    /// The file `Keys/<environment>.proposal.yaml`: the keyring file as it will be, with too few signatures on the
+    /// newest generation (FORMAT.md §5.1).
+    package var yaml: [UInt8] {
+        KeyringFile(environment: environment, generations: (base?.generations ?? []) + [pending], body: body)
+            .yaml(
+                comment: """
+                    Proposal for the keyring of the environment \(environment), which is not in force yet: \
+                    \(missingCount) more of its admins have to sign it.
+                    Read it, then: strongroom keys sign --environment \(environment)
+                    """)
+    }
+
+    /// The proposal in the file `yaml`, with signatures that are verified as far as they go. Throws as
+    /// `Keyring.init(parsing:environment:)`.
+    package init(parsing yaml: [UInt8], environment: String) throws(KeyringError) {
+        let file = try KeyringFile(parsing: yaml, environment: environment)
+        try self.init(environment: environment, generations: file.generations, body: file.body)
+    }
+}
+
+/// The fields of a keyring's file; nothing of it is verified but that each field is well formed.
+private struct KeyringFile {
+    let environment: String
+    let generations: [SignedGeneration]
+    let body: KeyringBody
+    private static let version = 1
+
+    init(environment: String, generations: [SignedGeneration], body: KeyringBody) {
+        self.environment = environment
+        self.generations = generations
+        self.body = body
+    }
+
+    /// The file under the lines of `comment`.
+    func yaml(comment: String) -> [UInt8] {
+        var writer = YAMLWriter()
+        writer.comment(comment)
+        writer.entry("version", .int(KeyringFile.version))
+        writer.entry("environment", .string(environment))
+        writer.entry("members", .sequence(body.members.map(KeyringFile.value(of:))))
+        writer.entry("epochs", .sequence(body.epochs.map(KeyringFile.value(of:))))
+        writer.entry("generations", .sequence(generations.map(KeyringFile.value(of:))))
+        return writer.bytes
+    }
+
+    /// The fields of `yaml`, which must be the file of `environment`.
+    init(parsing yaml: [UInt8], environment: String) throws(KeyringError) {
+        self.environment = environment
         guard yaml.count <= Keyring.fileByteLimit else {
             throw KeyringError(.malformed, "keyring: the file is too long")
         }
-        let generations: [SignedGeneration]
-        let body: KeyringBody
         do {
             let file = try YAMLNode(parsing: yaml).mapping(allowed: [
                 "version", "environment", "members", "epochs", "generations",
             ])
-            guard try file.required("version").int() == Keyring.version else {
+            guard try file.required("version").int() == KeyringFile.version else {
                 throw KeyringError(.unsupported, "keyring: a version that is not known here")
             }
             guard try file.required("environment").string().utf8.elementsEqual(environment.utf8) else {
                 throw KeyringError(.wrongEnvironment, "keyring: another environment's than its name says")
             }
             body = try KeyringBody(
-                members: file.required("members").list().map { try Keyring.read($0, Keyring.member(from:)) },
-                epochs: file.required("epochs").list().map { try Keyring.read($0, Keyring.epoch(from:)) })
+                members: file.required("members").list().map {
+                    try KeyringFile.read($0, KeyringFile.member(from:))
+                },
+                epochs: file.required("epochs").list().map {
+                    try KeyringFile.read($0, KeyringFile.epoch(from:))
+                })
             generations = try file.required("generations").list().map { node in
-                try Keyring.read(node) { try Keyring.generation(from: $0, environment) }
+                try KeyringFile.read(node) { try KeyringFile.generation(from: $0, environment) }
             }
         } catch let error as KeyringError {
             throw error
@@ -58,7 +106,6 @@ extension Keyring {
         } catch {
             throw KeyringError(.malformed, "keyring: not well formed", underlying: error)
         }
-        try self.init(environment: environment, generations: generations, body: body)
     }
 
     /// Runs `body` and tells what it throws with the line of `node`.
@@ -106,6 +153,9 @@ extension Keyring {
         let member = try Member(
             name: fields.required("name").string(), recipient: fields.required("recipient").string(),
             roles: Set(roles ?? []), firstEpoch: fields.optional("firstEpoch").map(number(from:)) ?? 1)
+        guard try member.recipient.text.utf8.elementsEqual(fields.required("recipient").bytes()) else {
+            throw node.expected("a recipient without a comment")
+        }
         guard member.roles == roles ?? [] else { throw node.expected("roles in order, each once") }
         return member
     }

@@ -47,10 +47,7 @@ package struct Keyring: Hashable, Sendable {
     package var generation: UInt64 { chain.newest.generation }
 
     /// The key that new secrets are sealed to: the open epoch's.
-    package var sealingKey: EnvironmentPublicKey {
-        guard let epoch = body.epochs.last else { preconditionFailure("a body has epochs") }
-        return key(of: epoch)
-    }
+    package var sealingKey: EnvironmentPublicKey { body.sealingKey(of: environment) }
 
     /// The public key of the epoch `number`; nil where the keyring has no such epoch.
     package func publicKey(epoch number: UInt64) -> EnvironmentPublicKey? {
@@ -61,12 +58,12 @@ package struct Keyring: Hashable, Sendable {
     ///
     /// Throws `notAMember` where none of them is a member's, `forged` where an epoch that one of them should
     /// open isn't wrapped to exactly the members of the list, or holds another key.
-    package func open(with identities: [X25519Identity]) throws(KeyringError) -> OpenedKeyring {
+    package func open(with identities: [MemberIdentity]) throws(KeyringError) -> OpenedKeyring {
         var opened: [UInt64: X25519Identity] = [:]
         for epoch in body.epochs {
             let readers = body.readers(of: epoch.number)
             let mine = identities.filter { identity in
-                readers.contains { $0.recipient == identity.recipient }
+                readers.contains { $0.recipient.wire == identity.recipient.wire }
             }
             guard !mine.isEmpty else { continue }
             opened[epoch.number] = try WrappedIdentity.open(epoch, readers: readers, with: mine)
@@ -75,6 +72,11 @@ package struct Keyring: Hashable, Sendable {
             throw KeyringError(.notAMember, "keyring \(environment): no identity here belongs to a member")
         }
         return OpenedKeyring(environment: environment, identities: opened)
+    }
+
+    /// As `open(with:)`, with age identities.
+    package func open(with identities: [X25519Identity]) throws(KeyringError) -> OpenedKeyring {
+        try open(with: identities.map { MemberIdentity.x25519($0) })
     }
 
     private func key(of epoch: KeyEpoch) -> EnvironmentPublicKey {

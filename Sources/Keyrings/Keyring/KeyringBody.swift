@@ -20,7 +20,7 @@ package struct KeyringBody: Hashable, Sendable {
     ///
     /// Throws `badMember` where there is no member, too many, or two of one name or recipient; `malformed` where
     /// the epochs' order or states are not as said above, an epoch has no reader, or a wrapped identity is not
-    /// an age file with one X25519 stanza for each of its readers.
+    /// an age file with one stanza for each of its readers.
     package init(members: [Member], epochs: [KeyEpoch]) throws(KeyringError) {
         self.members = members
         self.epochs = epochs
@@ -96,7 +96,7 @@ package struct KeyringBody: Hashable, Sendable {
 
     private static func member(_ reader: inout CanonicalReader) throws -> Member {
         let name = try reader.text(limit: 64)
-        let recipient = try reader.text(limit: 1_024)
+        let text = try reader.text(limit: 1_024)
         var roles: [Member.Role] = []
         for _ in 0..<(try reader.count(itemSize: 8)) {
             guard let role = Member.Role(rawValue: try reader.uint64()) else {
@@ -105,9 +105,13 @@ package struct KeyringBody: Hashable, Sendable {
             roles.append(role)
         }
         let member = try Member(
-            name: name, recipient: recipient, roles: Set(roles), firstEpoch: try reader.uint64())
+            name: name, recipient: text, roles: Set(roles), firstEpoch: try reader.uint64())
         guard member.roles == roles else {
             throw KeyringError(.malformed, "keyring body: roles out of order or repeated")
+        }
+        // An SSH key's line may hold a comment elsewhere; here one key has one text.
+        guard member.recipient.text.utf8.elementsEqual(text.utf8) else {
+            throw KeyringError(.malformed, "keyring body: a recipient in another than its one form")
         }
         return member
     }
@@ -131,9 +135,9 @@ package struct KeyringBody: Hashable, Sendable {
             throw KeyringError(.badMember, "a keyring has 1 to \(KeyringBody.memberLimit) members")
         }
         var names: Set<String> = []
-        var recipients: Set<X25519Recipient> = []
+        var recipients: Set<[UInt8]> = []
         for member in members {
-            guard names.insert(member.name).inserted, recipients.insert(member.recipient).inserted else {
+            guard names.insert(member.name).inserted, recipients.insert(member.recipient.wire).inserted else {
                 throw KeyringError(
                     .badMember, "member \(member.name): name or recipient is in the list already")
             }
@@ -141,7 +145,7 @@ package struct KeyringBody: Hashable, Sendable {
                 throw KeyringError(.badMember, "member \(member.name): reads no epoch")
             }
             // Sealed to its own key, an epoch would hold a copy of itself that says nothing.
-            guard !epochs.contains(where: { $0.recipient == member.recipient }) else {
+            guard !epochs.contains(where: { $0.recipient.publicKey == member.recipient.wire }) else {
                 throw KeyringError(.badMember, "member \(member.name): is an epoch of this very environment")
             }
         }

@@ -22,6 +22,24 @@ package struct KeyringError: Error, Sendable {
         /// An epoch's wrapped identity is not what the list of members says: somebody else may be among its
         /// recipients, or it holds another key.
         case forged
+        /// There is no member of that name.
+        case noSuchMember
+        /// Nobody else could open the keyring, or an epoch of it, any more.
+        case lastMember
+        /// Nobody would be left who may change the keyring.
+        case lastAdmin
+        /// A threshold of none or of more admins than there are.
+        case unreachableThreshold
+        /// The signer is not among the admins who may sign this generation.
+        case notAnAdmin
+        /// The admin signed already.
+        case signedAlready
+        /// An environment would be a member of itself, directly or through others.
+        case cycle
+        /// Two changes that contradict each other, or that don't come from one generation.
+        case conflict
+        /// The change changes nothing.
+        case noChange
         /// The signer that was handed in failed; `underlying` is its error.
         case signing
     }

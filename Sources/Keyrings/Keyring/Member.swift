@@ -21,7 +21,7 @@ package struct Member: Hashable, Sendable {
     /// 1 to 64 of letters, digits and `. _ @ + -`, beginning with a letter or digit.
     package let name: String
     /// The public key that the epochs' identities are wrapped to.
-    package let recipient: X25519Recipient
+    package let recipient: MemberRecipient
     /// The roles, in the order of their codes, each once.
     package let roles: [Role]
     /// The oldest epoch whose identity is wrapped to the member; 1 for all of them.
@@ -29,7 +29,7 @@ package struct Member: Hashable, Sendable {
 
     /// A member with a usable recipient. Sorts `roles`. Throws `badMember` for a name outside the rule above.
     package init(
-        name: String, recipient: X25519Recipient, roles: Set<Role> = [], firstEpoch: UInt64 = 1
+        name: String, recipient: MemberRecipient, roles: Set<Role> = [], firstEpoch: UInt64 = 1
     ) throws(KeyringError) {
         guard Member.isName(name) else {
             throw KeyringError(
@@ -44,8 +44,8 @@ package struct Member: Hashable, Sendable {
         self.firstEpoch = firstEpoch
     }
 
-    /// A member with the recipient that `text` encodes (`age1…`). Throws `badMember`, naming the member, for a
-    /// text that is none or a point of low order (CASES F004).
+    /// A member with the recipient that `text` encodes. Throws `badMember`, naming the member, for a text that is
+    /// none or a point of low order (CASES F004).
     package init(
         name: String, recipient text: String, roles: Set<Role> = [], firstEpoch: UInt64 = 1
     ) throws(KeyringError) {
@@ -56,13 +56,22 @@ package struct Member: Hashable, Sendable {
                 "a member's name has 1 to 64 letters, digits and . _ @ + -, and begins with a letter or digit"
             )
         }
-        let recipient: X25519Recipient
+        let recipient: MemberRecipient
         do {
-            recipient = try X25519Recipient(text: text)
+            recipient = try MemberRecipient(text: text)
         } catch {
             throw KeyringError(.badMember, "member \(name): \(error.context)", underlying: error)
         }
         try self.init(name: name, recipient: recipient, roles: roles, firstEpoch: firstEpoch)
+    }
+
+    /// The same member with what is given changed.
+    package func with(
+        recipient: MemberRecipient? = nil, roles: Set<Role>? = nil, firstEpoch: UInt64? = nil
+    ) throws(KeyringError) -> Member {
+        try Member(
+            name: name, recipient: recipient ?? self.recipient, roles: roles ?? Set(self.roles),
+            firstEpoch: firstEpoch ?? self.firstEpoch)
     }
 
     private static func isName(_ name: String) -> Bool {

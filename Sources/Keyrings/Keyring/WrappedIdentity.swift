@@ -47,7 +47,7 @@ enum WrappedIdentity {
                 underlying: error)
         }
         guard !readers.isEmpty, header.stanzas.count == readers.count,
-            header.stanzas.allSatisfy({ $0.type == "X25519" && $0.arguments.count == 1 })
+            zip(readers, header.stanzas).allSatisfy({ $0.recipient.hasShape(of: $1) })
         else {
             throw KeyringError(
                 .malformed, "\(name): the wrapped identity has other recipients than the list of members")
@@ -63,7 +63,7 @@ enum WrappedIdentity {
     /// Throws `forged` where the stanzas are not exactly those of `readers` in their order, where the file
     /// doesn't open, or where the identity inside is not the one of the epoch's public key.
     static func open(
-        _ epoch: KeyEpoch, readers: [Member], with identities: [X25519Identity]
+        _ epoch: KeyEpoch, readers: [Member], with identities: [MemberIdentity]
     ) throws(KeyringError) -> X25519Identity {
         let name = "epoch \(epoch.number)"
         let identity: X25519Identity

@@ -91,7 +91,7 @@ import Testing
         #expect(code([ada, try member("eve", 2, firstEpoch: 2)]) == .badMember)
         #expect(code([ada, try member("eve", 21)]) == .badMember)
         let many = try (0..<513).map { number in
-            try Member(name: "m\(number)", recipient: X25519Identity.generate().recipient)
+            try Member(name: "m\(number)", recipient: .x25519(X25519Identity.generate().recipient))
         }
         #expect(code(many) == .badMember)
     }
@@ -126,9 +126,11 @@ import Testing
         // Stanzas of other types and other content are seen as well.
         for file in [
             try Age.encrypt(
-                identity(21).encoded(), to: [ada.recipient],
+                identity(21).encoded(), to: [ada.recipient.ageRecipient],
                 extraStanzas: [Stanza(type: "grease", arguments: [], body: [])]),
-            try Age.encrypt(SecretBytes("something else"), to: [ada.recipient, bob.recipient]), [],
+            try Age.encrypt(
+                SecretBytes("something else"), to: [ada.recipient.ageRecipient, bob.recipient.ageRecipient]),
+            [],
         ] {
             let epoch = KeyEpoch(
                 number: 1, recipient: identity(21).recipient, state: .open, wrappedIdentity: file)

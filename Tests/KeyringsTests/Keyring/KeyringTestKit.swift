@@ -7,10 +7,11 @@ import Trust
 
 @testable import Keyrings
 
-/// The known answers of Sources/Keyrings/FORMAT.md §6, read from that file: text and code can't part.
+/// The known answers of Sources/Keyrings/FORMAT.md §7, read from that file: text and code can't part.
 enum Vector: String {
     case wrappedIdentity = "The wrapped identity in base64:"
     case body = "The body in hex:"
+    case mixedBody = "A body with members of each kind in hex:"
     case bodyHash = "H of the body:"
     case header =
         "The header of generation 1 for the environment `prod`, with the one admin and threshold 1, in hex:"
@@ -62,7 +63,8 @@ func admin(_ byte: UInt8) -> SigningKey {
 func member(
     _ name: String, _ byte: UInt8, roles: Set<Member.Role> = [], firstEpoch: UInt64 = 1
 ) throws -> Member {
-    try Member(name: name, recipient: identity(byte).recipient, roles: roles, firstEpoch: firstEpoch)
+    try Member(
+        name: name, recipient: .x25519(identity(byte).recipient), roles: roles, firstEpoch: firstEpoch)
 }
 
 /// A signer with the admin keys of these bytes.
