@@ -5,14 +5,20 @@ extension TextDocument {
     /// Every scalar value of a mapping or sequence, in the order of the text. A document that is one lone
     /// scalar has none.
     package var slots: [Slot] {
-        tree.nodes.indices.compactMap { slot(of: $0) }
+        inOrder(tree.nodes.indices.compactMap { slot(of: $0) })
     }
 
     /// The slots whose value is a sealed token, in the order of the text.
     package var sealedSlots: [Slot] {
-        tree.nodes.indices.compactMap { index in
-            tree.nodes[index].flags.contains(.sealed) ? slot(of: index) : nil
-        }
+        inOrder(
+            tree.nodes.indices.compactMap { index in
+                tree.nodes[index].flags.contains(.sealed) ? slot(of: index) : nil
+            })
+    }
+
+    /// Slots in the order of the text: tables of TOML may be spread over it.
+    private func inOrder(_ slots: [Slot]) -> [Slot] {
+        format == .toml ? slots.sorted { $0.range.lowerBound < $1.range.lowerBound } : slots
     }
 
     /// Lends the source text of a slot.
