@@ -223,6 +223,27 @@ struct IndependentLineTests {
     }
 
     @Test(arguments: [DocumentFormat.toml, .ini, .dotenv])
+    func `a key is removed alone, or not at all`(_ format: DocumentFormat) throws {
+        var generator = SeededGenerator(14)
+        var removedCount = 0
+        for _ in 0..<1_500 {
+            let text = Self.text(format, &generator)
+            guard let document = try? Fixture.read(text, format),
+                let slot = document.slots.randomElement(using: &generator)
+            else { continue }
+            _ = try? DocumentOutline(document)
+            let path = document.path(of: slot)
+            guard let result = try? document.removing(path, document: 0) else { continue }
+            let again = try TextDocument(result.bytes, format: format, isSealed: Fixture.isToken)
+            #expect(again.slots == result.slots)
+            let left = document.slots.filter { $0 != slot }.map(document.sourceText)
+            #expect(again.slots.map(again.sourceText) == left, "\(text.debugDescription)")
+            removedCount += 1
+        }
+        #expect(removedCount > 100)
+    }
+
+    @Test(arguments: [DocumentFormat.toml, .ini, .dotenv])
     func `a plaintext of random shards is refused, or changes its own value alone`(_ format: DocumentFormat)
         throws
     {
