@@ -32,7 +32,8 @@ package struct IdentityFiles: Sendable {
             do throws(AgeError) {
                 return try IdentityFile.decrypt(content, passphrase: secret).map { .x25519($0) }
             } catch {
-                throw AgeError(error.code, "\(path): \(error.context)", underlying: error)
+                let what = error.code == .noMatch ? "wrong passphrase" : error.context
+                throw AgeError(error.code, "\(path): \(what)", underlying: error)
             }
         }
     }

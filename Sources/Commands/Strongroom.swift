@@ -36,6 +36,7 @@ struct Strongroom: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+            try Console.finish()
             Glibc.exit(0)
         } catch {
             Glibc.exit(report(error))
@@ -47,12 +48,12 @@ struct Strongroom: AsyncParsableCommand {
         if let code = error as? ExitCode { return code.rawValue }
         let parserCode = exitCode(for: error)
         guard parserCode != .success else {
-            Console.print(fullMessage(for: error))
+            Console.text(fullMessage(for: error), toError: false)
             return 0
         }
         // The parser's own refusals name the argument and show the usage.
         guard parserCode != .validationFailure else {
-            Console.note(usageMessage(fullMessage(for: error)))
+            Console.text(usageMessage(fullMessage(for: error)), toError: true)
             return Failure.Code.usage.rawValue
         }
         let failure = Failure(error)

@@ -15,13 +15,14 @@ package enum Replacement: Sendable {
 /// its own name only when it is whole and on the disk. Left without `commit()`, it leaves nothing behind.
 ///
 /// On disk: `.<name>.tmp-<16 hex digits>`, made with O_EXCL and mode 0600, locked (flock(2)) as long as its
-/// writer lives. `commit()`: compare the length, fsync, rename, fsync the directory.
+/// writer lives. `commit()`: compare the length, set the mode, fsync, rename, fsync the directory.
 package struct AtomicFile: ~Copyable {
     private let directory: Directory
     private let name: Path
     private var temporary: Temporary
     private let replacement: Replacement
     private let owner: FileOwner?
+    private let mode: UInt16
     private var byteCount: Int64 = 0
 
     /// Begins the file `name` (one name, no path) of `directory`. It gets `mode` whatever the umask, and
@@ -35,7 +36,7 @@ package struct AtomicFile: ~Copyable {
         let holder = try directory.duplicate()
         let temporary = try Temporary(for: name, in: directory)
         if let owner { try temporary.file.setOwner(owner) }
-        try temporary.file.ensureMode(mode)
+        self.mode = mode
         self.directory = holder
         self.name = name
         self.temporary = temporary
@@ -55,6 +56,7 @@ package struct AtomicFile: ~Copyable {
     package consuming func commit() throws(FileError) {
         let written = try temporary.file.metadata().byteCount
         guard written == byteCount else { throw .refused(.io, "fstat(2)", directory.shown(name)) }
+        try temporary.file.ensureMode(mode)
         try temporary.file.synchronize()
         try replacement.check(name, in: directory, owner)
         try temporary.rename(to: name, overwriting: replacement != .never)

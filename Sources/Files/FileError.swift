@@ -114,7 +114,7 @@ package struct FileError: Error, Sendable {
 extension FileError: CustomStringConvertible {
     /// One line for people: call, path and reason.
     package var description: String {
-        guard errno != 0 else { return "\(path): \(reason) [\(operation)]" }
+        guard errno != 0, code != .isLink else { return "\(path): \(reason) [\(operation)]" }
         return "\(path): \(FileError.message(errno)) [\(operation)]"
     }
 

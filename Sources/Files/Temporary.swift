@@ -69,12 +69,14 @@ struct Temporary: ~Copyable {
 }
 
 extension Directory {
-    /// Removes the temporary files that killed writers left in this directory; those of living writers hold
-    /// their lock and stay. Returns how many went.
+    /// Removes the temporary files that killed writers left in this directory, all or those of one file; those of
+    /// living writers hold their lock and stay. Returns how many went.
     @discardableResult
-    package borrowing func removeStaleTemporaries() throws(FileError) -> Int {
+    package borrowing func removeStaleTemporaries(of file: Path? = nil) throws(FileError) -> Int {
         var count = 0
-        for entry in try entries() where Temporary.isTemporary(entry.name) {
+        let prefix = file.map { [0x2E] + $0.bytes + Array(".tmp-".utf8) } ?? []
+        for entry in try entries()
+        where entry.name.bytes.starts(with: prefix) && Temporary.isTemporary(entry.name) {
             if try removeIfStale(entry.name) { count += 1 }
         }
         return count

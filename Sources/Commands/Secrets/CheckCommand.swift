@@ -3,6 +3,7 @@ internal import Documents
 internal import Files
 internal import Keyrings
 internal import Sealing
+internal import Sodium
 
 /// `strongroom check`: whether the repository keeps its rules; needs no key.
 struct CheckCommand: AsyncParsableCommand {
@@ -33,8 +34,9 @@ struct CheckCommand: AsyncParsableCommand {
         var checker = Checker(rules: checkout.rules, keyrings: keyrings)
         var fileCount = 0
         let root = try Directory(Path(checkout.root))
-        for start in try starts(checkout) {
-            try visit(Path(start), in: root) { bytes, path in
+        let starts = try starts(checkout)
+        for start in starts {
+            try visit(Path(start), in: root, from: starts) { bytes, path in
                 fileCount += 1
                 checker.check(bytes, path: path)
             }
@@ -47,7 +49,8 @@ struct CheckCommand: AsyncParsableCommand {
                 .refused, "\(refused) \(refused == 1 ? "finding breaks" : "findings break") the rules",
                 hints: ["strongroom seal FILE seals plaintext; the findings say what else is wrong"])
         }
-        Console.note("strongroom: checked \(fileCount) files: the rules are kept")
+        Console.note(
+            "strongroom: checked \(fileCount == 1 ? "1 file" : "\(fileCount) files"): the rules are kept")
     }
 
     /// What is checked, from the root; empty for the root itself.
@@ -60,21 +63,37 @@ struct CheckCommand: AsyncParsableCommand {
 
     /// Hands every regular file at or below `path` to `body`, but for Git's own directories. Links are not followed.
     private func visit(
-        _ path: Path, in root: borrowing Directory, _ body: ([UInt8], [UInt8]) throws -> Void
+        _ path: Path, in root: borrowing Directory, from starts: [[UInt8]],
+        _ body: ([UInt8], [UInt8]) throws -> Void
     ) throws {
         let kind: FileKind? = path.bytes.isEmpty ? .directory : try root.metadata(of: path).kind
         switch kind {
         case .directory:
             let directory = try path.bytes.isEmpty ? root.duplicate() : root.openDirectory(path)
             for entry in try directory.entries() where entry.name != Path(".git") {
-                try visit(path.bytes.isEmpty ? entry.name : path.appending(entry.name), in: root, body)
+                try visit(
+                    path.bytes.isEmpty ? entry.name : path.appending(entry.name), in: root, from: starts, body
+                )
             }
         case .regular:
-            let bytes = try Failure.about(path.description) {
-                try root.read(path, limit: DocumentLimits().byteCount)
+            try body(try read(path, in: root), path.bytes)
+        default:
+            guard !paths.isEmpty, starts.contains(path.bytes) else { return }
+            throw Failure(.usage, "\(path): neither a file nor a directory; links are not followed")
+        }
+    }
+}
+
+extension CheckCommand {
+    /// What the checks need of a file: of one that is larger than any document, its head, where sealed files have
+    /// their header.
+    private func read(_ path: Path, in root: borrowing Directory) throws -> [UInt8] {
+        try Failure.about(path.description) {
+            let file = try root.openFile(path)
+            guard try file.metadata().byteCount > DocumentLimits().byteCount else {
+                return try file.readAll(limit: DocumentLimits().byteCount)
             }
-            try body(bytes, path.bytes)
-        default: return
+            return try [UInt8].filled(count: 1 << 20) { _ = try file.read(into: &$0, at: 0) }
         }
     }
 }

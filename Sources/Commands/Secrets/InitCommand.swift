@@ -49,6 +49,7 @@ struct InitCommand: AsyncParsableCommand {
                 hints: ["name another environment, or change the members of this one"])
         }
         let keyring = try await newKeyring(root)
+        try pin(keyring, parsed)
 
         let folder = try directory.makeDirectories(Path(parsed.keyrings), mode: 0o755)
         try keyring.yaml.withBytes {
@@ -59,15 +60,28 @@ struct InitCommand: AsyncParsableCommand {
                 try directory.write($0, to: Path(Rules.fileName), mode: 0o644, .anyFile)
             }
         }
-        let pins = Pins(directory: Path(try Locations.pins()))
-        if let error = try pins.trust(keyring.chain, repository: parsed.repository.description) {
-            Console.note("strongroom: the keyring could not be pinned (\(error.description)); going on")
-        }
         Console.print(keyring.root.description)
         let names = keyring.body.members.map(\.name).joined(separator: ", ")
         Console.note("strongroom: \(keyringPath): \(environment) can be opened by \(names); trust root above")
         if let rule = rules.added { Console.note("strongroom: \(Rules.fileName): added the rule \(rule)") }
         Console.note("strongroom: next: strongroom seal FILE, then commit both files with it")
+    }
+
+    /// Pins the new keyring, unless another one of this environment was seen before.
+    private func pin(_ keyring: Keyring, _ rules: Rules) throws {
+        guard let directory = try? Locations.pins() else { return }
+        let verdict = try Pins(directory: Path(directory)).check(
+            keyring.chain, repository: rules.repository.description)
+        guard verdict.outcome.allowsSealing else {
+            throw Failure(
+                .refused, "\(environment): another keyring of this environment was seen before",
+                hints: [
+                    "get \(rules.keyrings)/\(environment).yaml back from Git, or name another environment"
+                ])
+        }
+        if let error = verdict.notWritten {
+            Console.note("strongroom: the keyring could not be pinned (\(error.description)); going on")
+        }
     }
 
     private func newKeyring(_ root: String) async throws -> Keyring {

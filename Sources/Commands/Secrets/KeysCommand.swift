@@ -32,7 +32,13 @@ struct KeysNewCommand: AsyncParsableCommand {
         let path = try output ?? Locations.identity()
         let identity = X25519Identity.generate()
         let content = IdentityFile.content(of: identity, created: Process.now)
-        if output == nil { _ = try Directory.makePath(Path(path).parent) }
+        let place = Path(path)
+        if output == nil { _ = try Directory.makePath(place.parent) }
+        guard try Directory(place.parent).metadataIfPresent(of: place.name) == nil else {
+            throw Failure(
+                .usage, "\(path): exists already and is never overwritten",
+                hints: ["--output names another file"])
+        }
         if passphrase {
             let encrypted = try IdentityFile.encrypt(
                 content, passphrase: try Terminal.askTwice("new passphrase"))

@@ -34,14 +34,22 @@ struct OpenCommand: AsyncParsableCommand {
             throw ValidationError("--output and --in-place exclude each other")
         }
         guard file != "-" || !inPlace else { throw ValidationError("standard input cannot be replaced") }
-        guard file != "-" || path != nil else {
-            throw ValidationError("from standard input, --path says where the file stands in the repository")
+        guard output != "-" else {
+            throw ValidationError("--output takes a file; without it, standard output")
         }
     }
 
     func run() async throws {
         if file == "-" {
             let input = try Terminal.standardInput(raw: true)
+            if path == nil, input.withBytes({ SealedFile.isAgeFile($0) || Armor.isArmored($0) }) {
+                let opened = try input.withBytes { try Age.decrypt($0, with: try plainIdentities(in: ".")) }
+                return try deliver { sink in try opened.withBytes { try sink($0) } }
+            }
+            guard path != nil else {
+                throw Failure(
+                    .usage, "from standard input, --path says where the file stands in the repository")
+            }
             try openDocument(
                 input.withBytes { $0.array }, try Checkout(around: "."), Array((path ?? "").utf8))
             return
@@ -83,15 +91,22 @@ struct OpenCommand: AsyncParsableCommand {
             }
             return
         }
-        var all: [any AgeIdentity] = own
-        for environment in Set(checkout?.rules.rules.map(\.environment) ?? []).sorted() {
-            guard let checkout, let keyring = try? checkout.opened(environment, with: own, trust: trust)
-            else { continue }
-            all += keyring.epochs.compactMap { keyring[epoch: $0] }
-        }
         let bytes = try work.read(limit: Age.byteLimit)
+        let all = try plainIdentities(in: checkout == nil ? "." : Path(file).parent.description)
         let opened = try Failure.about(file) { try Age.decrypt(bytes, with: all) }
         try deliver { sink in try opened.withBytes { try sink($0) } }
+    }
+
+    /// The caller's identities, and those of the environments that they open in the repository around `directory`.
+    private func plainIdentities(in directory: String) throws -> [any AgeIdentity] {
+        let own = try identities.load()
+        var all: [any AgeIdentity] = own
+        guard let checkout = try? Checkout(around: directory) else { return all }
+        for environment in Set(checkout.rules.rules.map(\.environment)).sorted() {
+            guard let keyring = try? checkout.opened(environment, with: own, trust: trust) else { continue }
+            all += keyring.epochs.compactMap { keyring[epoch: $0] }
+        }
+        return all
     }
 
     /// Opens a file that may be large: once to see that it is whole, then again to write it.

@@ -55,6 +55,7 @@ struct Checkout {
 
     /// `file` as the repository names it: components from the root, joined by slashes. Throws `usage` outside.
     func path(of file: String) throws -> [UInt8] {
+        guard !file.isEmpty else { throw Failure(.usage, "an empty file name") }
         // The directory is resolved, links included, for so was the root; the file's own name is not.
         let whole = Path(try Process.absolute(file))
         let components = (try Process.canonical(whole.parent.description) + "/" + whole.name.description)

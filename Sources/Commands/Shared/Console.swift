@@ -1,17 +1,57 @@
 internal import FoundationEssentials
 internal import Glibc
 internal import Sodium
+internal import Synchronization
 
 /// Standard output and standard error.
 enum Console {
-    /// Writes one line of data to standard output.
+    /// Writes one line of data to standard output. A failure shows at the end: see `finish()`.
     static func print(_ line: String) {
-        try? write(Array((line + "\n").utf8), to: STDOUT_FILENO)
+        do {
+            try write(Array((visible(line) + "\n").utf8), to: STDOUT_FILENO)
+        } catch {
+            isIncomplete.store(true, ordering: .relaxed)
+        }
     }
 
     /// Writes one line of prose to standard error.
     static func note(_ line: String) {
-        try? write(Array((line + "\n").utf8), to: STDERR_FILENO)
+        try? write(Array((visible(line) + "\n").utf8), to: STDERR_FILENO)
+    }
+
+    /// Writes prose of several lines, of the argument parser, to standard error or output.
+    static func text(_ text: String, toError: Bool) {
+        try? write(Array((text + "\n").utf8), to: toError ? STDERR_FILENO : STDOUT_FILENO)
+    }
+
+    /// Throws `inputOutput` where a line of data could not be written.
+    static func finish() throws {
+        guard isIncomplete.load(ordering: .relaxed) else { return }
+        throw Failure(.inputOutput, "standard output could not be written: what it shows is not all")
+    }
+
+    private static let isIncomplete = Atomic<Bool>(false)
+
+    /// `line` with control characters, line separators and direction marks in sight: names out of files and
+    /// repositories can neither begin a line of their own nor talk to the terminal.
+    private static func visible(_ line: String) -> String {
+        guard line.unicodeScalars.contains(where: isHidden) else { return line }
+        var text = ""
+        for scalar in line.unicodeScalars {
+            if isHidden(scalar) {
+                text += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
+    }
+
+    private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x2069: true
+        default: false
+        }
     }
 
     /// Writes `value` as JSON with sorted keys and one line feed to standard output.

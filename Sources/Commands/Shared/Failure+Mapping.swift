@@ -74,7 +74,10 @@ extension AgeError: Reportable {
         if self.code == .exposed {
             return Failure(
                 code, context,
-                hints: ["chmod 600 the file, or use it all the same with --allow-exposed-identity"])
+                hints: [
+                    "the file is to be the caller's own with mode 0600, in a directory that only the owner writes to",
+                    "--allow-exposed-identity uses it all the same",
+                ])
         }
         guard self.code == .unreadable, let cause = underlying as? FileError else {
             return Failure(code, context)

@@ -13,10 +13,18 @@ enum Terminal {
             throw Failure(.usage, "\(prompt): there is no terminal to ask on")
         }
         defer { close(terminal) }
+        // Signals wait until the terminal is as it was; ^C arrives as a character, since the terminal makes no
+        // signal of it here.
+        var held = sigset_t()
+        var before = sigset_t()
+        unsafe sigemptyset(&held)
+        for signal in [SIGINT, SIGTERM, SIGHUP, SIGTSTP] { unsafe sigaddset(&held, signal) }
+        unsafe pthread_sigmask(SIG_BLOCK, &held, &before)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
         var saved = termios()
         let isTerminal = unsafe tcgetattr(terminal, &saved) == 0
         var silent = saved
-        silent.c_lflag &= ~tcflag_t(ECHO)
+        silent.c_lflag &= ~tcflag_t(ECHO | ICANON | ISIG)
         if isTerminal { unsafe tcsetattr(terminal, TCSAFLUSH, &silent) }
         defer { if isTerminal { unsafe tcsetattr(terminal, TCSAFLUSH, &saved) } }
         let question = Array("\(prompt): ".utf8)
@@ -69,8 +77,12 @@ enum Terminal {
             }
             if got < 0, errno == EINTR { continue }
             guard got > 0 else { break }
-            if buffer.withBytes(first: count + 1, { $0[count] }) == 0x0A { break }
-            count += 1
+            switch buffer.withBytes(first: count + 1, { $0[count] }) {
+            case 0x0A, 0x0D, 0x04: return buffer.withBytes(first: count) { SecretBytes(copying: $0) }
+            case 0x03: throw Failure(.usage, "stopped at the prompt")
+            case 0x08, 0x7F: count = max(0, count - 1)
+            default: count += 1
+            }
         }
         return buffer.withBytes(first: count) { SecretBytes(copying: $0) }
     }

@@ -30,10 +30,16 @@ struct TrustOptions: ParsableArguments {
     /// Compares `keyring` with what is trusted, pins it at first sight, and says so. Throws `refused` where it must
     /// not be used for what is asked: `sealing` needs the newest that was seen.
     func verify(_ keyring: Keyring, of checkout: Checkout, sealing: Bool) throws {
-        let pins = Pins(directory: Path(try Locations.pins()))
         let root = try fingerprint(for: keyring.environment)
         let path = checkout.keyringPath(keyring.environment)
-        let verdict = try pins.check(
+        guard let directory = try? Locations.pins() else {
+            guard root == nil || root == keyring.root else { throw wrongRoot(keyring, path) }
+            Console.note(
+                "strongroom: \(path): root \(keyring.root); not remembered, for neither XDG_STATE_HOME nor HOME is set"
+            )
+            return
+        }
+        let verdict = try Pins(directory: Path(directory)).check(
             keyring.chain, repository: checkout.rules.repository.description, trusting: root)
         if let error = verdict.notWritten {
             Console.note("strongroom: the keyring could not be pinned (\(error.description)); going on")
@@ -57,12 +63,15 @@ struct TrustOptions: ParsableArguments {
             throw Failure(
                 .refused, "\(path): another history than the one that was seen before",
                 hints: ["two branches may have changed it; ask an admin which one holds"])
-        case .rootMismatch:
-            throw Failure(
-                .refused, "\(path): its root \(keyring.root) is not the trusted one",
-                hints: [
-                    "somebody may have replaced the keyring; ask an admin for the fingerprint and give it with --trust"
-                ])
+        case .rootMismatch: throw wrongRoot(keyring, path)
         }
+    }
+
+    private func wrongRoot(_ keyring: Keyring, _ path: String) -> Failure {
+        Failure(
+            .refused, "\(path): its root \(keyring.root) is not the trusted one",
+            hints: [
+                "somebody may have replaced the keyring; ask an admin for the fingerprint and give it with --trust"
+            ])
     }
 }

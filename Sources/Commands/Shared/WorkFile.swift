@@ -17,7 +17,9 @@ struct WorkFile: ~Copyable {
         let path = Path(name)
         let directory = try Directory(path.parent)
         let content = try directory.openFile(path.name)
-        metadata = try content.metadata()
+        let metadata = try content.metadata()
+        try directory.removeStaleTemporaries(of: path.name)
+        self.metadata = metadata
         self.directory = directory
         self.content = content
         leaf = path.name
