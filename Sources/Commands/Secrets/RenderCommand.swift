@@ -30,7 +30,7 @@ struct RenderCommand: AsyncParsableCommand {
         let isDirectory = try Process.canonicalIfDirectory(directory) != nil
         let checkout = try Checkout(around: isDirectory ? directory : Path(directory).parent.description)
         var output = RenderedStream(format: format)
-        var own: [X25519Identity]?
+        var own: [MemberIdentity]?
         var openers: [String: DocumentOpener] = [:]
         var others = 0
         try checkout.forEachFile(at: try checkout.places(of: [directory])) { path in

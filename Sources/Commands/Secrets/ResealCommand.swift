@@ -28,7 +28,7 @@ struct ResealCommand: AsyncParsableCommand {
 
     func run() async throws {
         let checkout = try Checkout(around: paths.first.map { Path($0).parent.description } ?? ".")
-        var own: [X25519Identity]?
+        var own: [MemberIdentity]?
         var resealer = TreeResealer(checkout, dryRun: dryRun) { environment in
             let loaded = try own ?? identities.load()
             own = loaded

@@ -118,7 +118,7 @@ extension SealedFile {
 extension Checkout {
     /// The keys of `environment` for resealing, with one of `identities`: opened, and trusted for sealing.
     func resealingKeys(
-        _ environment: String, with identities: [X25519Identity], trust: TrustOptions
+        _ environment: String, with identities: [MemberIdentity], trust: TrustOptions
     ) throws -> TreeResealer.Keys {
         let keyring = try keyring(environment)
         try trust.verify(keyring, of: self, sealing: true)
