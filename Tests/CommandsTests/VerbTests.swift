@@ -103,6 +103,19 @@ import Testing
         #expect(world.must("explain", moved, identity: "alice").contains("; opens"))
     }
 
+    @Test func `each value of a moved dotenv file is found in history`() {
+        let world = World()
+        world.edit(
+            "config/.strongroom.yaml", "rules:\n",
+            "rules:\n  - { paths: [\"deploy/prod/*.env\"], environment: prod }\n")
+        world.config.write("deploy/prod/a.env", "A=one\nB=two\n")
+        world.must("seal", "deploy/prod/a.env")
+        world.config.commit("Add a file")
+        world.config.git("mv", "deploy/prod/a.env", "deploy/prod/b.env")
+        expect(world.run("rebind", "deploy/prod/b.env", identity: "alice"), 0, "rebound 2 values")
+        #expect(world.must("open", "deploy/prod/b.env", identity: "alice") == "A=one\nB=two")
+    }
+
     @Test func `explain needs no key, and names rule, place and members`() {
         let world = World()
         let words = world.must("explain", Self.document)

@@ -49,7 +49,7 @@ struct ExplainCommand: AsyncParsableCommand {
             explanation.file = try sealedFile(work, isAgeFile: isAgeFile, path, keyring, checkout)
         } else {
             let bytes = try work.read(limit: DocumentLimits().byteCount)
-            let places = OtherPlaces(of: bytes, from: nil, in: checkout)
+            let places = OtherPlaces(of: bytes, at: path, in: checkout)
             explanation.values = try Explainer(rules: checkout.rules, keyring: opened).explain(
                 bytes, path: path, keyPath: keyPath.map { Array($0.utf8) }, in: try document.selector()
             ) { places.all($0) }.map { .init($0, keyring) }

@@ -51,7 +51,7 @@ struct RebindCommand: AsyncParsableCommand {
     private func rebound(
         _ bytes: [UInt8], _ path: [UInt8], _ keys: TreeResealer.Keys, _ checkout: Checkout
     ) throws -> DocumentSealer.Outcome {
-        let places = OtherPlaces(of: bytes, from: from.map { Array($0.utf8) }, in: checkout)
+        let places = OtherPlaces(of: bytes, at: path, from: from.map { Array($0.utf8) }, in: checkout)
         let resealer = DocumentResealer(rules: checkout.rules, keyring: keys.opened, key: keys.newest)
         do {
             return try resealer.rebind(bytes, path: path) { places.all($0) }

@@ -97,11 +97,13 @@ struct PlaceHistory {
 final class OtherPlaces {
     private let checkout: Checkout
     private let bytes: [UInt8]
+    private let path: [UInt8]
     private var named: [[UInt8]: [TokenPlace]] = [:]
     private var past: [[UInt8]: [TokenPlace]]?
 
-    /// The places of the tokens in `bytes`, which may have stood at the path `old`.
-    init(of bytes: [UInt8], from old: [UInt8]?, in checkout: Checkout) {
+    /// The places of the tokens in `bytes`, which stand at `path` and may have stood at the path `old`.
+    init(of bytes: [UInt8], at path: [UInt8], from old: [UInt8]? = nil, in checkout: Checkout) {
+        self.path = path
         self.checkout = checkout
         self.bytes = bytes
         guard let old else { return }
@@ -110,15 +112,12 @@ final class OtherPlaces {
         }
     }
 
-    /// The places of `token` that the caller named.
-    func named(_ token: [UInt8]) -> [TokenPlace] { named[token] ?? [] }
-
     /// The places of `token`: those that the caller named, and those of history.
     func all(_ token: [UInt8]) -> [TokenPlace] {
         if past == nil {
-            let tokens = TokenPlace.all(in: bytes, path: Array("a.yaml".utf8), rules: checkout.rules)
+            let tokens = TokenPlace.all(in: bytes, path: path, rules: checkout.rules)
             past = (try? PlaceHistory(checkout)?.places(of: Set(tokens.map(\.token) + [token]))) ?? [:]
         }
-        return named(token) + (past?[token] ?? [])
+        return (named[token] ?? []) + (past?[token] ?? [])
     }
 }
