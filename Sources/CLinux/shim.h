@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
 #include <stdint.h>
@@ -13,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -51,6 +53,13 @@ static inline int linux_syncfs(int file) { return (int)syscall(SYS_syncfs, file)
 
 /* prctl(2) with PR_SET_DUMPABLE: no core file, no reading of memory by others of the same user. */
 static inline int linux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+/* fstatfs(2): 1 on a tmpfs or ramfs, 0 elsewhere, -1 on failure. */
+static inline int linux_is_in_memory(int file) {
+    struct statfs facts;
+    if (fstatfs(file, &facts) != 0) return -1;
+    return facts.f_type == TMPFS_MAGIC || facts.f_type == RAMFS_MAGIC;
+}
 
 /* makedev(3) as a function. */
 static inline uint64_t linux_makedev(uint32_t major_number, uint32_t minor_number) {

@@ -13,8 +13,10 @@ struct Strongroom: AsyncParsableCommand {
             CommandGroup(
                 name: "Secrets",
                 subcommands: [
-                    InitCommand.self, SealCommand.self, SetCommand.self, OpenCommand.self, CheckCommand.self,
-                    KeysCommand.self,
+                    InitCommand.self, SealCommand.self, SetCommand.self, UnsetCommand.self,
+                    GenerateCommand.self, OpenCommand.self, EditCommand.self, ExecCommand.self,
+                    RenderCommand.self, ResealCommand.self,
+                    RebindCommand.self, ExplainCommand.self, CheckCommand.self, KeysCommand.self,
                 ]),
             CommandGroup(name: "Git", subcommands: [GitCommand.self]),
             CommandGroup(name: "Delivery", subcommands: [SyncCommand.self]),

@@ -8,6 +8,10 @@ package enum DocumentFormat: String, Sendable, Hashable, CaseIterable {
     case json
     /// Lines of `KEY=value` (see ``DotenvTreeReader``).
     case dotenv
+    /// Sections of `key = value` (see ``INITreeReader``).
+    case ini
+    /// TOML 1.0.
+    case toml
 
     /// The format that a file's name stands for, or nil where none is known.
     ///
@@ -23,19 +27,21 @@ package enum DocumentFormat: String, Sendable, Hashable, CaseIterable {
         case Array("yaml".utf8), Array("yml".utf8): self = .yaml
         case Array("json".utf8): self = .json
         case Array("env".utf8): self = .dotenv
+        case Array("ini".utf8): self = .ini
+        case Array("toml".utf8): self = .toml
         case _ where lowered.starts(with: ".env.".utf8): self = .dotenv
         default: return nil
         }
     }
 
     /// Whether a token stands in double quotes where nothing else would be text.
-    var quotesTokens: Bool { self == .json }
+    var quotesTokens: Bool { self == .json || self == .toml }
 
     /// Whether a string in double quotes is written with the escapes of JSON.
     var hasEscapes: Bool {
         switch self {
-        case .yaml, .json: true
-        case .dotenv: false
+        case .yaml, .json, .toml: true
+        case .dotenv, .ini: false
         }
     }
 
@@ -59,6 +65,10 @@ package enum ScalarStyle: String, Sendable, Hashable, CaseIterable {
     case literal
     /// A block scalar that begins with `>`.
     case folded
+    /// In three double quotes (TOML).
+    case tripleDouble
+    /// In three single quotes (TOML).
+    case tripleSingle
 }
 
 /// Bounds on what a reader takes before it gives up with ``DocumentError/Code/limit``.

@@ -76,8 +76,16 @@ package struct DocumentOutline: Sendable {
     /// Cuts a document's text.
     ///
     /// - Throws: `unsupported` where an entry can't be told from what is around it: `? ` before a key, pairs in a
-    ///   sequence's brackets without braces.
+    ///   sequence's brackets without braces; all of TOML, where a table can be spread over the text; an INI section
+    ///   without keys.
     package init(_ document: TextDocument) throws(DocumentError) {
+        let nodes = document.tree.nodes
+        let hasEmptySection = nodes.indices.contains { index in
+            index > 0 && nodes[index].kind == .mapping && Int(nodes[index].subtreeEnd) == index + 1
+        }
+        guard document.format != .toml, document.format != .ini || !hasEmptySection else {
+            throw DocumentError(.unsupported, context: "sections that are not cut into entries")
+        }
         bytes = document.bytes
         var reader = OutlineReader(document)
         stream = try reader.readStream()

@@ -21,7 +21,7 @@ struct LoneScalar {
         let text = WipedBytes(capacity: source.byteCount + tail.byteCount + 8 + (isBlock ? indentation : 0))
         switch format {
         case .json: break
-        case .dotenv:
+        case .dotenv, .ini, .toml:
             text.append(UInt8(ascii: "k"))
             text.append(UInt8(ascii: "="))
         case .yaml:

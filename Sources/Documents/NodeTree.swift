@@ -1,4 +1,5 @@
-/// The nodes of a parsed text in the order of their beginnings, as flat records: what readers make and
+/// The nodes of a parsed text, each before what it holds, in the order of their beginnings (but for TOML, where the
+/// parts of a table stand together), as flat records: what readers make and
 /// what documents, comparisons and configuration files look at. Values are ranges of the source, or of a
 /// wiped side store where decoding changed them.
 struct NodeTree: Sendable {
@@ -9,7 +10,7 @@ struct NodeTree: Sendable {
 
     /// How a node is written: a scalar's style, or a collection's.
     enum Style: UInt8, Sendable {
-        case absent, plain, single, double, literal, folded, block, flow, none
+        case absent, plain, single, double, literal, folded, tripleDouble, tripleSingle, block, flow, none
     }
 
     /// Facts about one node.
@@ -185,6 +186,8 @@ extension ScalarStyle {
         case .double: .double
         case .literal: .literal
         case .folded: .folded
+        case .tripleDouble: .tripleDouble
+        case .tripleSingle: .tripleSingle
         }
     }
 
@@ -196,6 +199,8 @@ extension ScalarStyle {
         case .double: self = .double
         case .literal: self = .literal
         case .folded: self = .folded
+        case .tripleDouble: self = .tripleDouble
+        case .tripleSingle: self = .tripleSingle
         case .plain, .block, .flow, .none: self = .plain
         }
     }

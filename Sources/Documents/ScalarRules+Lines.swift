@@ -1,5 +1,5 @@
-/// What is refused in values of dotenv beyond the form, because another reader would take it
-/// for more than the value: dotenv files are read by shells and by many libraries.
+/// What is refused in values of dotenv and INI beyond the form, because another reader would take it for more than
+/// the value: dotenv files are read by shells and by many libraries, and of INI there are as many kinds as readers.
 extension ScalarRules {
     /// What is wrong with the source of a dotenv value.
     func dotenvViolation(in source: RawSpan) -> String? {
@@ -80,5 +80,29 @@ extension ScalarRules {
             backslashes = source[offset] == UInt8(ascii: "\\") ? backslashes + 1 : 0
         }
         return false
+    }
+
+    /// What is wrong with the source of an INI value.
+    func iniViolation(in source: RawSpan) -> String? {
+        let last = source.byteCount - 1
+        guard style == .plain else { return "quotes or lines that INI doesn't have" }
+        for offset in 0...last {
+            switch source[offset] {
+            case 0x0A, 0x0D: return "several lines"
+            case 0x09: return "a tab in an unquoted value"
+            case UInt8(ascii: ";"), UInt8(ascii: "#"):
+                guard offset > 0, source[offset - 1] != 0x20 else {
+                    return "what some readers take for a comment"
+                }
+            default: continue
+            }
+        }
+        if source[last] == UInt8(ascii: "\\") {
+            return "a backslash at the end, by which some readers continue the line"
+        }
+        guard Self.isQuote(source[0]) || source[0] == UInt8(ascii: "`") else { return nil }
+        let isClosed = last > 0 && source[last] == source[0] && source[last - 1] != UInt8(ascii: "\\")
+        return isClosed && !(1..<max(1, last)).contains { source[$0] == source[0] }
+            ? nil : "a quote at the beginning that is not closed at the end"
     }
 }

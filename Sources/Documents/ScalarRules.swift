@@ -21,7 +21,8 @@ struct ScalarRules {
         if isFlow, style == .literal || style == .folded { return "a block scalar inside brackets" }
         switch format {
         case .yaml: return style == .plain ? plainViolation(in: source) : nil
-        case .json: return nil
+        case .json, .toml: return nil
+        case .ini: return iniViolation(in: source)
         case .dotenv: return dotenvViolation(in: source)
         }
     }

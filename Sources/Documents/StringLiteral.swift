@@ -4,7 +4,7 @@
 /// other control characters and those that YAML or the rules of sealing don't allow as they are (DEL, C1, LS,
 /// PS, byte order mark, non-characters U+FFFE and U+FFFF). These three read it alike.
 /// In dotenv: bare, else in single, else in double quotes, whichever all its readers take alike, without any
-/// escape. Nothing, where the text is empty there.
+/// escape. In INI bare, whatever it is. Nothing, where the text is empty in these two.
 package struct StringLiteral: Sendable {
     /// The size of the written text, in bytes.
     package let byteCount: Int
@@ -27,10 +27,14 @@ package struct StringLiteral: Sendable {
             position += width
         }
         switch format {
-        case .yaml, .json:
+        case .yaml, .json, .toml:
             style = .double
             byteCount = escapedCount
             isEscaped = true
+        case .ini:
+            style = value.byteCount > 0 ? .plain : .absent
+            byteCount = value.byteCount
+            isEscaped = false
         case .dotenv:
             style = try Self.dotenvStyle(of: value)
             byteCount = value.byteCount + (style == .single || style == .double ? 2 : 0)

@@ -62,7 +62,14 @@ extension TextDocument {
         case (.json, _): return jsonInsertion(written, [0x22] + token + [0x22], into: mapping)
         case (.yaml, .flow): return flowInsertion(written + Array(": ".utf8) + token, into: mapping)
         case (.yaml, _): return blockInsertion(written + Array(": ".utf8) + token, into: mapping)
-        case (.dotenv, _): return lineInsertion(written, token, into: mapping)
+        case (.toml, .flow):
+            return flowInsertion(written + Array(" = \"".utf8) + token + [0x22], into: mapping)
+        case (.toml, .none):
+            throw DocumentError(
+                .unsupported, line: Int(tree.nodes[mapping].line) + 1,
+                context: "a key can't be added to a table without a header of its own")
+        case (.toml, _): return lineInsertion(written, [0x22] + token + [0x22], into: mapping)
+        case (.dotenv, _), (.ini, _): return lineInsertion(written, token, into: mapping)
         }
     }
 
@@ -75,7 +82,14 @@ extension TextDocument {
             }
         if format == .yaml, isWord { return key }
         // What is no key there would not be read as one: the result is compared.
-        if format == .dotenv { return key }
+        if format == .dotenv || format == .ini { return key }
+        let isBare =
+            !key.isEmpty
+            && key.allSatisfy { byte in
+                byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
+                    || (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20)
+            }
+        if format == .toml, isBare { return key }
         return try key.withRawSpan { value throws(DocumentError) in
             let literal = try StringLiteral(of: value)
             var bytes = [UInt8](repeating: 0, count: literal.byteCount)

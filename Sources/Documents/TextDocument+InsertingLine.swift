@@ -43,7 +43,7 @@ extension TextDocument {
     /// What stands between key and value: as in the pair before, unless that has no value on its line.
     private func separator(of last: (key: NodeTree.Node, value: NodeTree.Node)?) -> [UInt8] {
         let standard = Array((format == .dotenv ? "=" : " = ").utf8)
-        guard let last, last.value.style != .absent, last.key.end <= last.value.start else { return standard }
+        guard format != .toml, let last, last.value.style != .absent else { return standard }
         return Array(bytes[Int(last.key.end)..<Int(last.value.start)])
     }
 

@@ -5,7 +5,7 @@ extension TextDocument {
     /// Every scalar value of a mapping or sequence, in the order of the text. A document that is one lone
     /// scalar has none.
     package var slots: [Slot] {
-        tree.nodes.indices.compactMap { slot(of: $0) }
+        inOrder(tree.nodes.indices.compactMap { slot(of: $0) })
     }
 
     /// The lines, from 1, of the documents that are one lone scalar; one that isn't written at all is none.
@@ -16,9 +16,15 @@ extension TextDocument {
 
     /// The slots whose value is a sealed token, in the order of the text.
     package var sealedSlots: [Slot] {
-        tree.nodes.indices.compactMap { index in
-            tree.nodes[index].flags.contains(.sealed) ? slot(of: index) : nil
-        }
+        inOrder(
+            tree.nodes.indices.compactMap { index in
+                tree.nodes[index].flags.contains(.sealed) ? slot(of: index) : nil
+            })
+    }
+
+    /// Slots in the order of the text: tables of TOML may be spread over it.
+    private func inOrder(_ slots: [Slot]) -> [Slot] {
+        format == .toml ? slots.sorted { $0.range.lowerBound < $1.range.lowerBound } : slots
     }
 
     /// Lends the source text of a slot.

@@ -70,6 +70,8 @@ extension NodeTree {
         case .yaml: try YAMLTreeReader.read(source, limits: limits)
         case .json: try JSONTreeReader.read(source, limits: limits)
         case .dotenv: try DotenvTreeReader.read(source, limits: limits)
+        case .ini: try INITreeReader.read(source, limits: limits)
+        case .toml: try TOMLTreeReader.read(source, limits: limits)
         }
     }
 }

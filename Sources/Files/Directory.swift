@@ -62,6 +62,9 @@ package struct Directory: ~Copyable, Sendable {
     /// The facts of the directory itself.
     package borrowing func metadata() throws(FileError) -> FileMetadata { try descriptor.metadata() }
 
+    /// Whether the directory is on a file system that is kept in memory: tmpfs or ramfs. fstatfs(2).
+    package var isInMemory: Bool { linux_is_in_memory(descriptor.rawValue) == 1 }
+
     /// Sets the permission bits of the directory itself, whatever the umask.
     package borrowing func setMode(_ mode: UInt16) throws(FileError) { try descriptor.setMode(mode) }
 

@@ -12,8 +12,10 @@ package struct OpenedDocument: ~Copyable, Sendable {
 
 /// Opens the sealed values of text documents, all or none (FORMAT.md §5).
 package struct DocumentOpener: Sendable {
-    private let rules: Rules
-    private let keyring: OpenedKeyring
+    /// The rules of the repository.
+    let rules: Rules
+    /// What opens.
+    let keyring: OpenedKeyring
     private let isEnforcing: Bool
     private let door: String?
 

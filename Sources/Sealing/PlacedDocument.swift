@@ -303,6 +303,8 @@ extension SealedRecord.Format {
         case .yaml: self = .yaml
         case .json: self = .json
         case .dotenv: self = .dotenv
+        case .ini: self = .ini
+        case .toml: self = .toml
         }
     }
 }
@@ -317,6 +319,8 @@ extension SealedRecord.Style {
         case .double: self = .double
         case .literal: self = .literal
         case .folded: self = .folded
+        case .tripleDouble: self = .tripleDouble
+        case .tripleSingle: self = .tripleSingle
         }
     }
 
@@ -329,6 +333,8 @@ extension SealedRecord.Style {
         case .double: .double
         case .literal: .literal
         case .folded: .folded
+        case .tripleDouble: .tripleDouble
+        case .tripleSingle: .tripleSingle
         }
     }
 }

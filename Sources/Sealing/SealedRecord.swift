@@ -17,10 +17,11 @@ package enum SealedRecord {
 
     /// How a scalar is written. Codes are for good; each format uses some of them.
     package enum Style: UInt8, Sendable {
-        /// A value of no characters, in dotenv or as a YAML null: in YAML sealing inserted a space before the
+        /// A value of no characters, in dotenv and INI or as a YAML null: in YAML sealing inserted a space before the
         /// token, opening takes it out.
         case empty = 0
-        /// Bare: a YAML plain scalar; a JSON number, `true`, `false` or `null`; an unquoted value of dotenv.
+        /// Bare: a YAML plain scalar; a JSON number, `true`, `false` or `null`; an unquoted value of dotenv or
+        /// TOML; every value of INI.
         case plain = 1
         /// In single quotes.
         case single = 2
@@ -30,6 +31,10 @@ package enum SealedRecord {
         case literal = 4
         /// A YAML folded block scalar.
         case folded = 5
+        /// In three double quotes, in TOML.
+        case tripleDouble = 6
+        /// In three single quotes, in TOML.
+        case tripleSingle = 7
     }
 
     /// The fixed part of a record.
@@ -52,10 +57,11 @@ package enum SealedRecord {
         /// Whether the style exists in the format.
         package var isConsistent: Bool {
             switch format {
-            case .yaml: true
+            case .yaml: style != .tripleDouble && style != .tripleSingle
             case .json: style == .plain || style == .double
-            case .dotenv: style != .literal && style != .folded
-            case .ini, .toml: false
+            case .dotenv: [.empty, .plain, .single, .double].contains(style)
+            case .ini: style == .empty || style == .plain
+            case .toml: [.plain, .single, .double, .tripleDouble, .tripleSingle].contains(style)
             }
         }
     }

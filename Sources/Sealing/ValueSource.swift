@@ -44,6 +44,10 @@ struct ValueSource: ~Copyable {
             guard Self.isScalar(value, type) else {
                 throw SealingError(.unsuitableValue, "the value is no \(type.rawValue)")
             }
+            let isWhole = (0..<value.byteCount).allSatisfy { value[$0] < 0x3A && value[$0] != 0x2E }
+            guard format != .toml || type != .float || !isWhole else {
+                throw SealingError(.unsuitableValue, "a float of TOML has a point or an exponent")
+            }
             bytes = SecretBytes(copying: value)
             style = .plain
         }

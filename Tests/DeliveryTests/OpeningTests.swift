@@ -48,7 +48,8 @@ import Trust
             sealed.split(whereSeparator: { " \n".contains($0) }).first { $0.hasPrefix("sealed.v1.") })
         let text =
             name.hasSuffix(".json")
-            ? "{\"key \(token)\": 1}" : "# before \(token) after\nkey: value\n"
+            ? "{\"key \(token)\": 1}"
+            : "# before \(token) after\n\(name.hasSuffix(".env") ? "KEY=value" : "key: value")\n"
         world.repository.write("deploy/prod/\(name)", text)
         world.repository.commit("left sealed")
         let refused = try await ending(world.reconciliation())

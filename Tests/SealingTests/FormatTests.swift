@@ -70,3 +70,72 @@ import Testing
         #expect(try Self.lines.open(lines, path: ".env") == "A='a\nb'\n")
     }
 }
+
+@Suite struct `values of INI and TOML` {
+    private static let ini = "; c\n[db]\nhost = h\npassword = it's ü\n[api]\npassword: \n"
+    private static let toml =
+        "a.password = 'x'\n[[db]]\nname = \"one\"\npassword = 1979-05-27 07:32:00Z # c\n[[db]]\npassword = '''\nx\n'''\n"
+
+    private static let rule = DocumentFixture(
+        #"{ paths: ["**"], environment: prod, values: ["**.password"] }"#)
+
+    @Test func `selected values are sealed and open to the same bytes`() throws {
+        for (text, path, count) in [(Self.ini, "a/b.ini", 2), (Self.toml, "conf.toml", 3)] {
+            let outcome = try Self.rule.seal(text, path: path)
+            #expect(outcome.sealedCount == count && outcome.text.tokens.count == count)
+            #expect(try Self.rule.open(outcome.text, path: path) == text)
+            #expect(Self.rule.openCode(outcome.text.swappingTokens(0, 1), path: path) == .notAuthentic)
+        }
+        let sealed = try Self.rule.seal(Self.toml, path: "a.toml").text
+        #expect(sealed.hasPrefix("a.password = \"sealed.v1.prod-3.f."))
+        #expect(
+            Self.rule.openCode(try Self.rule.seal(Self.ini, path: "a.ini").text, path: "a.toml") == .malformed
+        )
+    }
+
+    @Test func `by default nothing in them is selected, well-formed or not`() throws {
+        let fixture = DocumentFixture(#"{ paths: ["**"], environment: prod, required: true }"#)
+        for path in ["a.ini", "a.toml"] {
+            #expect(fixture.sealCode(Self.ini, path: path) == .noMatch)
+            #expect(try fixture.open("{{ template }}\n", path: path) == "{{ template }}\n")
+            var checker = Checker(rules: try fixture.parsed(), epochs: [("prod", [3], 3)])
+            checker.check(Array("{{ template }}\n".utf8), path: Array(path.utf8))
+            #expect(checker.findings.isEmpty)
+        }
+    }
+
+    @Test func `a table of Kubernetes' names is no Secret`() throws {
+        let text =
+            "apiVersion = 'v1'\nkind = 'Secret'\nmetadata = {name = 'a', namespace = 'n'}\n[data]\nk = 'v'\n"
+        #expect(DocumentFixture.secrets.sealCode(text, path: "a.toml") == .noMatch)
+        let fixture = DocumentFixture(#"{ paths: ["**"], environment: prod, values: ["data.*"] }"#)
+        let set = try fixture.set("v", at: "data.k", of: text, path: "a.toml")
+        #expect(set.tokens[0].hasPrefix("sealed.v1.prod-3.f."))
+        #expect(try fixture.open(set, path: "a.toml") == text.replacing("'v'\n", with: "\"v\"\n"))
+    }
+
+    @Test func `values are set as the format writes them`() throws {
+        for (value, type, source): (String, DocumentSealer.ValueType, String) in [
+            ("a\n\"b\"\u{2028}", .string, "\"a\\n\\\"b\\\"\\u2028\""), ("5", .int, "5"),
+            ("1e5", .float, "1e5"),
+            ("true", .bool, "true"), ("", .string, "\"\""),
+        ] {
+            let text = try Self.rule.set(value, type, at: "t.password", of: "[t]\nx = 1\n", path: "a.toml")
+            #expect(try Self.rule.open(text, path: "a.toml") == "[t]\nx = 1\npassword = \(source)\n")
+        }
+        for (value, source) in [("two words", "two words"), ("", ""), ("a#b;c", "a#b;c"), ("'q'", "'q'")] {
+            let text = try Self.rule.set(value, at: "t.password", of: "[t]\nx=1\n", path: "a.ini")
+            #expect(try Self.rule.open(text, path: "a.ini") == "[t]\nx=1\npassword=\(source)\n")
+        }
+        func code(_ value: String, _ type: DocumentSealer.ValueType, _ path: String) -> SealingError.Code? {
+            DocumentFixture.refusal { () throws(SealingError) in
+                _ = try Self.rule.set(value, type, at: "t.password", of: "[t]\npassword = 1\n", path: path)
+            }?.code
+        }
+        for value in ["a\nb", " a", "a ", "a ;b", "#a", "\"a", "a\\", "a\tb"] {
+            #expect(code(value, .string, "a.ini") == .unsuitableValue, "\(value)")
+        }
+        #expect(code("", .null, "a.toml") == .unsuitableValue && code("", .null, "a.ini") == .unsuitableValue)
+        #expect(code("7", .float, "a.toml") == .unsuitableValue && code("7", .float, "a.ini") == nil)
+    }
+}

@@ -152,7 +152,7 @@ struct SealingFixture {
         #expect(code(record([0, 1, 1, 0, 0])) == .unknownVersion)
         #expect(code(record([1, 0, 1, 0, 0])) == .unknownVersion)
         #expect(code(record([1, 6, 1, 0, 0])) == .unknownVersion)
-        #expect(code(record([1, 1, 6, 0, 0])) == .unknownVersion)
+        #expect(code(record([1, 1, 8, 0, 0])) == .unknownVersion)
         #expect(code(record([1, 2, 4, 0, 0])) == .malformed)
         #expect(code(record([1, 1, 0, 0, 0])) == .malformed)
         #expect(code(record([1, 1, 0, 0, 0], "")) == nil)

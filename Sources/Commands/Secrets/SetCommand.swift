@@ -22,12 +22,10 @@ struct SetCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The value's type.", valueName: "string|int|float|bool|null"))
     var type = "string"
 
-    @Option(help: ArgumentHelp("Which document of the file, by number or object.", valueName: "n|kind/name"))
-    var document: String?
-
     @Flag(help: "Keep a trailing line feed of standard input.")
     var raw = false
 
+    @OptionGroup var document: DocumentOption
     @OptionGroup var trust: TrustOptions
 
     func validate() throws {
@@ -51,18 +49,8 @@ struct SetCommand: AsyncParsableCommand {
             ? try Terminal.askTwice("value of \(keyPath)") : try Terminal.standardInput(raw: raw)
         let outcome = try checkout.sealer(keys).set(
             value, type: DocumentSealer.ValueType(rawValue: type) ?? .string, at: Array(keyPath.utf8),
-            in: try selector(), of: bytes, path: path)
+            in: try document.selector(), of: bytes, path: path)
         try outcome.bytes.withBytes { try work.replace(with: $0) }
         Console.note("\(file): sealed \(keyPath) to \(rule.environment)")
-    }
-
-    private func selector() throws -> DocumentSealer.DocumentSelector {
-        guard let document else { return .any }
-        if let number = Int(document) { return .ordinal(number) }
-        let parts = document.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2 else {
-            throw Failure(.usage, "--document: expected a number from 0, or Kind/name")
-        }
-        return .object(kind: Array(parts[0].utf8), name: Array(parts[1].utf8))
     }
 }

@@ -2,6 +2,7 @@ internal import Encodings
 internal import Files
 internal import Glibc
 internal import Sodium
+internal import Synchronization
 
 /// What the process makes sure of before it touches a key.
 enum Process {
@@ -9,9 +10,22 @@ enum Process {
     /// libsodium (CASES: memory hygiene). Throws where the random source fails.
     static func harden() throws {
         ProcessMemory.forbidDumps()
-        umask(0o077)
+        originalMask.store(umask(0o077), ordering: .relaxed)
         signal(SIGPIPE, SIG_IGN)
         try Sodium.start()
+    }
+
+    private static let originalMask = Atomic<mode_t>(0o022)
+
+    /// Gives back what `harden` took and other programs expect, before one is started in this process's place: the file
+    /// mode mask, the default for SIGPIPE, and signals that are not held back. Core dumps stay off.
+    static func restoreDefaults() {
+        umask(originalMask.load(ordering: .relaxed))
+        signal(SIGPIPE, SIG_DFL)
+        // The thread that runs this may hold signals back, which the program would inherit.
+        var mask = sigset_t()
+        unsafe sigemptyset(&mask)
+        unsafe pthread_sigmask(SIG_SETMASK, &mask, nil)
     }
 
     /// The value of an environment variable; nil where it is unset or empty.

@@ -1,0 +1,46 @@
+internal import Documents
+internal import Files
+internal import Sealing
+
+extension Checkout {
+    /// The rule for `path`, the name of which in messages is `file`. Throws `refused` where none is.
+    func rule(for path: [UInt8], _ file: String) throws -> Rule {
+        guard let rule = rules.rule(for: path) else {
+            throw Failure(
+                .refused, "\(file): no rule is for this file", hints: ["add a rule to \(Rules.fileName)"])
+        }
+        return rule
+    }
+
+    /// The places of `paths` from the root, the root itself empty; that alone where there are none. Throws `usage`
+    /// for what lies outside of the repository.
+    func places(of paths: [String]) throws -> [[UInt8]] {
+        guard !paths.isEmpty else { return [[]] }
+        return try paths.map { try Process.canonicalIfDirectory($0) == root ? [] : path(of: $0) }
+    }
+
+    /// Hands the path from the root of every regular file at or below `places` to `body`, in the order of names;
+    /// Git's own directories are left out and links not followed.
+    func forEachFile(at places: [[UInt8]], _ body: ([UInt8]) throws -> Void) throws {
+        let directory = try Directory(Path(root))
+        for place in places { try Checkout.visit(Path(place), in: directory, body) }
+    }
+
+    private static func visit(
+        _ path: Path, in root: borrowing Directory, _ body: ([UInt8]) throws -> Void
+    ) throws {
+        let kind: FileKind? = path.bytes.isEmpty ? .directory : try root.metadata(of: path).kind
+        guard kind == .directory else {
+            if kind == .regular { try body(path.bytes) }
+            return
+        }
+        let directory = try path.bytes.isEmpty ? root.duplicate() : root.openDirectory(path)
+        for entry in try directory.entries().sorted(by: { $0.name < $1.name })
+        where entry.name != Path(".git") {
+            try visit(path.bytes.isEmpty ? entry.name : path.appending(entry.name), in: root, body)
+        }
+    }
+
+    /// The absolute path of a place from the root, for calls that take what the user would write.
+    func file(at place: [UInt8]) -> String { "\(root)/\(String(decoding: place, as: UTF8.self))" }
+}
