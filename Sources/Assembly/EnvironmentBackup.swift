@@ -5,7 +5,7 @@ package import Encodings
 internal import Files
 internal import Git
 internal import Glibc
-internal import Journal
+package import Journal
 package import Keyrings
 internal import Sealing
 package import Settings
@@ -57,24 +57,36 @@ package struct EnvironmentBackup: Sendable {
         journal = nil
     }
 
+    /// A snapshot that was taken.
+    package struct Result: Sendable {
+        /// What the snapshot holds.
+        package let outcome: BackupOutcome
+        /// Why the journal does not tell of it, if so: the snapshot is whole all the same (CASES.md I5).
+        package let notRecorded: JournalError?
+    }
+
     /// Takes the snapshot into the store `opened` as the agent of `identity`, and records it in the journal.
     package func run(
         into opened: StoreAccess.Opened, at location: String, as identity: MemberIdentity
-    ) async throws -> BackupOutcome {
+    ) async throws -> Result {
         // What killed writers left: those of living ones are locked and stay.
         try await opened.objects.removeLeftovers()
         let writer = try await StoreWriter(
             opened.store, write: [opened.write], agent: StoreAccess.agentKey(of: identity))
         let outcome = try await run.run(in: writer)
-        try journal?.record(
-            TakenSnapshot(
-                id: outcome.id.description, store: location, environment: run.environment,
-                time: outcome.header.time,
-                status: TakenSnapshot.Status(rawValue: outcome.status.name) ?? .partial,
-                revisions: Dictionary(
-                    outcome.header.revisions.map { ($0.source, Hex.encode($0.commit)) },
-                    uniquingKeysWith: { first, _ in first })))
-        return outcome
+        let taken = TakenSnapshot(
+            id: outcome.id.description, store: location, environment: run.environment,
+            time: outcome.header.time,
+            status: TakenSnapshot.Status(rawValue: outcome.status.name) ?? .partial,
+            revisions: Dictionary(
+                outcome.header.revisions.map { ($0.source, Hex.encode($0.commit)) },
+                uniquingKeysWith: { first, _ in first }))
+        do throws(JournalError) {
+            try journal?.record(taken)
+            return Result(outcome: outcome, notRecorded: nil)
+        } catch {
+            return Result(outcome: outcome, notRecorded: error)
+        }
     }
 
     /// Keyring and rules as they are in the applied commit, the settings and the allowed signers as they are now: what

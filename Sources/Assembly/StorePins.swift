@@ -56,6 +56,8 @@ package struct StorePins: Sendable {
             writer.uint64(generation)
         }
         let folder = try Directory.makePath(directory)
+        // What a killed run left.
+        _ = try? folder.removeStaleTemporaries()
         try writer.bytes.withBytes { try folder.write($0, to: StorePins.name(location)) }
     }
 

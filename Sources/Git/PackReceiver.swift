@@ -56,6 +56,7 @@ internal import Files
     /// Takes the next bytes of the pack (git_indexer_append). Throws `brokenPack`.
     mutating func append(_ bytes: RawSpan) throws(GitError) {
         let indexer = unsafe self.indexer
+        git_error_clear()
         let code = unsafe bytes.withUnsafeBytes { bytes in
             unsafe git_indexer_append(indexer, bytes.baseAddress, bytes.count, &progress)
         }
@@ -68,6 +69,7 @@ internal import Files
     /// With `isRenamed` the pack gets a random name: libgit2 shares open packs by path within a process, and would
     /// go on with a rotten one where a mirror was made anew with the same bytes.
     mutating func finish(roots: [ObjectID], isChecking: Bool, isRenamed: Bool) throws(GitError) {
+        git_error_clear()
         try PackReceiver.check("git_indexer_commit", unsafe git_indexer_commit(indexer, &progress))
         if isChecking { try checkClosure(of: roots) }
         guard progress.total_objects > 0, let name = unsafe git_indexer_name(indexer) else { return }
@@ -118,10 +120,13 @@ internal import Files
         return unsafe git_odb_exists_ext(objects, &name, GIT_ODB_LOOKUP_NO_REFRESH.rawValue) == 1
     }
 
+    /// Tells a pack that is broken from a disk that is: the indexer leaves no message of its own where link(2) or
+    /// rename(2) fails, so that the message was cleared before the call.
     private static func check(_ function: String, _ code: Int32) throws(GitError) {
         guard code < 0 else { return }
         let cause = GitError.library(function, code, "receive a pack")
-        let isOutside = (cause.underlying as? LibraryFailure)?.errorClass == Int32(GIT_ERROR_OS.rawValue)
+        let errorClass = (cause.underlying as? LibraryFailure)?.errorClass
+        let isOutside = [GIT_ERROR_NONE, GIT_ERROR_OS].contains { Int32($0.rawValue) == errorClass }
         throw isOutside ? cause : GitError(.brokenPack, "a broken pack", underlying: cause.underlying)
     }
 }

@@ -146,6 +146,8 @@ package struct Pins: Sendable {
         for header in headers { writer.lp(header) }
         do throws(FileError) {
             let holder = try Directory.makePath(directory)
+            // What a killed run left.
+            _ = try? holder.removeStaleTemporaries()
             try writer.bytes.withBytes { (bytes) throws(FileError) in try holder.write(bytes, to: name) }
             return nil
         } catch {

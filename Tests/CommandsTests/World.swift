@@ -91,8 +91,10 @@ struct World: Sendable {
     }
 
     /// strongroom for the crash harness.
-    func points(_ arguments: String..., identity: String? = nil) -> CrashPoints {
-        CrashPoints(World.program, arguments, environment: environment(identity), directory: path("config"))
+    func points(_ arguments: String..., stdin: String = "", identity: String? = nil) -> CrashPoints {
+        CrashPoints(
+            World.program, arguments, environment: environment(identity), directory: path("config"),
+            stdin: Array(stdin.utf8))
     }
 
     /// The settings file of the host.

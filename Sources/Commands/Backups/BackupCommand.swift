@@ -4,6 +4,7 @@ internal import Assembly
 internal import Backups
 internal import Encodings
 internal import Files
+internal import Journal
 internal import Keyrings
 internal import Settings
 internal import Sodium
@@ -66,12 +67,16 @@ struct BackupCommand: AsyncParsableCommand {
         guard let identity = try store.identities.load(defaults: choice.identityFiles).first else {
             throw Failure(.usage, "no identity")
         }
-        let outcome = try await backup.run(into: opened, at: choice.location, as: identity)
+        let result = try await backup.run(into: opened, at: choice.location, as: identity)
+        let outcome = result.outcome
         var seen = choice.trust
         seen.root = opened.store.fingerprint
         seen.generation = max(seen.generation, opened.store.generation)
         seen.agents[StoreAccess.agentKey(of: identity).publicKey] = outcome.header.generation
         try? choice.pins.record(seen, for: choice.location)
+        if let error = result.notRecorded {
+            Console.note("strongroom: the journal does not tell of this snapshot: \(error.context)")
+        }
         try show(outcome)
     }
 

@@ -136,7 +136,10 @@ struct OpenCommand: AsyncParsableCommand {
             return
         }
         let target = Path(name)
-        var written = try AtomicFile(target.name, in: try Directory(target.parent))
+        let directory = try Directory(target.parent)
+        // What a killed run left there is plaintext.
+        try directory.removeStaleTemporaries(of: target.name)
+        var written = try AtomicFile(target.name, in: directory)
         try body { try written.write($0) }
         try written.commit()
     }
