@@ -149,6 +149,20 @@ import Testing
         #expect(try FileTree(world.path("host/.app.generations")) == nil)
     }
 
+    @Test func `without settings, the environment is the one that the path belongs to`() throws {
+        let world = World()
+        for environment in ["prod", "staging"] {
+            world.must(
+                "sync", "--once", "--source", world.config.path, "--path", "deploy/\(environment)",
+                "--verify",
+                "none", "--target", world.path(environment), identity: "host")
+        }
+        #expect(try FileTree(world.path("prod"))?["database.yaml"] == Array(World.database.utf8))
+        #expect(
+            try FileTree(world.path("staging"))?["database.yaml"]
+                == Array(World.database.replacing("shop\nstring", with: "shop-staging\nstring").utf8))
+    }
+
     @Test func `a writer fills the store and can't read it, its own backups included`() throws {
         let world = World()
         world.makeStore()

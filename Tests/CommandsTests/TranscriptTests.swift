@@ -197,6 +197,25 @@ import Testing
         #expect(world.link("host/app") == "/etc")
     }
 
+    @Test func `one sync at a time`() throws {
+        // F048
+        let world = World()
+        expect(world.sync(), 0)
+        world.config.write("deploy/prod/app.yaml", "listen: 9090\n")
+        world.config.commit("Second")
+        let before = try world.delivered()
+        let held = ShellCommand.run(
+            "flock",
+            [
+                world.path("host/state/locks/prod"), World.program, "sync", "prod", "--once", "--config",
+                world.settings,
+            ])
+        expect(held, 8, "another process")
+        #expect(try world.delivered() == before)
+        expect(world.sync(), 0)
+        #expect(try world.delivered() != before)
+    }
+
     private func sealedToken(in text: String) -> String {
         text.split { $0 == "\n" || $0 == " " }.first { $0.hasPrefix("sealed.v1.") }.map(String.init) ?? ""
     }

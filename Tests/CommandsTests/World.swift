@@ -69,12 +69,18 @@ struct World: Sendable {
 
     /// Runs strongroom in the directory `place` of this world, as the holder of `identity` where that is given.
     func run(
-        _ arguments: String..., identity: String? = nil, in place: String = "config", stdin: String = "",
-        adding: [String: String] = [:]
+        _ arguments: String..., identity: String? = nil, in place: String = "config", stdin: String = ""
+    ) -> ShellCommand.Outcome {
+        run(arguments, identity: identity, in: place, stdin: stdin)
+    }
+
+    /// As `run` above.
+    func run(
+        _ arguments: [String], identity: String? = nil, in place: String = "config", stdin: String = ""
     ) -> ShellCommand.Outcome {
         ShellCommand.run(
-            World.program, arguments, environment: environment(identity).merging(adding) { $1 },
-            directory: path(place), stdin: Array(stdin.utf8))
+            World.program, arguments, environment: environment(identity), directory: path(place),
+            stdin: Array(stdin.utf8))
     }
 
     /// As `run`, and an issue where the exit code is not 0. Returns standard output without its last line feed.
@@ -83,9 +89,7 @@ struct World: Sendable {
         _ arguments: String..., identity: String? = nil, in place: String = "config", stdin: String = "",
         sourceLocation: SourceLocation = #_sourceLocation
     ) -> String {
-        let outcome = ShellCommand.run(
-            World.program, arguments, environment: environment(identity), directory: path(place),
-            stdin: Array(stdin.utf8))
+        let outcome = run(arguments, identity: identity, in: place, stdin: stdin)
         #expect(outcome.status == 0, "\(outcome.errorText)", sourceLocation: sourceLocation)
         return outcome.text
     }
@@ -102,9 +106,7 @@ struct World: Sendable {
 
     /// One sync of the host.
     func sync(_ options: String...) -> ShellCommand.Outcome {
-        ShellCommand.run(
-            World.program, ["sync", "prod", "--once", "--config", settings] + options,
-            environment: environment(nil), directory: path("host"))
+        run(["sync", "prod", "--once", "--config", settings] + options, in: "host")
     }
 
     /// One backup of the host; the snapshot's id.
