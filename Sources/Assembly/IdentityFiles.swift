@@ -24,7 +24,7 @@ package struct IdentityFiles: Sendable {
         try paths.flatMap { path in
             let content = try read(path)
             do throws(AgeError) {
-                guard IdentityFile.isEncrypted(content) else { return try MemberIdentity.parse(content) }
+                guard MemberIdentity.isEncrypted(content) else { return try MemberIdentity.parse(content) }
             } catch {
                 throw AgeError(error.code, "\(path): \(error.context)", underlying: error)
             }
