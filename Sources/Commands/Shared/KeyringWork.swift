@@ -106,9 +106,12 @@ struct KeyringWork: ~Copyable {
         try next.yaml.withBytes { try root.write($0, to: Path(path), mode: 0o644, .anyFile) }
         let proposal = Path(checkout.proposalPath(next.environment))
         if try root.metadataIfPresent(of: proposal) != nil { try root.removeFile(proposal) }
-        let pins = Pins(directory: Path(try Locations.pins()))
-        if let error = try pins.trust(next.chain, repository: checkout.rules.repository.description) {
-            Console.note("strongroom: the keyring could not be pinned (\(error.description)); going on")
+        // Without a home nothing was remembered before either, which was said then.
+        if let directory = try? Locations.pins() {
+            let repository = checkout.rules.repository.description
+            if let error = try Pins(directory: Path(directory)).trust(next.chain, repository: repository) {
+                Console.note("strongroom: the keyring could not be pinned (\(error.description)); going on")
+            }
         }
         Console.note(
             "strongroom: \(path): generation \(next.generation), epoch \(next.sealingKey.epoch) is sealed to")
