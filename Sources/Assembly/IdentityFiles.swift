@@ -28,7 +28,7 @@ package struct IdentityFiles: Sendable {
                     .identity, "\(path): an OpenSSH key is not supported as an identity by this version")
             }
             do throws(AgeError) {
-                guard IdentityFile.isEncrypted(content) else { return try MemberIdentity.parse(content) }
+                guard MemberIdentity.isEncrypted(content) else { return try MemberIdentity.parse(content) }
             } catch {
                 throw AgeError(error.code, "\(path): \(error.context)", underlying: error)
             }

@@ -38,7 +38,7 @@ struct ExplainCommand: AsyncParsableCommand {
         }
         let keyring = try checkout.keyring(rule.environment)
         try trust.verify(keyring, of: checkout, sealing: false)
-        let (opened, reason) = open(keyring)
+        let (opened, reason) = open(keyring, checkout)
         var explanation = Explanation(
             path: String(decoding: path, as: UTF8.self),
             rule: .init(line: rule.line, environment: rule.environment, required: rule.isRequired),
@@ -60,9 +60,9 @@ struct ExplainCommand: AsyncParsableCommand {
     }
 
     /// The keyring opened with the identities that are there; else why nothing is tried.
-    private func open(_ keyring: Keyring) -> (OpenedKeyring?, String?) {
+    private func open(_ keyring: Keyring, _ checkout: Checkout) -> (OpenedKeyring?, String?) {
         do {
-            return (try keyring.open(with: try identities.load()), nil)
+            return (try checkout.openThrough(keyring, with: try identities.load()), nil)
         } catch {
             return (nil, Failure(error).message)
         }

@@ -7,11 +7,15 @@ internal import Keyrings
 internal import SSH
 internal import Sodium
 
-/// `strongroom keys`: identities and, with later verbs, the members of keyrings.
+/// `strongroom keys`: identities, and the members of keyrings.
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "Make and show identities.",
-        subcommands: [KeysNewCommand.self, KeysShowCommand.self])
+        commandName: "keys", abstract: "Make identities, and say who can open an environment.",
+        subcommands: [
+            KeysNewCommand.self, KeysShowCommand.self, KeysListCommand.self, KeysAddCommand.self,
+            KeysRemoveCommand.self, KeysRotateCommand.self, KeysExportCommand.self, KeysTrustCommand.self,
+            KeysSignCommand.self, KeysRebaseCommand.self, KeysRestartCommand.self,
+        ])
 }
 
 /// `strongroom keys new`: a new identity; its recipient goes to standard output.

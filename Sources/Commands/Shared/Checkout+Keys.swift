@@ -32,8 +32,15 @@ extension Checkout {
         let keyring = try keyring(environment)
         try trust.verify(keyring, of: self, sealing: false)
         return try Failure.about(keyringPath(environment)) {
-            // What can't be read is no way in; who is a member himself needs none.
-            try KeyringSet(keyring) { try? self.keyring($0) }.open(environment, with: identities)
+            try openThrough(keyring, with: identities)
         }
+    }
+
+    /// Opens `keyring` with one of `identities`, be it through environments that are its members.
+    func openThrough(
+        _ keyring: Keyring, with identities: [MemberIdentity]
+    ) throws(KeyringError) -> OpenedKeyring {
+        // What can't be read is no way in; who is a member himself needs none.
+        try KeyringSet(keyring) { try? self.keyring($0) }.open(keyring.environment, with: identities)
     }
 }

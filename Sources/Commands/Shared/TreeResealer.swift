@@ -122,7 +122,9 @@ extension Checkout {
     ) throws -> TreeResealer.Keys {
         let keyring = try keyring(environment)
         try trust.verify(keyring, of: self, sealing: true)
-        let opened = try Failure.about(keyringPath(environment)) { try keyring.open(with: identities) }
+        let opened = try Failure.about(keyringPath(environment)) {
+            try openThrough(keyring, with: identities)
+        }
         return TreeResealer.Keys(
             opened: opened, epochs: keyring.body.epochs.map(\.number), newest: keyring.sealingKey)
     }

@@ -62,7 +62,9 @@ struct TrustOptions: ParsableArguments {
         case .sibling:
             throw Failure(
                 .refused, "\(path): another history than the one that was seen before",
-                hints: ["two branches may have changed it; ask an admin which one holds"])
+                hints: [
+                    "two branches may have changed it: strongroom keys rebase joins them, strongroom keys trust takes this one"
+                ])
         case .rootMismatch: throw wrongRoot(keyring, path)
         }
     }

@@ -59,9 +59,27 @@ package struct Keyring: Hashable, Sendable {
     /// Throws `notAMember` where none of them is a member's, `forged` where an epoch that one of them should
     /// open isn't wrapped to exactly the members of the list, or holds another key.
     package func open(with identities: [MemberIdentity]) throws(KeyringError) -> OpenedKeyring {
+        try body.open(with: identities, environment: environment)
+    }
+
+    /// As `open(with:)`, with age identities.
+    package func open(with identities: [X25519Identity]) throws(KeyringError) -> OpenedKeyring {
+        try open(with: identities.map { MemberIdentity.x25519($0) })
+    }
+
+    private func key(of epoch: KeyEpoch) -> EnvironmentPublicKey {
+        EnvironmentPublicKey(environment: environment, epoch: epoch.number, recipient: epoch.recipient)
+    }
+}
+
+extension KeyringBody {
+    /// The identities of all epochs that one of `identities` may read, as `Keyring.open(with:)`.
+    func open(
+        with identities: [MemberIdentity], environment: String
+    ) throws(KeyringError) -> OpenedKeyring {
         var opened: [UInt64: X25519Identity] = [:]
-        for epoch in body.epochs {
-            let readers = body.readers(of: epoch.number)
+        for epoch in epochs {
+            let readers = self.readers(of: epoch.number)
             let mine = identities.filter { identity in
                 readers.contains { $0.recipient.wire == identity.recipient.wire }
             }
@@ -72,14 +90,5 @@ package struct Keyring: Hashable, Sendable {
             throw KeyringError(.notAMember, "keyring \(environment): no identity here belongs to a member")
         }
         return OpenedKeyring(environment: environment, identities: opened)
-    }
-
-    /// As `open(with:)`, with age identities.
-    package func open(with identities: [X25519Identity]) throws(KeyringError) -> OpenedKeyring {
-        try open(with: identities.map { MemberIdentity.x25519($0) })
-    }
-
-    private func key(of epoch: KeyEpoch) -> EnvironmentPublicKey {
-        EnvironmentPublicKey(environment: environment, epoch: epoch.number, recipient: epoch.recipient)
     }
 }

@@ -52,6 +52,15 @@ package struct KeyringSet: Sendable {
         try open(environment, with: identities, above: [])
     }
 
+    /// The identities of all proposed epochs that one of `identities` may read, as `open(_:with:)`: whoever signs
+    /// looks in first, for nobody else sees who is among the recipients.
+    package func open(
+        _ proposal: KeyringProposal, with identities: [MemberIdentity]
+    ) throws(KeyringError) -> OpenedKeyring {
+        let known = try identities + through(proposal.body, with: identities, above: [proposal.environment])
+        return try proposal.body.open(with: known, environment: proposal.environment)
+    }
+
     /// The environments that have `environment` as a member, directly or through others: those whose keyrings
     /// must follow when it gets a new epoch, each after those that it depends on.
     package func dependents(of environment: String) throws(KeyringError) -> [String] {
@@ -120,17 +129,26 @@ package struct KeyringSet: Sendable {
         }
         let own = try keyring.openedIfMember(with: identities)
         if let own, own.epochs.count == keyring.body.epochs.count { return own }
-        var known = identities
-        for name in memberEnvironments(of: environment).sorted() where keyrings[name] != nil {
+        return try keyring.open(
+            with: identities + through(keyring.body, with: identities, above: above + [environment]))
+    }
+
+    /// The identities of the environments that are members in `body`, as far as `identities` open them.
+    private func through(
+        _ body: KeyringBody, with identities: [MemberIdentity], above: [String]
+    ) throws(KeyringError) -> [MemberIdentity] {
+        var found: [MemberIdentity] = []
+        for name in Set(body.members.compactMap(\.recipient.environment)).sorted()
+        where keyrings[name] != nil {
             do throws(KeyringError) {
-                let through = try open(name, with: identities, above: above + [environment])
-                known += through.epochs.compactMap { through[epoch: $0] }.map { .x25519($0) }
+                let opened = try open(name, with: identities, above: above)
+                found += opened.epochs.compactMap { opened[epoch: $0] }.map { .x25519($0) }
             } catch {
                 // Not a member there either: others may be.
                 guard error.code == .notAMember else { throw error }
             }
         }
-        return try keyring.open(with: known)
+        return found
     }
 
     /// The environments that `environment` can be opened through, itself among them.

@@ -32,6 +32,11 @@ package enum MemberIdentity: AgeIdentity {
         }
     }
 
+    /// Whether `content` is an identity file under a passphrase. An SSH key file is none, though it looks armored.
+    package static func isEncrypted(_ content: borrowing SecretBytes) -> Bool {
+        !SSHEd25519Identity.isKeyFile(content) && IdentityFile.isEncrypted(content)
+    }
+
     /// The identities in the file `content`: an OpenSSH private key, or a plain identity file. Throws `identity`,
     /// `limit`.
     package static func parse(_ content: borrowing SecretBytes) throws(AgeError) -> [MemberIdentity] {

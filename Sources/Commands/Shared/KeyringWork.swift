@@ -1,0 +1,173 @@
+internal import Files
+internal import Keyrings
+internal import SSH
+internal import Sealing
+internal import Sodium
+internal import Trust
+
+/// A change of a keyring in the work tree: the keyring as it is, the identities that open it, the admin who signs.
+struct KeyringWork: ~Copyable {
+    /// The repository.
+    let checkout: Checkout
+    /// The keyring before the change, trusted.
+    let keyring: Keyring
+    /// The caller's identities; empty where none is at hand and none is needed.
+    let identities: [MemberIdentity]
+    private let signer: AdminSigner
+    private let trust: TrustOptions
+
+    /// Loads the keyring that `options` name. `needsIdentity` says that the change has to open it. Throws `refused`
+    /// where the caller is no admin of it or it is not the trusted one.
+    static func begin(_ options: KeyringOptions, needsIdentity: Bool = true) throws -> KeyringWork {
+        let checkout = try Checkout(around: ".")
+        let keyring = try checkout.keyring(try options.environment.name(in: checkout))
+        try options.trust.verify(keyring, of: checkout, sealing: true)
+        return try KeyringWork(
+            checkout, keyring, options, needsIdentity: needsIdentity, admins: keyring.chain.newest.admins)
+    }
+
+    /// Work on a `keyring` that was trusted before, signed by one of `admins`; nil takes any signer.
+    init(
+        _ checkout: Checkout, _ keyring: Keyring, _ options: KeyringOptions, needsIdentity: Bool,
+        admins: [SSHPublicKey]?
+    ) throws {
+        let identities =
+            needsIdentity ? try options.identities.load() : (try? options.identities.load()) ?? []
+        let signer = try AdminSigner.find(
+            among: admins, keyFile: options.signingKey, repository: checkout.root, identities: identities,
+            of: checkout.keyringPath(keyring.environment))
+        self.init(checkout, keyring, identities, signer, options.trust)
+    }
+
+    private init(
+        _ checkout: Checkout, _ keyring: Keyring, _ identities: [MemberIdentity],
+        _ signer: consuming AdminSigner, _ trust: TrustOptions
+    ) {
+        self.checkout = checkout
+        self.keyring = keyring
+        self.identities = identities
+        self.signer = signer
+        self.trust = trust
+    }
+
+    /// The key that signs.
+    var signerKey: SSHPublicKey { signer.publicKey }
+
+    /// The identities of the keyring's epochs, be it through other environments.
+    func opened() throws -> OpenedKeyring {
+        try Failure.about(checkout.keyringPath(keyring.environment)) {
+            try checkout.keyrings().open(keyring.environment, with: identities)
+        }
+    }
+
+    /// Refuses to begin a change while another one waits for signatures.
+    func checkNothingPends() throws {
+        guard let pending = try checkout.proposal(keyring.environment) else { return }
+        guard pending.base?.newest.fingerprint == keyring.chain.newest.fingerprint else {
+            // It follows an older generation, and so will never be in force.
+            return
+        }
+        throw Failure(
+            .locked, "\(checkout.proposalPath(keyring.environment)): a proposal waits for signatures",
+            hints: ["strongroom keys sign adds one; remove the file to drop it"])
+    }
+
+    /// Signs `proposal` and writes it: as the keyring where the signatures are enough, else as a proposal. Keyrings
+    /// of which the environment is a member follow its new epoch. Returns whether the change is in force.
+    @discardableResult
+    func publish(_ proposal: KeyringProposal) async throws -> Bool {
+        let signature = try await signer.sign(proposal.pending.header)
+        let signed = try proposal.adding(signature)
+        guard signed.missingCount == 0 else {
+            try propose(signed)
+            return false
+        }
+        let next = try signed.completed()
+        try put(next)
+        if next.sealingKey != keyring.sealingKey { try await follow(next.sealingKey) }
+        return true
+    }
+
+    /// Writes a proposal that needs more signatures.
+    private func propose(_ proposal: KeyringProposal) throws {
+        let path = checkout.proposalPath(proposal.environment)
+        let root = try Directory(Path(checkout.root))
+        try proposal.yaml.withBytes { try root.write($0, to: Path(path), mode: 0o644, .anyFile) }
+        Console.note(
+            "strongroom: \(path): generation \(proposal.pending.header.generation) waits for "
+                + "\(proposal.missingCount) more of \(proposal.authority.admins.count) admins")
+        Console.note("strongroom: next: commit the proposal; another admin runs strongroom keys sign")
+    }
+
+    /// Writes the keyring, removes the proposal that it came from, and pins it.
+    private func put(_ next: Keyring) throws {
+        let path = checkout.keyringPath(next.environment)
+        let root = try Directory(Path(checkout.root))
+        try next.yaml.withBytes { try root.write($0, to: Path(path), mode: 0o644, .anyFile) }
+        let proposal = Path(checkout.proposalPath(next.environment))
+        if try root.metadataIfPresent(of: proposal) != nil { try root.removeFile(proposal) }
+        // Without a home nothing was remembered before either, which was said then.
+        if let directory = try? Locations.pins() {
+            let repository = checkout.rules.repository.description
+            if let error = try Pins(directory: Path(directory)).trust(next.chain, repository: repository) {
+                Console.note("strongroom: the keyring could not be pinned (\(error.description)); going on")
+            }
+        }
+        Console.note(
+            "strongroom: \(path): generation \(next.generation), epoch \(next.sealingKey.epoch) is sealed to")
+    }
+
+    /// Gives the keyrings that depend on this environment the new `key` and a new epoch.
+    private func follow(_ key: EnvironmentPublicKey) async throws {
+        let set = try checkout.keyrings()
+        let following = try set.following(key, with: identities)
+        for name in following.closed {
+            Console.note(
+                "strongroom: \(checkout.keyringPath(name)): has \(key.environment) as a member and can't be "
+                    + "opened here; its own admins have to run strongroom keys rotate --environment \(name)")
+        }
+        for (name, body) in following.bodies {
+            guard let host = set[name] else { continue }
+            try trust.verify(host, of: checkout, sealing: true)
+            let proposal = try KeyringProposal(after: host, body: body)
+            guard proposal.authority.admins.contains(signer.publicKey) else {
+                try propose(proposal)
+                continue
+            }
+            let signed = try proposal.adding(try await signer.sign(proposal.pending.header))
+            if signed.missingCount == 0 { try put(try signed.completed()) } else { try propose(signed) }
+        }
+    }
+}
+
+extension AdminSigner {
+    /// The signer who is one of `admins` (nil: anybody): `keyFile` or git's key as `find` has them, else the key of
+    /// one of `identities`. Throws `refused` where none of them is an admin.
+    static func find(
+        among admins: [SSHPublicKey]?, keyFile: String?, repository: String,
+        identities: [MemberIdentity], of subject: String
+    ) throws -> AdminSigner {
+        let first = try find(keyFile: keyFile, repository: repository, identity: identities.first)
+        guard let admins, !admins.contains(first.publicKey) else { return first }
+        if keyFile == nil {
+            for identity in identities {
+                let key = SigningKey(of: identity)
+                if admins.contains(key.publicKey) { return .key(key) }
+            }
+        }
+        throw Failure(
+            .refused, "\(subject): \(first.publicKey.fingerprint) is no admin of it",
+            hints: ["its admins: " + admins.map(\.fingerprint).joined(separator: ", ")])
+    }
+
+    /// The SSH public key that `text` is, or that stands in the file `text`.
+    static func publicKey(_ text: String) throws -> SSHPublicKey {
+        guard !text.hasPrefix("ssh-") else {
+            return try Failure.about("--admin") { try SSHPublicKey(text: text) }
+        }
+        return try Failure.about(text) {
+            let path = Path(text)
+            return try SSHPublicKey(text: try Directory(path.parent).read(path.name, limit: 1 << 16))
+        }
+    }
+}
