@@ -45,8 +45,8 @@ package struct DocumentOpener: Sendable {
             return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
         }
         let isMarked = SealedToken.containsMarkInAnySpelling(bytes)
-        // What is under no rule and holds no token is not ours to parse.
-        guard rule != nil || isMarked else {
+        // What no rule could select values of and holds no token is not ours to parse.
+        guard try isMarked || mayHoldValues(rule, path) else {
             return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
         }
         let placed: PlacedDocument
@@ -236,6 +236,12 @@ package struct DocumentOpener: Sendable {
                 code: .plaintext, line: failure.line, keyPath: failure.keyPath, reason: failure.reason)
         }
         guard failures.isEmpty else { throw SealingError(failures, path: placed.path) }
+    }
+
+    /// Whether `rule` could select values of the file at `path`.
+    private func mayHoldValues(_ rule: Rule?, _ path: [UInt8]) throws(SealingError) -> Bool {
+        guard let rule, case .values = rule.treatment else { return rule != nil }
+        return try SealableFormat.format(of: path, rule) != nil
     }
 
     /// Refuses marks, and values that must be sealed, in a file whose format has no values here.
