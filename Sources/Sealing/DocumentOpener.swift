@@ -46,7 +46,8 @@ package struct DocumentOpener: Sendable {
         }
         let isMarked = SealedToken.containsMarkInAnySpelling(bytes)
         // What no rule could select values of and holds no token is not ours to parse.
-        guard try isMarked || mayHoldValues(rule, path) else {
+        let isOurs = try mayHoldValues(rule, path)
+        guard isMarked || isOurs else {
             return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
         }
         let placed: PlacedDocument
