@@ -14,14 +14,14 @@ import Testing
     @Test func `identities come in the order of their files`() throws {
         let (one, two) = (X25519Identity.generate(), X25519Identity.generate())
         let paths = [try write("b", one), try write("a", two)]
-        #expect(try files().load(paths).map(\.recipient) == [one.recipient, two.recipient])
+        #expect(try files().load(paths).map(\.recipient) == [.x25519(one.recipient), .x25519(two.recipient)])
         #expect(try files().load([]).isEmpty)
     }
 
     @Test func `an encrypted file is opened with its passphrase, and no other`() throws {
         let identity = X25519Identity.generate()
         let path = try write("locked", identity, passphrase: "open sesame")
-        #expect(try files("open sesame").load([path]).map(\.recipient) == [identity.recipient])
+        #expect(try files("open sesame").load([path]).map(\.recipient) == [.x25519(identity.recipient)])
         let wrong = failure { _ = try files("close sesame").load([path]) }
         #expect(wrong?.code == .noMatch)
         #expect(wrong?.context.hasPrefix(path) == true)

@@ -36,18 +36,19 @@ import Trust
     }
 
     @Test func `an agent's key follows from its identity alone`() {
-        let key = StoreAccess.agentKey(of: writer).publicKey
-        #expect(key == StoreAccess.agentKey(of: writer).publicKey)
-        #expect(key != StoreAccess.agentKey(of: reader).publicKey)
+        let key = StoreAccess.agentKey(of: .x25519(writer)).publicKey
+        #expect(key == StoreAccess.agentKey(of: .x25519(writer)).publicKey)
+        #expect(key != StoreAccess.agentKey(of: .x25519(reader)).publicKey)
         #expect(key != Array(SigningKey(derivedFrom: writer).publicKey.wire.suffix(32)))
     }
 
     private func create(_ location: String) async throws -> Store {
         let agent = AgentRecord(
-            name: "agent", publicKey: StoreAccess.agentKey(of: writer).publicKey, powers: [.add])
+            name: "agent", publicKey: StoreAccess.agentKey(of: .x25519(writer)).publicKey, powers: [.add])
         let admin = reader
         return try await StoreAccess.create(
-            location, readers: [reader.recipient], writers: [writer.recipient], agents: [agent],
+            location, readers: [.x25519(reader.recipient)], writers: [.x25519(writer.recipient)],
+            agents: [agent],
             signer: SigningKey(derivedFrom: admin).publicKey
         ) { header in SignedGeneration.signature(over: header, by: SigningKey(derivedFrom: admin)) }
     }
@@ -55,6 +56,6 @@ import Trust
     private func open(
         _ location: String, _ identity: X25519Identity, root: Fingerprint? = nil
     ) async throws -> StoreAccess.Opened {
-        try await StoreAccess.open(location, trust: StoreTrust(root: root), identities: [identity])
+        try await StoreAccess.open(location, trust: StoreTrust(root: root), identities: [.x25519(identity)])
     }
 }

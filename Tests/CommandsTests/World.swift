@@ -69,17 +69,20 @@ struct World: Sendable {
 
     /// Runs strongroom in the directory `place` of this world, as the holder of `identity` where that is given.
     func run(
-        _ arguments: String..., identity: String? = nil, in place: String = "config", stdin: String = ""
+        _ arguments: String..., identity: String? = nil, in place: String = "config", stdin: String = "",
+        adding: [String: String] = [:]
     ) -> ShellCommand.Outcome {
-        run(arguments, identity: identity, in: place, stdin: stdin)
+        run(arguments, identity: identity, in: place, stdin: stdin, adding: adding)
     }
 
     /// As `run` above.
     func run(
-        _ arguments: [String], identity: String? = nil, in place: String = "config", stdin: String = ""
+        _ arguments: [String], identity: String? = nil, in place: String = "config", stdin: String = "",
+        adding: [String: String] = [:]
     ) -> ShellCommand.Outcome {
         ShellCommand.run(
-            World.program, arguments, environment: environment(identity), directory: path(place),
+            World.program, arguments, environment: environment(identity).merging(adding) { $1 },
+            directory: path(place),
             stdin: Array(stdin.utf8))
     }
 
