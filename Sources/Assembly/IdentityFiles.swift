@@ -23,10 +23,6 @@ package struct IdentityFiles: Sendable {
     package func load(_ paths: [String]) throws -> [MemberIdentity] {
         try paths.flatMap { path in
             let content = try read(path)
-            guard !content.withBytes({ $0.starts(with: "-----BEGIN OPENSSH PRIVATE KEY-----") }) else {
-                throw AgeError(
-                    .identity, "\(path): an OpenSSH key is not supported as an identity by this version")
-            }
             do throws(AgeError) {
                 guard MemberIdentity.isEncrypted(content) else { return try MemberIdentity.parse(content) }
             } catch {
@@ -45,15 +41,5 @@ package struct IdentityFiles: Sendable {
     /// The content of a key file, be it of identities or of an SSH key. Throws `AgeError`.
     package func read(_ path: String) throws(AgeError) -> SecretBytes {
         try IdentityFile.read(Path(path), user: user, allowingExposure: allowExposed)
-    }
-}
-
-extension RawSpan {
-    /// Whether the bytes begin with the ASCII `text`.
-    fileprivate func starts(with text: StaticString) -> Bool {
-        guard byteCount >= text.utf8CodeUnitCount else { return false }
-        return text.withUTF8Buffer { expected in
-            expected.indices.allSatisfy { unsafe expected[$0] == self[$0] }
-        }
     }
 }
