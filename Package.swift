@@ -40,6 +40,7 @@ func system(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
 
 let libraries: [Target] = [
     system("CSodium", "libsodium", "libsodium-dev"),
+    system("CCrypto", "libcrypto", "libssl-dev"),
     system("CGit2", "libgit2", "libgit2-dev"),
     system("CArchive", "libarchive", "libarchive-dev"),
     system("CZstd", "libzstd", "libzstd-dev"),
@@ -59,7 +60,8 @@ let materials: [Target] = [
             name: "WriteProbe", dependencies: ["Files"], path: "Tests/WriteProbe", swiftSettings: settings)
     ],
     module("Sodium", ["CSodium", "Encodings"]),
-    module("SSH", ["Encodings", "Sodium"]),
+    module("OpenSSL", ["CCrypto"]),
+    module("SSH", ["Encodings", "OpenSSL", "Sodium"]),
     module("Compression", ["CZstd"]),
     module("Git", ["CGit2", "Encodings", "Files"]),
     module("Tar", ["CArchive", "Files"]),
