@@ -184,20 +184,4 @@ import Testing
             stdin: commit.signedPayload)
         #expect(verified.status == 0, "\(verified.errorText)")
     }
-
-    @Test func `a tag gives its target`() throws {
-        let raw = "object 1111111111111111111111111111111111111111\ntype commit\ntag v1\n"
-        let tag = try TagObject(raw: Array((raw + "tagger Ada <a@b> 1 +0000\n\nmessage\n").utf8))
-        #expect(tag.target == String(repeating: "1", count: 40).id)
-        #expect(tag.type == .commit)
-        #expect(tag.name == Array("v1".utf8))
-        #expect(tag.message == Array("message\n".utf8))
-        #expect(try TagObject(raw: Array((raw + "\nm").utf8)).tagger == nil)
-        for broken in [
-            raw, raw + "parent x\n\nm", raw + "type commit\n\n", "type commit\n" + raw + "\n", "\n",
-        ] {
-            let result = code { () throws(GitError) in _ = try TagObject(raw: Array(broken.utf8)) }
-            #expect(result == .malformedTag)
-        }
-    }
 }
