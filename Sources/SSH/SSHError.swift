@@ -4,8 +4,12 @@ package struct SSHError: Error, Equatable, Sendable {
     package enum Code: Sendable {
         /// Not the one accepted encoding of a key, signature, private key or signers file.
         case malformed
-        /// A key type that is not known, or is known and not supported yet.
+        /// A key type that is not known.
         case unsupportedKeyType
+        /// An RSA key that is too short, or has an exponent that no key should have.
+        case weakKey
+        /// The security key was not touched, or did not verify its user, where that is asked for.
+        case userNotPresent
         /// A signature or hash algorithm that is not accepted, or doesn't fit the key.
         case unsupportedAlgorithm
         /// The signature was made for another namespace than the one asked for.

@@ -6,8 +6,10 @@
 //   AllowedSigners  who may sign what, and when                 (ssh-keygen(1), ALLOWED SIGNERS)
 //   AuthorizedKeys  the keys of a file that a forge serves      (sshd(8), AUTHORIZED_KEYS FILE FORMAT)
 //
-// Only Ed25519 is usable so far. The other types of today's OpenSSH are parsed, so that callers can name them.
+// Signatures are made with Ed25519 keys alone; those of every type below are verified. DSA and certificates are not
+// known here.
 internal import Encodings
+internal import OpenSSL
 internal import Sodium
 
 /// An SSH public key: the bytes that SSH puts on the wire, checked to be well formed for their type.
@@ -16,7 +18,7 @@ internal import Sodium
 package struct SSHPublicKey: Hashable, Comparable, Sendable {
     /// The key types that are recognised, by their SSH names.
     package enum Kind: String, Sendable, CaseIterable {
-        /// Ed25519 (RFC 8709 §4), the one type that is usable.
+        /// Ed25519 (RFC 8709 §4).
         case ed25519 = "ssh-ed25519"
         /// Ed25519 in a security key (PROTOCOL.u2f).
         case securityKeyEd25519 = "sk-ssh-ed25519@openssh.com"
@@ -41,31 +43,51 @@ package struct SSHPublicKey: Hashable, Comparable, Sendable {
         }
     }
 
+    /// What a key consists of, by its type.
+    enum Material: Hashable, Sendable {
+        /// 32 bytes.
+        case ed25519([UInt8])
+        /// An uncompressed point.
+        case ecdsa(ECDSA.Curve, point: [UInt8])
+        /// Two positive numbers, big-endian, without leading zeros.
+        case rsa(modulus: [UInt8], exponent: [UInt8])
+        /// 32 bytes, and what the security key signs them for, as `ssh:`.
+        case securityKeyEd25519([UInt8], application: [UInt8])
+        /// An uncompressed point of P-256, and what the security key signs it for.
+        case securityKeyECDSA(point: [UInt8], application: [UInt8])
+    }
+
     /// The type.
     package let kind: Kind
     /// The wire bytes: string type, then the strings of that type (RFC 4251 §5).
     package let wire: [UInt8]
-    /// The 32 bytes of an `ssh-ed25519` key; nil for the types that are not supported yet.
-    package let ed25519: [UInt8]?
+    /// The wire bytes' content.
+    let material: Material
+
+    /// The 32 bytes of an `ssh-ed25519` key; nil for the other types.
+    package var ed25519: [UInt8]? {
+        if case .ed25519(let key) = material { key } else { nil }
+    }
 
     /// The longest blob that is read: an RSA key of 16384 bits has about 2 KiB.
     package static let byteLimit = 16_384
+    /// RSA keys below this many bits verify nothing here (NIST SP 800-131A: 112 bits of strength).
+    package static let leastModulusBitCount = 2048
 
-    /// The key of the wire bytes. Throws `malformed` for anything but exactly the strings of its type, and
+    /// The key of the wire bytes. Throws `malformed` for anything but exactly the strings of its type in their one
+    /// form (a curve's own name, an uncompressed point, numbers that are positive and minimal), and
     /// `unsupportedKeyType` for a type that is not recognised (certificates and DSA among them).
     package init(wire: [UInt8]) throws(SSHError) {
         guard wire.count <= SSHPublicKey.byteLimit else {
             throw SSHError(.limitExceeded, "SSH public key: longer than any legal key")
         }
         let (kind, fields) = try SSHPublicKey.split(wire)
-        if kind == .ed25519 || kind == .securityKeyEd25519 {
-            guard fields[0].count == 32 else {
-                throw SSHError(.malformed, "SSH public key: an Ed25519 key has 32 bytes")
-            }
+        guard let material = Material(kind, fields) else {
+            throw SSHError(.malformed, "SSH public key: not the content of a key of its type")
         }
         self.kind = kind
         self.wire = wire
-        ed25519 = kind == .ed25519 ? fields[0] : nil
+        self.material = material
     }
 
     /// The `ssh-ed25519` key of 32 bytes.
@@ -76,7 +98,7 @@ package struct SSHPublicKey: Hashable, Comparable, Sendable {
         writer.lp(key)
         kind = .ed25519
         wire = writer.bytes
-        ed25519 = key
+        material = .ed25519(key)
     }
 
     /// The key of a public key line, `type base64 [comment]`, as in authorized_keys without options and in a
@@ -114,8 +136,15 @@ package struct SSHPublicKey: Hashable, Comparable, Sendable {
         return (key, parts.count > 2 ? Array(parts[2]) : [])
     }
 
-    /// Whether signatures of this key can be verified here.
-    package var isSupported: Bool { ed25519 != nil }
+    /// Whether signatures of this key can be verified here: not those of a weak RSA key.
+    package var isSupported: Bool {
+        guard case .rsa(let modulus, let exponent) = material, let top = modulus.first else { return true }
+        // An exponent of 1 verifies everything; OpenSSL takes none above 64 bits with long moduli.
+        guard exponent.count <= 8, exponent.count > 1 || exponent.first ?? 0 > 2,
+            exponent.last.map({ $0 % 2 == 1 }) ?? false
+        else { return false }
+        return modulus.count * 8 - top.leadingZeroBitCount >= SSHPublicKey.leastModulusBitCount
+    }
 
     /// `type base64`, without a comment.
     package var text: String {
@@ -160,5 +189,49 @@ package struct SSHPublicKey: Hashable, Comparable, Sendable {
 
     private static func unknown() throws(EncodingError) -> (Kind, [[UInt8]]) {
         throw EncodingError(.badPrefix, "SSH public key")
+    }
+}
+
+extension SSHPublicKey.Material {
+    /// The material of the strings that follow the type; nil where they are not in their one form.
+    fileprivate init?(_ kind: SSHPublicKey.Kind, _ fields: [[UInt8]]) {
+        switch kind {
+        case .ed25519:
+            guard fields[0].count == 32 else { return nil }
+            self = .ed25519(fields[0])
+        case .securityKeyEd25519:
+            guard fields[0].count == 32 else { return nil }
+            self = .securityKeyEd25519(fields[0], application: fields[1])
+        case .rsa:
+            guard let exponent = PositiveNumber.magnitude(fields[0]),
+                let modulus = PositiveNumber.magnitude(fields[1])
+            else { return nil }
+            self = .rsa(modulus: modulus, exponent: exponent)
+        case .ecdsaP256, .ecdsaP384, .ecdsaP521, .securityKeyECDSA:
+            let (name, curve): (String, ECDSA.Curve) =
+                switch kind {
+                case .ecdsaP384: ("nistp384", .p384)
+                case .ecdsaP521: ("nistp521", .p521)
+                default: ("nistp256", .p256)
+                }
+            let point = fields[1]
+            guard fields[0].elementsEqual(name.utf8), point.count == curve.pointByteCount,
+                point.first == 0x04
+            else { return nil }
+            self =
+                kind == .securityKeyECDSA
+                ? .securityKeyECDSA(point: point, application: fields[2]) : .ecdsa(curve, point: point)
+        }
+    }
+}
+
+/// An mpint of SSH (RFC 4251 §5) that is above zero.
+enum PositiveNumber {
+    /// The number's bytes without a leading zero; nil where `field` is zero, negative or longer than it need be.
+    static func magnitude(_ field: [UInt8]) -> [UInt8]? {
+        guard let first = field.first, first < 0x80 else { return nil }
+        guard first == 0 else { return field }
+        guard field.count > 1, field[1] >= 0x80 else { return nil }
+        return Array(field.dropFirst())
     }
 }

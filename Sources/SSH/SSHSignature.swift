@@ -27,8 +27,12 @@ package struct SSHSignature: Hashable, Sendable {
     package let namespace: [UInt8]
     /// The hash over the message.
     package let hashAlgorithm: HashAlgorithm
+    /// What a security key says of the moment of signing: a claim until `verify` returned; nil for other keys.
+    package let securityKey: SecurityKeyReport?
     /// The signature field: string algorithm, string bytes (and for security keys what follows them).
     private let signature: [UInt8]
+    /// The signature field's content.
+    let value: Value
 
     /// The longest blob that is read.
     package static let byteLimit = 65_536
@@ -53,7 +57,7 @@ package struct SSHSignature: Hashable, Sendable {
         else { throw SSHError(.unsupportedAlgorithm, "SSH signature: hash algorithm not accepted") }
         hashAlgorithm = hash
         signature = fields.signature
-        try checkSignatureField()
+        (value, securityKey) = try SSHSignature.read(fields.signature, of: publicKey)
     }
 
     /// The binary blob.
@@ -69,26 +73,6 @@ package struct SSHSignature: Hashable, Sendable {
         return writer.bytes
     }
 
-    /// The key that signed `message` in `namespace`.
-    ///
-    /// Throws `wrongNamespace` where the signature is for another one, `unsupportedKeyType` where its key type
-    /// can't be verified here yet, `badSignature` where it doesn't fit. Whether the key may sign is for the
-    /// caller to ask (`AllowedSigners`, a chain's admins).
-    package func verify(message: [UInt8], namespace: String) throws(SSHError) -> SSHPublicKey {
-        guard self.namespace.elementsEqual(namespace.utf8) else {
-            throw SSHError(.wrongNamespace, "SSH signature: made for another namespace")
-        }
-        guard let key = publicKey.ed25519 else {
-            throw SSHError(
-                .unsupportedKeyType, "SSH signature: \(publicKey.kind.rawValue) is not supported yet")
-        }
-        let signed = SSHSignature.signedBytes(message, self.namespace, hashAlgorithm)
-        guard Ed25519.verify(Array(signature.suffix(64)), message: signed, publicKey: key) else {
-            throw SSHError(.badSignature, "SSH signature: does not fit message and key")
-        }
-        return publicKey
-    }
-
     /// Signs `message` in `namespace` (not empty) with `key`, over SHA-512. Deterministic, as Ed25519 is.
     package static func sign(
         _ message: [UInt8], namespace: String, with key: borrowing SigningKey
@@ -97,23 +81,27 @@ package struct SSHSignature: Hashable, Sendable {
         let name = Array(namespace.utf8)
         var field = CanonicalWriter()
         field.text(SSHPublicKey.Kind.ed25519.rawValue)
-        field.lp(key.signRaw(signedBytes(message, name, .sha512)))
-        return SSHSignature(key.publicKey, name, .sha512, field.bytes)
+        let bytes = key.signRaw(signedBytes(message, name, .sha512))
+        field.lp(bytes)
+        return SSHSignature(key.publicKey, name, field.bytes, bytes)
     }
 
+    /// An Ed25519 signature over SHA-512.
     private init(
-        _ publicKey: SSHPublicKey, _ namespace: [UInt8], _ hash: HashAlgorithm, _ signature: [UInt8]
+        _ publicKey: SSHPublicKey, _ namespace: [UInt8], _ signature: [UInt8], _ bytes: [UInt8]
     ) {
         self.publicKey = publicKey
         self.namespace = namespace
-        hashAlgorithm = hash
+        hashAlgorithm = .sha512
         self.signature = signature
+        value = .ed25519(bytes)
+        securityKey = nil
     }
 
     private static let magic = Array("SSHSIG".utf8)
 
     /// What the key signs (PROTOCOL.sshsig §3).
-    private static func signedBytes(
+    static func signedBytes(
         _ message: [UInt8], _ namespace: [UInt8], _ hash: HashAlgorithm
     ) -> [UInt8] {
         var writer = CanonicalWriter()
@@ -149,31 +137,5 @@ package struct SSHSignature: Hashable, Sendable {
 
     private static func notVersion1() throws(EncodingError) -> Fields {
         throw EncodingError(.badPrefix, "SSH signature: not an SSHSIG of version 1")
-    }
-
-    /// Checks that the signature field is well formed and its algorithm is the key's own; for RSA only the
-    /// SHA-2 ones (CASES F054).
-    private func checkSignatureField() throws(SSHError) {
-        let kind = publicKey.kind
-        let algorithm: [UInt8]
-        let byteCount: Int
-        do throws(EncodingError) {
-            var reader = CanonicalReader(signature, "SSH signature: signature field")
-            algorithm = try reader.lp(limit: 64)
-            byteCount = try reader.lp().count
-            // Security keys append flags and a counter (PROTOCOL.u2f).
-            if kind == .securityKeyEd25519 || kind == .securityKeyECDSA { _ = try reader.raw(5) }
-            try reader.end()
-        } catch {
-            throw SSHError(.malformed, error.context)
-        }
-        let accepted = kind == .rsa ? ["rsa-sha2-256", "rsa-sha2-512"] : [kind.rawValue]
-        guard accepted.contains(where: { $0.utf8.elementsEqual(algorithm) }) else {
-            throw SSHError(
-                .unsupportedAlgorithm, "SSH signature: signature algorithm not accepted for this key")
-        }
-        guard byteCount == 64 || (kind != .ed25519 && kind != .securityKeyEd25519) else {
-            throw SSHError(.malformed, "SSH signature: an Ed25519 signature has 64 bytes")
-        }
     }
 }

@@ -41,8 +41,8 @@ extension Keyring {
 
     /// The admins of the next generation: those of this one with `added` and without `removed`.
     ///
-    /// Throws `unsupported` for a key whose signatures can't be verified here, `notAnAdmin` where one of `removed`
-    /// is none, `lastAdmin` where nobody would be left.
+    /// Throws `unsupported` for an RSA key that is too weak, `notAnAdmin` where one of `removed` is none, `lastAdmin`
+    /// where nobody would be left.
     package func admins(
         adding added: [SSHPublicKey] = [], removing removed: [SSHPublicKey] = []
     ) throws(KeyringError) -> [SSHPublicKey] {
@@ -56,7 +56,7 @@ extension Keyring {
         for key in added {
             guard key.isSupported else {
                 throw KeyringError(
-                    .unsupported, "\(name): signatures of \(key.kind.rawValue) can't be verified here")
+                    .unsupported, "\(name): \(key.fingerprint) is an RSA key that is too weak")
             }
             admins.insert(key)
         }
