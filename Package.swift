@@ -85,7 +85,8 @@ let formats: [Target] = [
         "Archives",
         ["Compression", "Encodings", "Files", "SSH", "Sodium", "Storage", "Trust"],
         exclude: ["FORMAT.md"], tests: ["StorageFaults"]),
-    module("Journal", ["Encodings", product("GRDB", "GRDB.swift")]),
+    module(
+        "Journal", ["Encodings", "Files", "Sodium", product("GRDB", "GRDB.swift")], exclude: ["FORMAT.md"]),
 ].flatMap { $0 }
 
 let flows: [Target] = [

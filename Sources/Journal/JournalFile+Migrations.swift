@@ -60,6 +60,86 @@ extension JournalFile {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("2: runs, control, health, drift, epochs") { database in
+            try database.execute(
+                sql: """
+                    ALTER TABLE sync ADD COLUMN until INTEGER;
+                    ALTER TABLE sync ADD COLUMN runs INTEGER NOT NULL DEFAULT 1;
+
+                    CREATE TABLE run (
+                        id INTEGER PRIMARY KEY,
+                        environment TEXT NOT NULL,
+                        kind TEXT NOT NULL,
+                        time INTEGER NOT NULL,
+                        until INTEGER NOT NULL,
+                        runs INTEGER NOT NULL,
+                        outcome TEXT NOT NULL,
+                        message TEXT NOT NULL
+                    ) STRICT;
+                    CREATE INDEX run_environment ON run (environment, kind, id);
+
+                    CREATE TABLE suspension (
+                        environment TEXT PRIMARY KEY,
+                        time INTEGER NOT NULL,
+                        author TEXT NOT NULL,
+                        reason TEXT NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+
+                    CREATE TABLE hold (
+                        environment TEXT PRIMARY KEY,
+                        source TEXT NOT NULL,
+                        "commit" TEXT NOT NULL CHECK (length("commit") = 40),
+                        time INTEGER NOT NULL,
+                        author TEXT NOT NULL,
+                        reason TEXT NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+
+                    CREATE TABLE quarantine (
+                        environment TEXT NOT NULL,
+                        source TEXT NOT NULL,
+                        "commit" TEXT NOT NULL CHECK (length("commit") = 40),
+                        time INTEGER NOT NULL,
+                        reason TEXT NOT NULL,
+                        PRIMARY KEY (environment, source, "commit")
+                    ) STRICT, WITHOUT ROWID;
+
+                    CREATE TABLE wanted (
+                        environment TEXT NOT NULL,
+                        source TEXT NOT NULL,
+                        "commit" TEXT NOT NULL CHECK (length("commit") = 40),
+                        since INTEGER NOT NULL,
+                        time INTEGER NOT NULL,
+                        PRIMARY KEY (environment, source)
+                    ) STRICT, WITHOUT ROWID;
+
+                    CREATE TABLE health (
+                        environment TEXT PRIMARY KEY,
+                        "commit" TEXT NOT NULL CHECK (length("commit") = 40),
+                        healthy INTEGER NOT NULL,
+                        since INTEGER NOT NULL,
+                        time INTEGER NOT NULL,
+                        message TEXT NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+
+                    CREATE TABLE drift (
+                        environment TEXT NOT NULL,
+                        target TEXT NOT NULL,
+                        path TEXT NOT NULL,
+                        kind TEXT NOT NULL,
+                        evidence TEXT NOT NULL,
+                        since INTEGER NOT NULL,
+                        time INTEGER NOT NULL,
+                        PRIMARY KEY (environment, target, path)
+                    ) STRICT, WITHOUT ROWID;
+
+                    CREATE TABLE epoch (
+                        environment TEXT NOT NULL,
+                        number INTEGER NOT NULL,
+                        closed INTEGER NOT NULL,
+                        PRIMARY KEY (environment, number)
+                    ) STRICT, WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 }

@@ -2,31 +2,25 @@ internal import Encodings
 internal import GRDB
 
 extension JournalFile {
-    /// Keeps `sync`. A healthy one (`applied`, `unchanged`) also becomes the source's applied commit, and, where
-    /// `marking` says that the ref is a followed branch, the highest commit seen of that ref: all or nothing.
+    /// Keeps `sync`; runs that end in the same way one after another, other than by a change, are one row with a
+    /// count. A healthy one (`applied`, `unchanged`) also becomes the source's applied commit, and a delivered one
+    /// (`unhealthy` too), where `marking` says that the ref is a followed branch, the highest commit seen of that
+    /// ref: all or nothing. The newest 10,000 rows of an environment are kept.
     ///
-    /// Throws `malformedRecord` for empty names, a commit that is not 40 lower-case hex digits, or a healthy
-    /// record without one.
+    /// Throws `malformedRecord` for empty names, a commit that is not 40 lower-case hex digits, or a delivery
+    /// without one.
     package func record(_ sync: SyncRecord, marking: Bool = false) throws(JournalError) {
         guard !sync.environment.isEmpty, !sync.source.isEmpty else {
             throw JournalError(.malformedRecord, "a sync without environment or source")
         }
         if let commit = sync.commit { try JournalFile.checkID(commit, 40, "commit") }
-        guard sync.commit != nil || !sync.outcome.isHealthy else {
-            throw JournalError(.malformedRecord, "a healthy sync without a commit")
+        guard sync.commit != nil || !sync.outcome.isDelivered else {
+            throw JournalError(.malformedRecord, "a delivery without a commit")
         }
         try write("cannot record a sync") { database in
-            try database.execute(
-                sql: """
-                    INSERT INTO sync (environment, source, url, ref, "commit", time, outcome, message)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    sync.environment, sync.source, RedactedURL.text(sync.url), sync.ref, sync.commit,
-                    sync.time.nanoseconds, sync.outcome.rawValue, sync.message,
-                ])
-            guard sync.outcome.isHealthy, let commit = sync.commit else { return }
-            try JournalFile.setApplied(sync, commit, database)
+            try JournalFile.append(sync, database)
+            guard sync.outcome.isDelivered, let commit = sync.commit else { return }
+            if sync.outcome.isHealthy { try JournalFile.setApplied(sync, commit, database) }
             guard marking else { return }
             try database.execute(
                 sql: """
@@ -38,6 +32,43 @@ extension JournalFile {
                     sync.time.nanoseconds,
                 ])
         }
+    }
+
+    /// Rows of an environment that are kept: more than a year of changes, a week of different failures.
+    private static let rowLimit: Int64 = 10_000
+
+    /// Appends a row, or counts the run in with the newest one where that ended in the same way.
+    private static func append(_ sync: SyncRecord, _ database: Database) throws {
+        let newest = try Row.fetchOne(
+            database, sql: "SELECT * FROM sync WHERE environment = ? ORDER BY id DESC LIMIT 1",
+            arguments: [sync.environment])
+        let url = RedactedURL.text(sync.url)
+        let until = sync.until ?? sync.time
+        if let newest, sync.outcome != .applied, newest["outcome"] == sync.outcome.rawValue,
+            newest["source"] == sync.source, newest["url"] == url, newest["ref"] == sync.ref,
+            newest["commit"] == sync.commit, newest["message"] == sync.message
+        {
+            try database.execute(
+                sql: "UPDATE sync SET until = ?, runs = runs + ? WHERE id = ?",
+                arguments: [until.nanoseconds, sync.runCount, newest["id"] as Int64])
+            return
+        }
+        try database.execute(
+            sql: """
+                INSERT INTO sync (environment, source, url, ref, "commit", time, outcome, message, until, runs)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                sync.environment, sync.source, url, sync.ref, sync.commit, sync.time.nanoseconds,
+                sync.outcome.rawValue, sync.message, until.nanoseconds, sync.runCount,
+            ])
+        let id = database.lastInsertedRowID
+        guard id % 100 == 0 else { return }
+        try database.execute(
+            sql: """
+                DELETE FROM sync WHERE environment = ?1 AND id < (
+                    SELECT id FROM sync WHERE environment = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
+                """, arguments: [sync.environment, rowLimit])
     }
 
     private static func setApplied(_ sync: SyncRecord, _ commit: String, _ database: Database) throws {
@@ -109,10 +140,14 @@ extension JournalFile {
                 guard let outcome = SyncRecord.Outcome(rawValue: row["outcome"]) else {
                     throw JournalError(.damaged, "an outcome of no known name")
                 }
-                return SyncRecord(
+                var record = SyncRecord(
                     environment: row["environment"], source: row["source"], url: row["url"], ref: row["ref"],
                     commit: row["commit"], time: Timestamp(nanoseconds: row["time"]), outcome: outcome,
                     message: row["message"])
+                record.runCount = row["runs"]
+                let until = (row["until"] as Int64?).map { Timestamp(nanoseconds: $0) }
+                record.until = until == record.time ? nil : until
+                return record
             }
         }
     }

@@ -8,6 +8,9 @@ package struct SyncRecord: Sendable, Hashable {
         case applied
         /// The target was at the commit's content already.
         case unchanged
+        /// The target was brought to the commit, and the health check failed: the commit counts as delivered, and
+        /// never as applied.
+        case unhealthy
         /// A signature or a rule refused the commit; the target is as it was.
         case refused
         /// Something else stopped it.
@@ -15,6 +18,8 @@ package struct SyncRecord: Sendable, Hashable {
 
         /// Whether the target holds the commit's content now.
         package var isHealthy: Bool { self == .applied || self == .unchanged }
+        /// Whether the commit was brought to the target, whatever came of it there.
+        package var isDelivered: Bool { isHealthy || self == .unhealthy }
     }
 
     /// The environment's name.
@@ -33,6 +38,10 @@ package struct SyncRecord: Sendable, Hashable {
     package var outcome: Outcome
     /// One line for people; holds no value.
     package var message: String
+    /// When the last of the equal runs ended that this record stands for; nil is `time`.
+    package var until: Timestamp?
+    /// How many runs in a row ended so.
+    package var runCount = 1
 
     /// A record of these facts.
     package init(
