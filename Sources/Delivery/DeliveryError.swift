@@ -51,6 +51,8 @@ package struct DeliveryError: Error, Sendable {
         case plaintextRefused
         /// Something sealed would be delivered as it is: a token, another environment's file, a SOPS marker.
         case stillSealed
+        /// Sealed to an epoch that was closed longer ago than the grace.
+        case epochClosed
         /// Nothing would be delivered.
         case emptyTree
         /// More entries or bytes than allowed.
@@ -68,6 +70,10 @@ package struct DeliveryError: Error, Sendable {
         case noSpace
         /// A system call failed.
         case io
+        /// What was delivered does not pass its health check.
+        case unhealthy
+        /// Somebody told the service to leave the environment alone.
+        case suspended
         /// The caller's hook stopped the delivery.
         case stoppedByHook
     }
@@ -114,11 +120,11 @@ package struct DeliveryError: Error, Sendable {
         case .noIdentity, .cannotOpen: .cannotOpen
         case .nonFastForward, .branchMissing, .signersUnusable, .targetCollision, .unsigned, .badSignature,
             .signerNotAllowed, .configurationMissing,
-            .foreignRepository, .keyringRefused, .plaintextRefused, .stillSealed, .emptyTree:
+            .foreignRepository, .keyringRefused, .plaintextRefused, .stillSealed, .epochClosed, .emptyTree:
             .refused
-        case .targetNotOurs, .targetRefused, .stoppedByHook: .target
+        case .targetNotOurs, .targetRefused, .unhealthy, .stoppedByHook: .target
         case .noSpace, .io: .io
-        case .locked: .locked
+        case .locked, .suspended: .locked
         case .limitExceeded: .limit
         }
     }

@@ -181,7 +181,7 @@ struct GenerationTarget: ~Copyable {
 
     /// The generation that the target's name leads to; nil where there is no such name. Throws `targetNotOurs`
     /// for anything but a link to one of our generations.
-    private static func currentGeneration(
+    static func currentGeneration(
         of target: FilesTarget, in parent: borrowing Directory
     ) throws(DeliveryError) -> Path? {
         let notOurs = DeliveryError(

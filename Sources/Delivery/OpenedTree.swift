@@ -14,6 +14,8 @@ package struct OpenedTree: Sendable {
     package let files: [OpenedFile]
     /// What is not delivered and why, for people: submodules.
     package let notices: [String]
+    /// The epochs that the commit's keyring calls closed, ascending.
+    package let closedEpochs: [UInt64]
     /// What the files' fingerprints were made with.
     let digest: ContentDigest
 
@@ -22,13 +24,14 @@ package struct OpenedTree: Sendable {
 
     init(
         source: String, environment: String, commit: ObjectID, files: [OpenedFile], notices: [String],
-        digest: ContentDigest
+        closedEpochs: [UInt64] = [], digest: ContentDigest
     ) {
         self.source = source
         self.environment = environment
         self.commit = commit
         self.files = files.sorted { $0.path < $1.path }
         self.notices = notices
+        self.closedEpochs = closedEpochs
         self.digest = digest
     }
 }

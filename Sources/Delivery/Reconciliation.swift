@@ -10,11 +10,24 @@ package import Encodings
 internal import Files
 package import Git
 
-/// What is called before the first change of a run, with everything that will be done: the place for a snapshot
-/// before the change. What it throws ends the run as `stoppedByHook`, with no target touched by that plan.
+/// What is called on the way, with everything that will be done. What it throws ends the run as `stoppedByHook`.
 package protocol DeliveryHook: Sendable {
-    /// `plan` changes something, and is carried out when this returns.
+    /// This is the commit that the source shows; nothing is known about it yet.
+    func didPull(_ commit: PulledCommit) throws
+    /// This differs at targets that have their commit, and is put back when this returns.
+    func willHeal(_ drift: [Drift]) throws
+    /// The commit is approved, and what is sealed in it is opened when this returns: the place for the audit log.
+    func willOpen(_ commit: VerifiedCommit) throws
+    /// `plan` changes something, and is carried out when this returns: the place for a snapshot before the change.
+    /// When it throws, no target is touched by that plan.
     func willDeliver(_ plan: DeliveryPlan) async throws
+}
+
+extension DeliveryHook {
+    package func didPull(_ commit: PulledCommit) throws {}
+    package func willHeal(_ drift: [Drift]) throws {}
+    package func willOpen(_ commit: VerifiedCommit) throws {}
+    package func willDeliver(_ plan: DeliveryPlan) async throws {}
 }
 
 /// One run from a source to its targets, all of it given as values.
@@ -76,16 +89,108 @@ package struct Reconciliation: Sendable {
     package func run(at now: Timestamp) async throws(DeliveryError) -> [Receipt] {
         let lock = try state.lock(environment: opener.environment)
         defer { _ = lock }
-        let tree = try openLocked(at: now)
-        var receipts: [Receipt] = []
-        for target in targets { receipts.append(try await deliver(tree, to: target, at: now)) }
-        return receipts
+        return try await deliver(try openLocked(at: now), at: now)
+    }
+
+    /// What a poll looks for where the commit is in place already, and what it does about it.
+    package struct Polling: Sendable {
+        /// Commits that are not to be delivered.
+        package var quarantined: Set<ObjectID>
+        /// Whether the targets are looked at.
+        package var looksForDrift: Bool
+        /// Whether what differs there is put back.
+        package var heals: Bool
+        /// Whether the commit is opened and compared whatever is known to be in place.
+        package var opensAlways: Bool
+
+        /// A poll of these values.
+        package init(
+            quarantined: Set<ObjectID> = [], looksForDrift: Bool = false, heals: Bool = false,
+            opensAlways: Bool = false
+        ) {
+            self.quarantined = quarantined
+            self.looksForDrift = looksForDrift
+            self.heals = heals
+            self.opensAlways = opensAlways
+        }
+    }
+
+    /// What a poll found and did.
+    package enum PollOutcome: Sendable {
+        /// The commit was in place; the targets were not looked at.
+        case standing(ObjectID)
+        /// The commit was in place, and this differs at the targets; nothing was changed.
+        case looked(ObjectID, [Drift])
+        /// The targets were brought to the commit; `drift` was put back by that.
+        case delivered([Receipt], closedEpochs: [UInt64], drift: [Drift])
+        /// The source shows this commit, which is not to be delivered.
+        case quarantined(ObjectID)
+    }
+
+    /// Runs the flow as far as it is needed: what the last delivery left in place is neither opened nor written again,
+    /// only verified. Throws as `run`.
+    package func poll(at now: Timestamp, _ polling: Polling) async throws(DeliveryError) -> PollOutcome {
+        let lock = try state.lock(environment: opener.environment)
+        defer { _ = lock }
+        let pulled = try pull()
+        guard !polling.quarantined.contains(pulled.id) else { return .quarantined(pulled.id) }
+        let verified = try VerifiedCommit.verify(pulled, policy, at: now)
+        let commit = pulled.id
+        var drift: [Drift] = []
+        let refused = source.isFollowing ? opener.refusedEpochs : []
+        if !polling.opensAlways, let standing = try state.expectation(environment: opener.environment),
+            standing.covers(commit, of: source, refusedEpochs: refused, targets: targets)
+        {
+            guard polling.looksForDrift else { return .standing(commit) }
+            drift = try standing.drift()
+            guard !drift.isEmpty, polling.heals else { return .looked(commit, drift) }
+            let found = drift
+            try calling("before healing") { try $0.willHeal(found) }
+        }
+        let tree = try open(verified)
+        let receipts = try await deliver(tree, at: now)
+        return .delivered(receipts, closedEpochs: tree.closedEpochs, drift: drift)
+    }
+
+    private func pull() throws(DeliveryError) -> PulledCommit {
+        let pulled = try PulledCommit.pull(
+            source, into: state.mirror(of: source.location), lastTrusted: lastTrusted)
+        try calling("after the pull") { try $0.didPull(pulled) }
+        return pulled
     }
 
     private func openLocked(at now: Timestamp) throws(DeliveryError) -> OpenedTree {
-        let mirror = state.mirror(of: source.location)
-        let pulled = try PulledCommit.pull(source, into: mirror, lastTrusted: lastTrusted)
-        return try opener.open(try VerifiedCommit.verify(pulled, policy, at: now))
+        try open(try VerifiedCommit.verify(try pull(), policy, at: now))
+    }
+
+    private func open(_ verified: VerifiedCommit) throws(DeliveryError) -> OpenedTree {
+        try calling("before opening") { try $0.willOpen(verified) }
+        return try opener.open(verified)
+    }
+
+    private func calling(
+        _ place: String, _ body: (any DeliveryHook) throws -> Void
+    ) throws(DeliveryError) {
+        guard let hook else { return }
+        do {
+            try body(hook)
+        } catch {
+            throw DeliveryError(
+                .stoppedByHook, "environment \(opener.environment): stopped \(place)", underlying: error)
+        }
+    }
+
+    /// A receipt for each target, in order. What is expected there is forgotten before and kept after a change.
+    private func deliver(
+        _ tree: OpenedTree, at now: Timestamp
+    ) async throws(DeliveryError) -> [Receipt] {
+        var receipts: [Receipt] = []
+        for target in targets { receipts.append(try await deliver(tree, to: target, at: now)) }
+        let refused = source.isFollowing ? opener.refusedEpochs : []
+        try state.setExpectation(
+            Expectation(tree, path: source.path, refusedEpochs: refused, targets: targets),
+            environment: opener.environment)
+        return receipts
     }
 
     private func deliver(
@@ -102,6 +207,7 @@ package struct Reconciliation: Sendable {
                 )
             }
         }
+        if !plan.isEmpty { try state.setExpectation(nil, environment: opener.environment) }
         return try session.deliver(plan, at: now)
     }
 }

@@ -130,7 +130,7 @@ struct SharedTarget: ~Copyable {
     private static func plan(
         _ tree: OpenedTree, _ target: FilesTarget, root: borrowing Directory, _ manifest: FilesManifest
     ) throws(DeliveryError) -> DeliveryPlan {
-        var observed = ObservedTree(empty: [])
+        var observed = ObservedTree(empty: [ExpectedFile]())
         for file in tree.files {
             guard file.path.components.first != ownName else {
                 throw DeliveryError(.targetNotOurs, "target: \(file.path): the name is Strongroom's own")

@@ -11,13 +11,15 @@ package struct TreeOpener: Sendable {
     package let repository: RepositoryID?
     /// By what the keyring is known.
     package let trust: KeyringTrust
+    /// Epochs that are closed for longer than the grace: at a followed head nothing sealed to them is opened.
+    package let refusedEpochs: Set<UInt64>
     private let identities: [MemberIdentity]
 
     /// An opener for `environment` with a member's `identities`. Throws `unusableRequest` for a name that no
     /// environment has.
     package init(
         environment: String, repository: RepositoryID? = nil, trust: KeyringTrust,
-        identities: [MemberIdentity]
+        refusedEpochs: Set<UInt64> = [], identities: [MemberIdentity]
     ) throws(DeliveryError) {
         do {
             try EnvironmentName.check(environment)
@@ -27,6 +29,7 @@ package struct TreeOpener: Sendable {
         self.environment = environment
         self.repository = repository
         self.trust = trust
+        self.refusedEpochs = refusedEpochs
         self.identities = identities
     }
 
@@ -43,23 +46,35 @@ package struct TreeOpener: Sendable {
     /// its end here, its fingerprint kept, and nothing of the plaintext: it is opened again when it is written.
     /// Throws `configurationMissing`, `malformedRules`, `malformedKeyring`, `foreignRepository`, `keyringRefused`,
     /// `noIdentity`, `linkInTree`, `malformedSource`, `malformedContent`, `cannotOpen`, `plaintextRefused`,
-    /// `stillSealed`, `notSupported`, `limitExceeded`, and `emptyTree` where nothing would be delivered.
+    /// `stillSealed`, `epochClosed`, `notSupported`, `limitExceeded`, and `emptyTree` where nothing would be delivered.
     package func open(_ verified: VerifiedCommit) throws(DeliveryError) -> OpenedTree {
         let blobs = BlobReader(verified)
         let rules = try readRules(blobs)
-        let (keyring, notices) = try openKeyring(blobs, rules)
-        let files = FileOpener(blobs: blobs, rules: rules, keyring: keyring, digest: ContentDigest())
+        let (keyring, closed, notices) = try openKeyring(blobs, rules)
+        let refused = blobs.source.isFollowing ? refusedEpochs.intersection(closed) : []
+        let files = FileOpener(
+            blobs: blobs, rules: rules, keyring: keyring.without(refused), digest: ContentDigest())
+        let outdated = ClosedEpochs(environment: environment, repository: rules.repository, numbers: closed)
         var opened: [OpenedFile] = []
-        var submodules: [String] = []
+        var remarks: [String] = []
         for entry in try blobs.entries(limit: TreeOpener.fileLimit) {
             let place = Path(entry.path)
             switch entry.mode {
             case .directory: continue
-            case .submodule: submodules.append("submodule \(place) is not delivered")
+            case .submodule: remarks.append("submodule \(place) is not delivered")
             case .symbolicLink:
                 throw DeliveryError(.linkInTree, "\(blobs.place(entry.path)): a symbolic link")
             case .file, .executable:
                 guard !isOwn(blobs.fullPath(entry.path), rules) else { continue }
+                if let epoch = try outdated.first(in: entry, blobs) {
+                    guard !refused.contains(epoch) else {
+                        throw DeliveryError(
+                            .epochClosed,
+                            "\(blobs.place(entry.path)): sealed to epoch \(epoch), which is closed for longer than "
+                                + "the grace: reseal it")
+                    }
+                    remarks.append("\(place) is sealed to epoch \(epoch), which is closed: reseal it")
+                }
                 opened.append(try files.open(entry))
             }
         }
@@ -69,7 +84,7 @@ package struct TreeOpener: Sendable {
         let source = verified.pulled.source
         return OpenedTree(
             source: source.name, environment: environment, commit: verified.pulled.id, files: opened,
-            notices: notices + submodules, digest: files.digest)
+            notices: notices + remarks, closedEpochs: closed, digest: files.digest)
     }
 
     private func readRules(_ blobs: BlobReader) throws(DeliveryError) -> Rules {
@@ -91,7 +106,7 @@ package struct TreeOpener: Sendable {
 
     private func openKeyring(
         _ blobs: BlobReader, _ rules: Rules
-    ) throws(DeliveryError) -> (OpenedKeyring, notices: [String]) {
+    ) throws(DeliveryError) -> (OpenedKeyring, closed: [UInt64], notices: [String]) {
         let path = Array("\(rules.keyrings)/\(environment).yaml".utf8)
         let bytes = try blobs.configuration(at: path, limit: TreeOpener.configurationLimit)
         let keyring: Keyring
@@ -111,7 +126,8 @@ package struct TreeOpener: Sendable {
                 else { return nil }
                 return try? Keyring(parsing: bytes, environment: name)
             }
-            return (try set.open(environment, with: identities), notices)
+            let closed = keyring.body.epochs.filter { $0.state == .closed }.map(\.number)
+            return (try set.open(environment, with: identities), closed.sorted(), notices)
         } catch {
             throw DeliveryError(keyring: error)
         }

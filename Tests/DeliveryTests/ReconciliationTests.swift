@@ -99,9 +99,9 @@ import Trust
     @Test func `every stage's error knows its exit class`() {
         let classes = Dictionary(grouping: DeliveryError.Code.allCases) { DeliveryError($0, "").category }
         #expect(classes[.refused]?.contains(.unsigned) == true)
-        #expect(classes[.target] == [.targetNotOurs, .targetRefused, .stoppedByHook])
+        #expect(classes[.target] == [.targetNotOurs, .targetRefused, .unhealthy, .stoppedByHook])
         #expect(classes[.io] == [.noSpace, .io])
-        #expect(classes[.locked] == [.locked])
+        #expect(classes[.locked] == [.locked, .suspended])
         #expect(classes[.limit] == [.limitExceeded])
     }
 

@@ -16,6 +16,11 @@ package struct OpenedKeyring: Sendable {
     /// The identity of the epoch `number`; nil where the keyring has no such epoch or the member can't read it.
     package subscript(epoch number: UInt64) -> X25519Identity? { identities[number] }
 
+    /// The same without these epochs: what was sealed to them doesn't open.
+    package func without(_ epochs: Set<UInt64>) -> OpenedKeyring {
+        OpenedKeyring(environment: environment, identities: identities.filter { !epochs.contains($0.key) })
+    }
+
     /// The numbers of the epochs that were opened, ascending.
     package var epochs: [UInt64] { identities.keys.sorted() }
 }

@@ -1,22 +1,49 @@
 internal import Files
 
+/// A file as it is to stand in a delivered directory: everything but its content.
+struct ExpectedFile: Sendable, Hashable {
+    let path: Path
+    let isExecutable: Bool
+    let fingerprint: ContentDigest.Fingerprint
+}
+
+extension OpenedFile {
+    /// What is left of the file when it is delivered.
+    var expected: ExpectedFile {
+        ExpectedFile(path: path, isExecutable: isExecutable, fingerprint: fingerprint)
+    }
+}
+
 /// What stands in a delivered directory now, compared with what should.
 struct ObservedTree {
     private(set) var steps: [DeliveryPlan.Step] = []
     private(set) var unchangedCount = 0
+    /// What stands in the place of changed regular files.
+    private(set) var foundInstead: [Path: ContentDigest.Fingerprint] = [:]
 
     /// Everything is to be added: nothing is there yet.
-    init(empty files: [OpenedFile]) {
+    init(empty files: [ExpectedFile]) {
         steps = files.map { DeliveryPlan.Step(action: .add, path: $0.path) }
+    }
+
+    /// As `init(empty:)` for the files of an opened tree.
+    init(empty files: [OpenedFile]) { self.init(empty: files.map(\.expected)) }
+
+    /// As `init(comparing:with:_:_:)` for the files of an opened tree.
+    init(
+        comparing files: [OpenedFile], with directory: borrowing Directory, _ target: FilesTarget,
+        _ digest: ContentDigest
+    ) throws(FileError) {
+        try self.init(comparing: files.map(\.expected), with: directory, target, digest)
     }
 
     /// Compares the whole of `directory`, which is ours alone: what is there beside `files`, directories that
     /// none of them needs included, is to be removed.
     init(
-        comparing files: [OpenedFile], with directory: borrowing Directory, _ target: FilesTarget,
+        comparing files: [ExpectedFile], with directory: borrowing Directory, _ target: FilesTarget,
         _ digest: ContentDigest
     ) throws(FileError) {
-        var wanted: [Path: OpenedFile] = [:]
+        var wanted: [Path: ExpectedFile] = [:]
         var parents: Set<Path> = []
         for file in files {
             wanted[file.path] = file
@@ -32,7 +59,7 @@ struct ObservedTree {
     private var found: Set<Path> = []
 
     private mutating func walk(
-        _ directory: borrowing Directory, _ place: Path, _ wanted: [Path: OpenedFile], _ parents: Set<Path>,
+        _ directory: borrowing Directory, _ place: Path, _ wanted: [Path: ExpectedFile], _ parents: Set<Path>,
         _ target: FilesTarget, _ digest: ContentDigest, depth: Int
     ) throws(FileError) {
         for entry in try directory.entries() {
@@ -64,10 +91,12 @@ struct ObservedTree {
 
     /// Compares one regular file.
     mutating func compare(
-        _ file: OpenedFile, _ stands: borrowing Descriptor, _ facts: FileMetadata, _ target: FilesTarget,
+        _ file: ExpectedFile, _ stands: borrowing Descriptor, _ facts: FileMetadata, _ target: FilesTarget,
         _ digest: ContentDigest
     ) throws(FileError) {
-        guard facts.byteCount == file.byteCount, try digest.fingerprint(of: stands) == file.fingerprint else {
+        let fingerprint = try digest.fingerprint(of: stands)
+        guard fingerprint == file.fingerprint else {
+            foundInstead[file.path] = fingerprint
             return add(.change, file.path)
         }
         guard facts.mode == target.mode(executable: file.isExecutable), target.ownerFits(facts.owner) else {
@@ -75,6 +104,14 @@ struct ObservedTree {
         }
         found.insert(file.path)
         unchangedCount += 1
+    }
+
+    /// Compares one regular file of an opened tree.
+    mutating func compare(
+        _ file: OpenedFile, _ stands: borrowing Descriptor, _ facts: FileMetadata, _ target: FilesTarget,
+        _ digest: ContentDigest
+    ) throws(FileError) {
+        try compare(file.expected, stands, facts, target, digest)
     }
 
     mutating func add(_ action: DeliveryPlan.Action, _ path: Path) {

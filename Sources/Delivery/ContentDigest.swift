@@ -1,15 +1,26 @@
+internal import Encodings
 internal import Files
 internal import Sodium
 
-/// Compares contents without keeping them: BLAKE2b under a key that lives for one run and is known to nobody.
-/// Outside of the process such a digest says nothing about the value, not even to one who can guess it.
+/// Compares contents without keeping them: BLAKE2b under a key that is made for one opening of a tree. The key stays
+/// in the process, and in the file of what is expected at the targets, which none but the service's user reads:
+/// elsewhere such a digest says nothing about the value, not even to one who can guess it.
 final class ContentDigest: Sendable {
-    private let key = SecretBytes(randomCount: 32)
+    private let key: SecretBytes
+
+    /// Digests under a new random key.
+    init() { key = SecretBytes(randomCount: ContentDigest.keyByteCount) }
+
+    /// Digests under a key that was kept.
+    init(key: consuming SecretBytes) { self.key = key }
 
     /// Content by its length and keyed digest.
     struct Fingerprint: Hashable, Sendable {
         let byteCount: Int64
         let digest: [UInt8]
+
+        /// The beginning of the digest: enough to tell contents apart, in words for people.
+        var evidence: String { Hex.encode(digest.prefix(8)) }
     }
 
     /// Hashes content that comes in pieces.
@@ -55,6 +66,11 @@ final class ContentDigest: Sendable {
         }
     }
 
+    /// Lends the key, to be kept beside the digests.
+    func withKey<Result>(_ body: (RawSpan) -> Result) -> Result { key.withBytes(body) }
+
+    /// Bytes of a key.
+    static let keyByteCount = 32
     /// Bytes read at a time: large enough for few calls.
     private static let stepByteCount = 1 << 16
 }
