@@ -77,13 +77,14 @@ package struct DocumentOutline: Sendable {
     ///
     /// - Throws: `unsupported` where an entry can't be told from what is around it: `? ` before a key, pairs in a
     ///   sequence's brackets without braces; all of TOML, where a table can be spread over the text; an INI section
-    ///   without keys.
+    ///   without keys, or keys and sections that stand there again.
     package init(_ document: TextDocument) throws(DocumentError) {
         let nodes = document.tree.nodes
         let hasEmptySection = nodes.indices.contains { index in
             index > 0 && nodes[index].kind == .mapping && Int(nodes[index].subtreeEnd) == index + 1
         }
-        guard document.format != .toml, document.format != .ini || !hasEmptySection else {
+        let hasOddSections = hasEmptySection || !document.tree.repeats.isEmpty
+        guard document.format != .toml, document.format != .ini || !hasOddSections else {
             throw DocumentError(.unsupported, context: "sections that are not cut into entries")
         }
         bytes = document.bytes

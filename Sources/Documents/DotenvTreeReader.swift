@@ -3,7 +3,7 @@
 /// A line is blank, a comment (`#` first), or `[export] KEY=value [# comment]`, with blanks where readers
 /// agree that they mean nothing. A key is `[A-Za-z_][A-Za-z0-9_.-]*`. A value is bare, up to the end of the
 /// line or to a blank and `#`; or in single quotes, with nothing escaped; or in double quotes, where `\`
-/// escapes; quoted ones may have several lines. Lines end in LF or CR LF. Everything else is refused: names
+/// escapes; quoted ones may have several lines. A line with `export` says that a shell reads the text. Lines end in LF or CR LF. Everything else is refused: names
 /// without `=`, text behind a closing quote, control characters.
 struct DotenvTreeReader {
     private let source: SourceText
@@ -60,7 +60,10 @@ struct DotenvTreeReader {
         if source.matches("export", at: position) {
             let next = source.skippingBlanks(from: position + 6)
             // `export = 1` sets a variable of that name.
-            if next > position + 6, source.byte(next) != UInt8(ascii: "=") { position = next }
+            if next > position + 6, source.byte(next) != UInt8(ascii: "=") {
+                position = next
+                builder.tree.isForShell = true
+            }
         }
         let start = position
         while Self.isKeyByte(source.byte(position), isFirst: position == start) { position += 1 }

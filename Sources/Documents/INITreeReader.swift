@@ -5,7 +5,8 @@
 /// first section stand at the root. A key ends at the first `=` or `:`, a value at the end of its line; blanks
 /// around both are no part of them, quotes are. Nothing is a comment behind a value: readers differ, so that such
 /// a value is read and not sealed. A line deeper than the key before it would continue its value to some: it is
-/// refused, like a key without a value, a section twice, and control characters.
+/// refused, like a key without a value, which could be the rest of one, and control characters. Sections and keys
+/// may stand there again (``NodeTree/markRepeated(in:)``).
 struct INITreeReader {
     private let source: SourceText
     private var builder = PairTreeBuilder()

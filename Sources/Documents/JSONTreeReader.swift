@@ -1,6 +1,5 @@
 /// Reads one RFC 8259 text into a ``NodeTree``, on bytes, without recursion: number texts are kept,
-/// strings must be UTF-8 without lone surrogates, a byte order mark is refused (§8.1 lets a reader ignore
-/// it; nothing is lost by asking for its removal).
+/// strings must be UTF-8 without lone surrogates, a byte order mark before the text is passed over (§8.1).
 struct JSONTreeReader {
     private let source: SourceText
     private let limits: DocumentLimits
@@ -44,6 +43,8 @@ struct JSONTreeReader {
 
     private mutating func run() throws(DocumentError) -> NodeTree {
         try checkStart()
+        position = source.startAfterMark
+        lineStart = position
         tree.documents.append(NodeTree.Document(root: 0))
         skipSpace()
         try readValue()
@@ -57,9 +58,6 @@ struct JSONTreeReader {
     }
 
     private func checkStart() throws(DocumentError) {
-        guard !source.hasPrefix([0xEF, 0xBB, 0xBF]) else {
-            throw DocumentError(.encoding, line: 1, context: "a byte order mark in JSON")
-        }
         guard !source.hasPrefix([0xFF, 0xFE]), !source.hasPrefix([0xFE, 0xFF]) else {
             throw DocumentError(.encoding, line: 1, context: "UTF-16 text; only UTF-8 is read")
         }

@@ -68,7 +68,8 @@ extension TextDocument {
         _ body: (RawSpan) throws(DocumentError) -> Result
     ) throws(DocumentError) -> Result {
         let rules = ScalarRules(
-            format: format, style: style, isFlow: false, allowsCarriageReturn: true, allowsLines: true)
+            format: format, style: style, isFlow: false, allowsCarriageReturn: true, allowsLines: true,
+            isForShell: false)
         if let reason = rules.violation(in: source) {
             throw DocumentError(.injection, context: "the value holds \(reason)")
         }

@@ -19,6 +19,54 @@ extension NodeTree {
         }
     }
 
+    /// Counts, for each value of an INI text, how often its key or section stands before in the same mapping: readers
+    /// that take it again keep all, or the last. The later ones go by key and number.
+    ///
+    /// - Throws: `duplicateKey` where a key has the name of a section.
+    mutating func markRepeated(in source: RawSpan) throws(DocumentError) {
+        repeats = [:]
+        for index in nodes.indices where nodes[index].kind == .mapping {
+            var keys: [Int] = []
+            for child in children(of: index) where nodes[child].flags.contains(.key) { keys.append(child) }
+            guard firstTwice(&keys, in: source) != nil else { continue }
+            // In the order of values, the same ones in the order of the text.
+            keys.sort { left, right in
+                withValue(of: left, in: source) { mine in
+                    withValue(of: right, in: source) { theirs in
+                        mine.precedes(theirs) || (mine.isEqual(to: theirs) && left < right)
+                    }
+                }
+            }
+            var count: Int32 = 0
+            for position in keys.indices.dropFirst() {
+                let (first, second) = (keys[position - 1], keys[position])
+                guard hasSameValue(first, second, in: source) else {
+                    count = 0
+                    continue
+                }
+                guard nodes[first + 1].kind == nodes[second + 1].kind else {
+                    throw DocumentError(
+                        .duplicateKey, line: Int(nodes[second].line) + 1,
+                        otherLine: Int(nodes[first].line) + 1,
+                        context: "a key and a section of one name, the other on line \(nodes[first].line + 1)"
+                    )
+                }
+                count += 1
+                repeats[Int32(second) + 1] = count
+            }
+        }
+    }
+
+    /// The value of INI that stands under the key of another for the `number`th time again, in the same mapping; the
+    /// first one's number is 0. nil where there is none, or `value` is no first one.
+    func repeated(_ value: Int, _ number: Int, in source: RawSpan) -> Int? {
+        guard repeats[Int32(value)] == nil, nodes[value].parent >= 0, !repeats.isEmpty else { return nil }
+        guard number > 0 else { return number == 0 ? value : nil }
+        return children(of: Int(nodes[value].parent)).first { child in
+            repeats[Int32(child)] == Int32(number) && hasSameValue(key(of: child), key(of: value), in: source)
+        }
+    }
+
     private func firstTwice(_ keys: inout [Int], in source: RawSpan) -> (first: Int, second: Int)? {
         guard keys.count > 1 else { return nil }
         if keys.count <= 8 {

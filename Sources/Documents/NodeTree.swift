@@ -102,6 +102,10 @@ struct NodeTree: Sendable {
     var aliasTargets: [Int32: Int32] = [:]
     /// What names the sequence elements that have a name of their own.
     var elementNames: [Int32: ElementName] = [:]
+    /// Of the values of INI whose key, or section, stands before in the same mapping: how many times.
+    var repeats: [Int32: Int32] = [:]
+    /// Whether a line of a dotenv text begins with `export`, which is a shell's word.
+    var isForShell = false
     /// Decoded values that differ from their source.
     let values = WipedBytes()
 }

@@ -61,7 +61,8 @@ package struct OpeningPlan: Sendable {
             let source = plaintexts.extracting(opening.source)
             let rules = ScalarRules(
                 format: document.format, style: opening.style, isFlow: opening.slot.isFlow,
-                allowsCarriageReturn: allowsCarriageReturn, allowsLines: document.allowsLines)
+                allowsCarriageReturn: allowsCarriageReturn, allowsLines: document.allowsLines,
+                isForShell: document.isForShell)
             if let reason = rules.violation(in: source) {
                 throw DocumentError(.injection, line: line, context: "the opened value holds \(reason)")
             }

@@ -1,7 +1,7 @@
 /// Builds the tree of a text that is lines of keys and values: a mapping at the root, in it scalars and
 /// mappings of scalars, in the order of the text.
 struct PairTreeBuilder {
-    private(set) var tree = NodeTree()
+    var tree = NodeTree()
     /// The mapping below the root that takes the pairs, 0 for the root itself.
     private var holder = 0
     private var pairCounts = [0, 0]

@@ -21,31 +21,44 @@ extension ScalarRules {
         (0..<source.byteCount).contains { source[$0] == byte }
     }
 
-    /// A bare value is one word for a shell.
+    /// A bare value goes to the end of its line, or to blanks and `#`, for every reader; signs inside of it are signs
+    /// to shells alone. What begins or ends it is more to others, too: Node's reader takes a backtick for a quote,
+    /// systemd a backslash at the end for a line that goes on, Ruby's reader runs `$(…)`.
     private func bareViolation(in source: RawSpan) -> String? {
+        let last = source.byteCount - 1
+        if Self.has(0x0A, in: source) || Self.has(0x0D, in: source) {
+            return "an unquoted value over several lines; quote it"
+        }
+        if Self.has(0x09, in: source) { return "a tab in an unquoted value; quote it" }
         if source[0] == UInt8(ascii: "#") { return "a comment sign at the beginning; quote the value" }
+        if source[0] == UInt8(ascii: "`") { return "a backtick at the beginning; use single quotes" }
+        if source[last] == UInt8(ascii: "\\") {
+            return "a backslash at the end of an unquoted value; quote it"
+        }
+        if Self.substitutes(source) { return "a command substitution; use single quotes" }
+        return isForShell ? shellViolation(in: source) : nil
+    }
+
+    /// A bare value is one word for a shell.
+    private func shellViolation(in source: RawSpan) -> String? {
+        let place = "in an unquoted value that a shell reads (export, or shell: true)"
         var quote: UInt8?
         for offset in 0..<source.byteCount {
             let byte = source[offset]
             switch byte {
-            case 0x0A, 0x0D: return "an unquoted value over several lines; quote it"
-            case 0x09: return "a tab in an unquoted value; quote it"
-            case UInt8(ascii: "`"): return "a backtick in an unquoted value; use single quotes"
-            case UInt8(ascii: "\\") where source.byte(at: offset + 1) == nil:
-                return "a backslash at the end of an unquoted value; quote it"
+            case UInt8(ascii: "`"): return "a backtick \(place); use single quotes"
             case UInt8(ascii: "\\") where Self.isQuote(source.byte(at: offset + 1)):
-                return "an escaped quote in an unquoted value; quote it"
+                return "an escaped quote \(place); quote it"
             case _ where quote != nil:
                 if byte == quote { quote = nil }
             case UInt8(ascii: "'"), UInt8(ascii: "\""): quote = byte
             case 0x20, UInt8(ascii: ";"), UInt8(ascii: "&"), UInt8(ascii: "|"), UInt8(ascii: "<"),
                 UInt8(ascii: ">"), UInt8(ascii: "("), UInt8(ascii: ")"):
-                return "a space or a character that ends a shell's word in an unquoted value; quote it"
+                return "a space or another end of a shell's word \(place); quote it"
             default: continue
             }
         }
-        guard quote == nil else { return "a quote that is not closed in an unquoted value; quote the value" }
-        return Self.substitutes(source) ? "a command substitution; use single quotes" : nil
+        return quote == nil ? nil : "a quote that is not closed \(place); quote the value"
     }
 
     private static func isQuote(_ byte: UInt8?) -> Bool {

@@ -11,13 +11,19 @@ struct ScalarRules {
     let allowsCarriageReturn: Bool
     /// Whether a value of dotenv may have several lines.
     let allowsLines: Bool
+    /// Whether a value of dotenv must be one word for a shell, too.
+    let isForShell: Bool
 
     /// What is wrong with a source, in words without input; nil where nothing is. Whether it is a scalar of
     /// the style at all is left to the parser.
     func violation(in source: RawSpan) -> String? {
+        forbiddenCharacter(in: source) ?? formViolation(in: source)
+    }
+
+    /// As `violation`, but for characters that no value may hold.
+    func formViolation(in source: RawSpan) -> String? {
         guard style != .absent else { return source.isEmpty ? nil : "a value where there was none" }
         guard !source.isEmpty else { return "no value where there was one" }
-        if let reason = forbiddenCharacter(in: source) { return reason }
         if isFlow, style == .literal || style == .folded { return "a block scalar inside brackets" }
         switch format {
         case .yaml: return style == .plain ? plainViolation(in: source) : nil
@@ -27,7 +33,8 @@ struct ScalarRules {
         }
     }
 
-    private func forbiddenCharacter(in source: RawSpan) -> String? {
+    /// The first character of a source that no value may hold, in words; nil where there is none.
+    func forbiddenCharacter(in source: RawSpan) -> String? {
         for offset in 0..<source.byteCount {
             let byte = source[offset]
             guard byte < 0x20 || byte >= 0xC2 else { continue }

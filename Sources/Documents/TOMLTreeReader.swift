@@ -1,7 +1,7 @@
 /// Reads one TOML 1.0 text into a ``NodeTree``, on bytes, without recursion.
 ///
-/// Numbers, dates and times are kept as text. Strict where the specification leaves room: no byte order mark, no
-/// seconds above 59, no dotted key into a table that only a header named. Nodes are in the order of the tables,
+/// Numbers, dates and times are kept as text; a byte order mark before the text is passed over. Strict where the
+/// specification leaves room: no seconds above 59, no dotted key into a table that only a header named. Nodes are in the order of the tables,
 /// not always of the text: what belongs to one table stands together.
 struct TOMLTreeReader {
     let source: SourceText
@@ -44,9 +44,8 @@ struct TOMLTreeReader {
 
     private mutating func run() throws(DocumentError) -> NodeTree {
         try source.checkCharacters()
-        guard source.startAfterMark == 0 else {
-            throw DocumentError(.encoding, line: 1, context: "a byte order mark in TOML")
-        }
+        position = source.startAfterMark
+        lineStart = position
         if let delete = (0..<source.count).first(where: { source[$0] == 0x7F }) {
             let line = (0..<delete).count { source[$0] == 0x0A } + 1
             throw DocumentError(.encoding, line: line, context: "a control character")

@@ -202,6 +202,7 @@ extension TextDocument {
                 after.nodes[position + 1].flags.insert(.sealed)
                 after.markShared(in: changed)
                 after.markNames(in: changed)
+                if format == .ini { try after.markRepeated(in: changed) }
                 return after
             }
         }

@@ -57,7 +57,8 @@ extension TextDocument {
                 .unsupported, line: slot.line,
                 context: "the only key of its mapping: without it the mapping would be no mapping")
         }
-        let start = lineStart(of: Int(tree.nodes[key].start))
+        let textStart = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+        let start = max(textStart, lineStart(of: Int(tree.nodes[key].start)))
         // In formats of lines a word such as `export` may stand before the key.
         guard format != .yaml || bytes[start..<Int(tree.nodes[key].start)].allSatisfy({ $0 == 0x20 }) else {
             throw DocumentError(.unsupported, line: slot.line, context: "more stands on the line of the key")
@@ -69,7 +70,7 @@ extension TextDocument {
             throw DocumentError(
                 .unsupported, line: slot.line, context: "more stands on the line of the value")
         }
-        guard end == bytes.count, start > 0 else { return start..<min(end + 1, bytes.count) }
+        guard end == bytes.count, start > textStart else { return start..<min(end + 1, bytes.count) }
         let isCarriageReturn = start > 1 && bytes[start - 2] == 0x0D
         return (start - (isCarriageReturn ? 2 : 1))..<end
     }
@@ -102,6 +103,7 @@ extension TextDocument {
                 }
                 after.markShared(in: changed)
                 after.markNames(in: changed)
+                if format == .ini { try after.markRepeated(in: changed) }
                 return after
             }
         }

@@ -3,7 +3,8 @@ extension TextDocument {
     /// "Opening into a document"): a forbidden character, a plain scalar over several lines, more than
     /// ``DocumentLimits/scalarByteCount``.
     ///
-    /// - Throws: `unsealable` with the line and the reason, `limit` for the size.
+    /// - Throws: `encoding` for a character and `unsealable` for a form, with the line and the reason; `limit` for the
+    ///   size.
     package func checkSealable(_ slot: Slot) throws(DocumentError) {
         guard slot.range.count <= limits.scalarByteCount else {
             throw DocumentError(
@@ -12,8 +13,11 @@ extension TextDocument {
         // Whether CR LF is the document's own line end is known once the values are out of it: `sealing`.
         let rules = ScalarRules(
             format: format, style: slot.style, isFlow: slot.isFlow, allowsCarriageReturn: true,
-            allowsLines: allowsLines)
-        guard let reason = withSource(of: slot, { rules.violation(in: $0) }) else { return }
+            allowsLines: allowsLines, isForShell: isForShell)
+        if let character = withSource(of: slot, { rules.forbiddenCharacter(in: $0) }) {
+            throw DocumentError(.encoding, line: slot.line, context: "the value holds \(character)")
+        }
+        guard let reason = withSource(of: slot, { rules.formViolation(in: $0) }) else { return }
         throw DocumentError(.unsealable, line: slot.line, context: "the value holds \(reason)")
     }
 
@@ -120,6 +124,7 @@ extension TextDocument {
                 for edit in edits { after.nodes[edit.node].flags.insert(.sealed) }
                 after.markShared(in: changed)
                 after.markNames(in: changed)
+                if format == .ini { try after.markRepeated(in: changed) }
                 return after
             }
         }

@@ -77,6 +77,8 @@ extension TextDocument {
         var position = index
         bytes.withRawSpan { source in
             while position != top, tree.nodes[position].parent >= 0 {
+                // Components are gathered from the end: the number of a key of INI comes behind it.
+                if let number = tree.repeats[Int32(position)] { components.append(.index(Int(number))) }
                 components.append(component(of: position, in: source))
                 position = Int(tree.nodes[position].parent)
             }
@@ -100,7 +102,7 @@ extension TextDocument {
     /// The slot at a key path.
     ///
     /// `[2]` finds the third element whatever its name is; `[name=DB]` the only element whose `name` is
-    /// that, sealed scalars left aside.
+    /// that, sealed scalars left aside. In INI `[2]` finds what stands under the same key or section for the third time.
     ///
     /// - Parameter path: From the document's root.
     /// - Returns: nil where nothing stands there.
@@ -148,6 +150,7 @@ extension TextDocument {
                 key.withRawSpan { tree.child(of: index, key: $0, in: source) }
             }
         case .index(let ordinal):
+            if format == .ini { return bytes.withRawSpan { tree.repeated(index, ordinal, in: $0) } }
             guard tree.nodes[index].kind == .sequence, ordinal >= 0 else { return nil }
             return tree.children(of: index).first { Int(tree.nodes[$0].ordinal) == ordinal }
         case .named(let field, let name):

@@ -17,6 +17,9 @@ package struct TextDocument: Sendable {
 
     /// Whether values of dotenv may have several lines (`multiline: true` of a rule).
     package let allowsLines: Bool
+    /// Whether unquoted values of dotenv must be one word for a shell: where a rule says `shell: true`, or a line of the
+    /// text begins with `export`.
+    package let isForShell: Bool
 
     let tree: NodeTree
     let objectRecords: [ObjectRecord]
@@ -25,37 +28,48 @@ package struct TextDocument: Sendable {
     ///
     /// - Parameters:
     ///   - allowsLines: Whether values of dotenv that have several lines may be sealed and opened.
+    ///   - isForShell: Whether a shell reads the text, which takes more than other readers of dotenv for signs of its own.
     ///   - isSealed: Whether a scalar's decoded value is a sealed token. Called once a scalar; the bytes
     ///     are only lent.
     /// - Throws: `encoding`, `syntax`, `duplicateKey`, `limit`, `unsupported`, each with its line.
     package init(
         _ bytes: [UInt8], format: DocumentFormat, limits: DocumentLimits = DocumentLimits(),
-        allowsLines: Bool = false, isSealed: (RawSpan) -> Bool
+        allowsLines: Bool = false, isForShell: Bool = false, isSealed: (RawSpan) -> Bool
     ) throws(DocumentError) {
         let tree = try bytes.withRawSpan { source throws(DocumentError) in
             var tree = try NodeTree.read(source, format: format, limits: limits)
-            try tree.checkKeys(in: source)
+            if format == .ini {
+                try tree.markRepeated(in: source)
+            } else {
+                try tree.checkKeys(in: source)
+            }
             tree.markSealed(in: source, isSealed)
             tree.markShared(in: source)
             tree.markNames(in: source)
             return tree
         }
-        self.init(bytes, format: format, limits: limits, allowsLines: allowsLines, tree: tree)
+        self.init(
+            bytes, format: format, limits: limits, allowsLines: allowsLines,
+            isForShell: isForShell || tree.isForShell, tree: tree)
     }
 
     /// The text that this one became, of a tree that is complete.
     func changed(to bytes: [UInt8], tree: NodeTree) -> TextDocument {
-        TextDocument(bytes, format: format, limits: limits, allowsLines: allowsLines, tree: tree)
+        TextDocument(
+            bytes, format: format, limits: limits, allowsLines: allowsLines, isForShell: isForShell,
+            tree: tree)
     }
 
     /// Makes a document of a tree that is complete.
     private init(
-        _ bytes: [UInt8], format: DocumentFormat, limits: DocumentLimits, allowsLines: Bool, tree: NodeTree
+        _ bytes: [UInt8], format: DocumentFormat, limits: DocumentLimits, allowsLines: Bool, isForShell: Bool,
+        tree: NodeTree
     ) {
         self.bytes = bytes
         self.format = format
         self.limits = limits
         self.allowsLines = allowsLines
+        self.isForShell = isForShell
         self.tree = tree
         objectRecords = format.holdsObjects ? bytes.withRawSpan { ObjectRecord.all(in: tree, $0) } : []
     }

@@ -61,12 +61,12 @@ struct PlacedDocument {
     }
 
     /// Reads the text at `path` as `format` and finds the places in it; `rule` says whether values of dotenv
-    /// may have several lines.
+    /// may have several lines, and whether a shell reads them.
     init(_ bytes: [UInt8], format: DocumentFormat, path: [UInt8], _ rule: Rule?) throws(SealingError) {
         do throws(DocumentError) {
             let document = try TextDocument(
-                bytes, format: format, allowsLines: rule?.isMultiline ?? false, isSealed: SealedToken.isMarked
-            )
+                bytes, format: format, allowsLines: rule?.isMultiline ?? false,
+                isForShell: rule?.isForShell ?? false, isSealed: SealedToken.isMarked)
             self.init(document, path: path)
         } catch {
             throw SealingError(error, path: path)

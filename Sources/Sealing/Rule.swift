@@ -56,6 +56,8 @@ package struct Rule: Sendable {
     package let isRequired: Bool
     /// `multiline`: values of dotenv may have several lines.
     package let isMultiline: Bool
+    /// `shell`: a shell reads the values of dotenv.
+    package let isForShell: Bool
     /// `maxAge`: how long a value may stand unchanged.
     package let maxAge: MaximumAge?
     /// The line of the rules file where the rule begins, from 1.

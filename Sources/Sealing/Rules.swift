@@ -107,7 +107,8 @@ package struct Rules: Sendable {
 
 extension Rule {
     private static let keys = [
-        "paths", "environment", "values", "scope", "namespace", "sealed", "required", "multiline", "maxAge",
+        "paths", "environment", "values", "scope", "namespace", "sealed", "required", "multiline", "shell",
+        "maxAge",
     ]
 
     /// The rule of a node.
@@ -125,6 +126,7 @@ extension Rule {
         namespace = try mapping.optional("namespace").map(Rule.namespace)
         isRequired = try mapping.optional("required")?.bool() ?? false
         isMultiline = try mapping.optional("multiline")?.bool() ?? false
+        isForShell = try mapping.optional("shell")?.bool() ?? false
         maxAge = try mapping.optional("maxAge").map { (node) throws(DocumentError) in
             guard let age = try? MaximumAge(try node.string()) else {
                 throw node.expected("an age as 90d, 12h, 4w or 1y")
@@ -132,7 +134,7 @@ extension Rule {
             return age
         }
         guard case .file = treatment else { return }
-        for key in ["values", "scope", "namespace", "multiline"] {
+        for key in ["values", "scope", "namespace", "multiline", "shell"] {
             guard let value = mapping.optional(key) else { continue }
             throw value.expected("nothing here: \(key) does not go with sealed: file")
         }

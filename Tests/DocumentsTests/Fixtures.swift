@@ -17,9 +17,11 @@ enum Fixture {
     }
 
     static func read(
-        _ text: String, _ format: DocumentFormat, allowsLines: Bool = false
+        _ text: String, _ format: DocumentFormat, allowsLines: Bool = false, isForShell: Bool = false
     ) throws -> TextDocument {
-        try TextDocument(Array(text.utf8), format: format, allowsLines: allowsLines, isSealed: isToken)
+        try TextDocument(
+            Array(text.utf8), format: format, allowsLines: allowsLines, isForShell: isForShell,
+            isSealed: isToken)
     }
 
     static func token(_ number: Int) -> [UInt8] {

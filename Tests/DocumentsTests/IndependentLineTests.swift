@@ -23,7 +23,29 @@ struct IndependentLineTests {
                 for index, child in enumerate(value): yield from toml(child, path + '/[' + str(index))
             else:
                 yield path + ':' + (code(value) if isinstance(value, str) else '!')
+        def again(text):
+            # Sections and keys that stand there again, by their number, which configparser does not keep.
+            sections, keys, path = {}, {}, ''
+            for line in re.split('\r?\n', text.removeprefix('\ufeff')):
+                line = line.strip(' \t')
+                if not line or line[0] in ';#': continue
+                if line[0] == '[':
+                    name = code(line[1:line.index(']')].strip(' \t'))
+                    path = '/' + name + (f"/[{sections[name]}" if name in sections else '')
+                    sections[name] = sections.get(name, 0) + 1
+                    keys = {}
+                    yield path + ':{'
+                else:
+                    key, value = (part.strip(' \t') for part in re.split('[=:]', line, maxsplit=1))
+                    key = code(key)
+                    yield path + '/' + key + (f"/[{keys[key]}" if key in keys else '') + ':' + code(value)
+                    keys[key] = keys.get(key, 0) + 1
         def ini(text):
+            try:
+                yield from list(strict(text))
+            except (configparser.DuplicateSectionError, configparser.DuplicateOptionError):
+                yield from again(text)
+        def strict(text):
             parser = configparser.RawConfigParser(default_section='\0', empty_lines_in_values=False)
             parser.optionxform = str
             parser.read_string(text.removeprefix('\ufeff'))
@@ -52,7 +74,7 @@ struct IndependentLineTests {
         for line in sys.stdin:
             text = bytes.fromhex(line.strip()).decode()
             try:
-                read = {'toml': lambda: toml(tomllib.loads(text), ''), 'ini': lambda: ini(text), 'dotenv': lambda: dotenv(text)}
+                read = {'toml': lambda: toml(tomllib.loads(text.removeprefix('\ufeff')), ''), 'ini': lambda: ini(text), 'dotenv': lambda: dotenv(text)}
                 print(' '.join(read[sys.argv[1]]()))
             except (ValueError, configparser.Error, RecursionError):
                 print('-')
@@ -93,7 +115,8 @@ struct IndependentLineTests {
                 }
                 let isElement = tree.nodes[Int(node.parent)].kind == .sequence
                 let step = isElement ? "[\(node.ordinal)" : lines(tree.value(of: index - 1, in: source))
-                paths.append("\(paths[Int(node.parent)])/\(step)")
+                let number = tree.repeats[Int32(index)].map { "/[\($0)" } ?? ""
+                paths.append("\(paths[Int(node.parent)])/\(step)\(number)")
                 let value =
                     switch node.kind {
                     case .mapping: "{"
@@ -124,6 +147,43 @@ struct IndependentLineTests {
             #expect(facts(document) == line, "\(document.text.debugDescription)")
         }
         return lines.count
+    }
+
+    /// Whether Python has the library that most programs read dotenv with.
+    static let hasDotenv = ShellCommand.run("python3", ["-c", "import dotenv"]).status == 0
+
+    @Test(.enabled(if: hasDotenv, "python3-dotenv is not installed"))
+    func `python-dotenv reads the values that we read, before sealing and after`() throws {
+        let script = """
+            import sys, io, dotenv
+            for line in sys.stdin:
+                text = bytes.fromhex(line.strip()).decode().removeprefix('\\ufeff').replace('\\r\\n', '\\n')
+                pairs = dotenv.dotenv_values(stream=io.StringIO(text), interpolate=False)
+                print(' '.join(f"/{key.encode().hex()}:{(value or '').encode().hex()}" for key, value in pairs.items()))
+            """
+        var generator = SeededGenerator(15)
+        var documents: [TextDocument] = []
+        for _ in 0..<1_500 {
+            // Backslashes mean more to it than to others; a comment in the place of a value is the value, and `export`
+            // no key.
+            let text = Self.text(.dotenv, &generator)
+            let isOdd = ["\\", "= #", "=\t#", "=  #", "export"].contains { text.contains($0) }
+            guard !isOdd, let document = try? Fixture.read(text, .dotenv, allowsLines: true),
+                let (sealed, kept) = try? document.sealed(
+                    document.slots.filter { slot in Fixture.code { _ = try document.sealed([slot]) } == nil })
+            else { continue }
+            #expect(try sealed.opened(kept) == document.bytes)
+            documents += [document, sealed]
+        }
+        #expect(documents.count > 300)
+        let input = documents.map { Self.hex($0.bytes) + "\n" }.joined()
+        let outcome = ShellCommand.run("python3", ["-c", script], stdin: Array(input.utf8))
+        try #require(outcome.status == 0, "\(outcome.errorText)")
+        let lines = outcome.text.split(separator: "\n", omittingEmptySubsequences: false)
+        try #require(lines.count == documents.count)
+        for (document, line) in zip(documents, lines) {
+            #expect(Self.facts(document) == line, "\(document.text.debugDescription)")
+        }
     }
 
     @Test(.enabled(if: hasPython, "python3.11 is not installed"))
@@ -167,13 +227,14 @@ struct IndependentLineTests {
             "kN = {}",
         ],
         .ini: [
-            "[sN]", "kN = v", "kN: two  words", "kN=", "; c", "# [x]", "", "  ; c", "k N = a;b = \"c\"",
+            "[sN]", "[twice]", "key = v N", "kN = v", "kN: two  words", "kN=", "; c", "# [x]", "", "  ; c",
+            "k N = a;b = \"c\"",
             "[ s.N ] ; c", "kN = 'é'",
         ],
         .dotenv: [
             "KN=v", "export KN=v", "KN='a # b'  # c", "KN=\"a\\n\\\"b\"", "KN=", "KN= # c", "# K=v", "",
             "KN='x\ny'", "KN = \"é\nz\n\"",
-            "KN=a#b", "KN=a=b,c # d", "KN=\"\"",
+            "KN=a#b", "KN=a=b,c # d", "KN=\"\"", "KN=two  words & 'more; \"x", "KN = (a|b)<c> `d  # c",
         ],
     ]
 

@@ -37,6 +37,7 @@ struct IndependentTests {
                     found = [(event.style or '', event.value) for event in yaml.parse(text, Loader=yaml.SafeLoader)
                              if isinstance(event, yaml.ScalarEvent)]
                 else:
+                    text = text.removeprefix('\\ufeff')
                     found = list(scalars(json.loads(text, object_pairs_hook=Pairs, parse_int=Text, parse_float=Text)))
                 print(' '.join(f"{style.encode().hex()}:{value.encode().hex()}" for style, value in found))
             except yaml.YAMLError:
@@ -92,6 +93,49 @@ struct IndependentTests {
             compared += 1
         }
         #expect(compared > texts.count * 9 / 10)
+    }
+
+    @Test(.enabled(if: hasPython, "python3 with PyYAML is not installed"))
+    func `PyYAML reads the same scalars of generated documents, sealed too, and what opens is the same`()
+        throws
+    {
+        let texts = (0..<500).map { seed in
+            var writer = GeneratedTests.Writer(generator: SeededGenerator(UInt64(seed) + 10_000))
+            return writer.document()
+        }
+        #expect(try compare(texts, .yaml) > 600)
+    }
+
+    @Test(.enabled(if: hasPython, "python3 is not installed"))
+    func
+        `Python's json reads the same scalars of generated documents, sealed too, and what opens is the same`()
+        throws
+    {
+        #expect(try compare(GeneratedTests.jsonTexts(500), .json) > 900)
+    }
+
+    /// Compares both readings of what of `texts` can be read, and of the same with everything sealed that can be; what
+    /// opens has to be the text again. How many readings were compared.
+    private func compare(_ texts: [String], _ format: DocumentFormat) throws -> Int {
+        var documents: [TextDocument] = []
+        for text in texts {
+            guard let document = try? Fixture.read(text, format) else { continue }
+            documents.append(document)
+            let slots = document.slots.filter { slot in
+                Fixture.code { _ = try document.sealed([slot]) } == nil
+            }
+            guard let (sealed, kept) = try? document.sealed(slots) else { continue }
+            #expect(try sealed.opened(kept) == document.bytes, "\(text.debugDescription)")
+            documents.append(sealed)
+        }
+        let lines = try python(documents.map(\.bytes), format)
+        try #require(lines.count == documents.count)
+        var compared = 0
+        for (document, line) in zip(documents, lines) where line != "-" {
+            #expect(scalars(document) == line, "\(document.text.debugDescription)")
+            compared += 1
+        }
+        return compared
     }
 
     @Test(.enabled(if: hasPython, "python3 is not installed"))

@@ -1,10 +1,42 @@
+import Support
 import Testing
 
 @testable import Documents
 
 /// An opened value can change nothing but itself.
 struct InjectionTests {
-    /// A hostile plaintext, with the style that its sealer claims.
+    @Test(arguments: HostilePlaintext.all)
+    func `a hostile plaintext is refused`(_ attack: HostilePlaintext) throws {
+        let format = try #require(DocumentFormat(rawValue: attack.format))
+        let style = try #require(ScalarStyle(rawValue: attack.style.rawValue))
+        for context in attack.contexts {
+            let text = context.replacing("TOKEN", with: "sealed.v1.prod-1.o.AAAA")
+            let document = try Fixture.read(text, format, allowsLines: format == .ini)
+            #expect(Fixture.code { _ = try document.opened(attack.source, style) } == .injection, "\(text)")
+        }
+    }
+
+    @Test(arguments: HostilePlaintext.forShells.indices)
+    func `a rule says that a shell reads a file without export`(_ index: Int) throws {
+        let (source, _) = HostilePlaintext.forShells[index]
+        let text = "A=sealed.v1.prod-1.o.AAAA\nB='x'\n"
+        let shell = try Fixture.read(text, .dotenv, isForShell: true)
+        #expect(Fixture.code { _ = try shell.opened(source, .plain) } == .injection)
+        // To every other reader it is one value.
+        let opened = try Fixture.read(text, .dotenv).opened(source, .plain)
+        #expect(opened == "A=\(source)\nB='x'\n")
+    }
+
+    @Test func `there are at least 75 different ones, and 12 a format`() {
+        var found: [String: Set<String>] = [:]
+        for attack in HostilePlaintext.all {
+            found[attack.format, default: []].insert("\(attack.style) \(attack.source)")
+        }
+        #expect(found.count == 5 && found.values.allSatisfy { $0.count >= 12 })
+        #expect(found.values.map(\.count).reduce(0, +) >= 75)
+    }
+
+    /// An honest plaintext in its document.
     struct Attack: Sendable, CustomTestStringConvertible {
         let context: String
         let source: String
@@ -28,62 +60,6 @@ struct InjectionTests {
     static let commented = "a: TOKEN # kept\nz: 1\n"
     static let crlf = "a: TOKEN\r\nz: 1\r\n"
 
-    static let yaml: [Attack] = [
-        // Further documents.
-        Attack(top, "v\n---\nb: 2"), Attack(top, "v\n...\nb: 2"), Attack(top, "\"v\"\n---\nb: 2", .double),
-        Attack(last, "v\n--- "), Attack(top, "|\n  v\n---\nb: 2\n", .literal),
-        Attack(top, "\"v\n---\n\"", .double), Attack(last, "'v'\n...", .single),
-        // Further keys.
-        Attack(top, "v\nb: 2"), Attack(top, "'v'\nb: 2", .single), Attack(top, "|\n  v\nb: 2", .literal),
-        Attack(nested, "v\n  c: 2"), Attack(nested, ">-\n    v\n  c: 2", .folded),
-        Attack(top, "b: c"), Attack(top, "'b': c", .single), Attack(top, "? b"), Attack(top, "b:"),
-        Attack(top, "{b: c}"), Attack(top, "[b]"), Attack(top, "- b"), Attack(list, "b: c"),
-        Attack(list, "- b"), Attack(list, "v\n- w"), Attack(list, "\"v\"\n- w", .double),
-        Attack(top, "\nb: 2"),
-        Attack(top, "\n  b: 2"), Attack(last, "v\nb: 2"), Attack(top, "", .plain), Attack(top, "v", .absent),
-        Attack(top, "<<: *x"),
-        // Anchors, aliases, tags.
-        Attack(top, "&x v"), Attack(top, "*x"), Attack(top, "!!int 1"), Attack(top, "! v"),
-        Attack(top, "!<tag:yaml.org,2002:str> 'v'", .single), Attack(top, "&x 'v'", .single),
-        Attack(top, "!!binary |\n  AAAA", .literal), Attack(top, "&x"), Attack(flow, "&x v"),
-        Attack(array, "*x"),
-        // Comments that swallow what follows, or hide in the value.
-        Attack(commented, "v #"), Attack(flow, "v #"), Attack(top, "v # c"), Attack(top, "# c"),
-        Attack(flow, "#"), Attack(top, "'v' # c", .single), Attack(array, "\"v\" # c\n", .double),
-        Attack(top, "|\n  v\n# c", .literal), Attack(top, "v\t# c"), Attack(array, "v\n# c\n"),
-        // Out of brackets.
-        Attack(flow, "v, c: 2"), Attack(flow, "v}"), Attack(flow, "v} #"), Attack(array, "v, 2"),
-        Attack(array, "v], y: [2"), Attack(array, "v: 2"), Attack(array, "{k: v}"),
-        Attack(flow, "'v', c: 'w'", .single),
-        Attack(flow, "\"v\", \"c\": \"w\"", .double), Attack(flow, "|\n v", .literal), Attack(array, "[v]"),
-        Attack(array, "v]"), Attack(array, "? v"), Attack(flow, ":v"), Attack(array, "-"),
-        Attack(array, "v\n,2"),
-        // Quotes and blocks that take in, or leave over.
-        Attack(top, "\"v", .double), Attack(top, "'v", .single), Attack(top, "'v' w", .single),
-        Attack(top, "\"v\" ", .double), Attack(top, " v"), Attack(top, "v "), Attack(top, "v\n"),
-        Attack(top, "|", .plain), Attack(top, ">\n", .folded), Attack(top, "|\n  v\n\n", .literal),
-        Attack(nested, "|\n    v\n  ", .literal), Attack(top, "|9\n  v", .literal),
-        Attack(top, "|x\n  v", .literal),
-        Attack(top, "\"\\z\"", .double), Attack(top, "\"\\ud800\"", .double),
-        Attack(nested, "|\n  v", .literal),
-        Attack(nested, "|\nv", .literal), Attack(top, "@v"), Attack(top, "`v"), Attack(top, "%v\n"),
-        // Another style than the recorded one.
-        Attack(top, "'v'", .plain), Attack(top, "v", .double), Attack(top, "\"v\"", .single),
-        Attack(top, ">\n  v", .literal), Attack(top, "|\n  v", .folded),
-        // Characters that other readers take for line ends, or for the end.
-        Attack(top, "v\u{0}"), Attack(top, "\"v\u{85}b: 2\"", .double), Attack(top, "v\u{2028}b: 2"),
-        Attack(top, "v\u{2029}b: 2"), Attack(top, "\u{FEFF}v"), Attack(top, "v\r"), Attack(top, "v\rb: 2"),
-        Attack(top, "'v\r\n  w'", .single), Attack(crlf, "'v\r  w'", .single), Attack(top, "v\u{1b}[2J"),
-        Attack(top, "\"v\u{7}\"", .double), Attack(top, "v\u{7f}"), Attack(top, "v\tw"),
-    ]
-
-    @Test(arguments: yaml)
-    func `a hostile YAML plaintext is refused`(_ attack: Attack) throws {
-        let text = attack.context.replacing("TOKEN", with: "sealed.v1.prod-1.o.AAAA")
-        let document = try Fixture.yaml(text)
-        #expect(Fixture.code { _ = try document.opened(attack.source, attack.style) } == .injection)
-    }
-
     static let honest: [Attack] = [
         Attack(top, "v"), Attack(top, "v#w"), Attack(top, "a:b"), Attack(top, "-v"),
         Attack(top, "v # w".replacing(" # ", with: "#")),
@@ -106,33 +82,6 @@ struct InjectionTests {
         let opened = try Fixture.yaml(text).opened(attack.source, attack.style)
         let gap = attack.style == .absent ? " " : ""
         #expect(opened == attack.context.replacing("\(gap)TOKEN", with: attack.source))
-    }
-
-    static let object = "{\"a\": \"TOKEN\", \"z\": 1}"
-    static let elements = "[\"TOKEN\", 1]"
-
-    static let json: [Attack] = [
-        Attack(object, "\"v\", \"b\": 2", .double), Attack(object, "\"v\"}", .double),
-        Attack(object, "\"v", .double),
-        Attack(object, "v"), Attack(object, "{}"), Attack(object, "[1]"), Attack(object, "1, \"b\": 2"),
-        Attack(object, "1 "), Attack(object, " \"v\"", .double), Attack(object, "01"), Attack(object, "1."),
-        Attack(object, "+1"), Attack(object, "NaN"), Attack(object, "'v'", .single), Attack(object, "True"),
-        Attack(object, "\"v\nw\"", .double), Attack(object, "\"v\tw\"", .double),
-        Attack(object, "\"\\x41\"", .double),
-        Attack(object, "\"\\ud800\"", .double), Attack(object, "\"v\u{2028}\"", .double),
-        Attack(object, "\"v\u{0}\"", .double), Attack(object, "\"v\" //", .double), Attack(object, "/**/1"),
-        Attack(object, "", .plain), Attack(object, "", .absent), Attack(object, "\"v\"", .plain),
-        Attack(object, "1", .double), Attack(object, "|\n v", .literal), Attack(elements, "1, 2"),
-        Attack(elements, "1]"), Attack(elements, "\"v\", \"w\"", .double),
-        Attack(elements, "\"v\"], [\"", .double),
-        Attack(elements, "null\n"), Attack(object, "\"\u{FEFF}\"", .double), Attack(object, "-"),
-    ]
-
-    @Test(arguments: json)
-    func `a hostile JSON plaintext is refused`(_ attack: Attack) throws {
-        let text = attack.context.replacing("TOKEN", with: "sealed.v1.prod-1.o.AAAA")
-        let document = try Fixture.json(text)
-        #expect(Fixture.code { _ = try document.opened(attack.source, attack.style) } == .injection)
     }
 
     @Test func `bytes that are not UTF-8 are refused`() throws {

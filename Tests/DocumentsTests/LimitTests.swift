@@ -113,8 +113,10 @@ struct LimitTests {
             #expect(Fixture.code([0x22, 0x00, 0x22], format) != nil)
             #expect(Fixture.code([0x61, 0x00], format) != nil)
         }
-        #expect(Fixture.code([0xEF, 0xBB, 0xBF, 0x31], .json) == .encoding)
-        #expect(Fixture.code([0xEF, 0xBB, 0xBF, 0x31], .yaml) == nil)
+        for (text, format): (String, DocumentFormat) in [
+            ("1", .json), ("1", .yaml), ("a = 1", .toml), ("a = 1", .ini), ("A=1", .dotenv),
+        ] { #expect(Fixture.code([0xEF, 0xBB, 0xBF] + Array(text.utf8), format) == nil) }
+        #expect(Fixture.code([0xEF, 0xBB, 0xBF, 0xEF, 0xBB, 0xBF, 0x31], .json) == .syntax)
     }
 
     @Test(arguments: [

@@ -73,6 +73,7 @@ struct LosslessTests {
         " {\n\t\"a\" : { \"b\\u0041\" : \"\\ud83d\\ude00 \\n\\\"\" } ,\r\n \"ä\": [ [ ], { } , 0 ] }\n\n",
         "[\"a\", {\"name\": \"x\", \"v\": 1.10}, {\"name\": \"y\", \"v\": 12345678901234567890}]",
         "{\"\": \"\", \" \": \" \"}",
+        "\u{FEFF}{\"a\": 1,\n \"b\": [\"\\u2028\"]}",
     ]
 
     @Test(arguments: json)
@@ -155,13 +156,22 @@ struct LosslessTests {
 
     @Test(arguments: [
         "a: one\n  two\n", "a: x\ty\n", "f: [a:b]\n", "f: {k: x?}\n", "f: [x#y]\n",
-        "k: \"a\u{2028}b\"\n", "k: \"a\u{FEFF}b\"\n", "k: 'a\u{85}b'\n",
     ])
-    func `F011: what could not be opened again is not sealed`(_ text: String) throws {
+    func `what could not be opened again is not sealed`(_ text: String) throws {
         let document = try Fixture.yaml(text)
         let slot = try #require(document.slots.first)
         #expect(Fixture.code { try document.checkSealable(slot) } == .unsealable)
         #expect(Fixture.code { _ = try document.sealed([slot]) } == .unsealable)
+    }
+
+    @Test(arguments: [
+        "k: \"a\u{2028}b\"\n", "k: \"a\u{2029}b\"\n", "k: \"a\u{FEFF}b\"\n", "k: 'a\u{85}b'\n",
+    ])
+    func `F011: characters that end lines elsewhere are malformed input in a value`(_ text: String) throws {
+        let document = try Fixture.yaml(text)
+        let slot = try #require(document.slots.first)
+        #expect(Fixture.code { try document.checkSealable(slot) } == .encoding)
+        #expect(Fixture.code { _ = try document.sealed([slot]) } == .encoding)
     }
 
     @Test func `CR LF inside a value of an LF document is not sealed`() throws {

@@ -18,6 +18,7 @@ struct TOMLTests {
         "ʎ = 1\n".replacing("ʎ", with: "\"ʎ\"") + "1234 = \"日本\"\n- = 2\n_ = 3\n\"\" = 4\n",
         "a = \"\"\"\"\"\"\nb = ''''''\nc = \"\\b\\t\\n\\f\\r\\\"\\\\\"\nd = \"\ttab\"\n",
         "fruit.apple.color = 'red'\nfruit.orange = 1\n[fruit.apple.texture]\nsmooth = true\n[veg]\nx.y = 1\nx.z = 2\n",
+        "\u{FEFF}a = 1\nb = 'x'\n[c]\nd = 2",
     ]
 
     @Test(arguments: nasty)
@@ -119,7 +120,7 @@ struct TOMLTests {
         #expect(
             Fixture.code(
                 "a=" + String(repeating: "[", count: 511) + String(repeating: "]", count: 511), .toml) == nil)
-        for text in ["\u{FEFF}a = 1", "a = 1 # \u{7f}", "a = '\u{1}'", "a = 1\rb = 2", "# \u{0}"] {
+        for text in ["\u{FEFF}\u{1}a = 1", "a = 1 # \u{7f}", "a = '\u{1}'", "a = 1\rb = 2", "# \u{0}"] {
             #expect(Fixture.code(text, .toml) == .encoding)
         }
     }
@@ -129,35 +130,6 @@ struct TOMLTests {
         "[t]\na = \"TOKEN\" # kept",
         "[[t]]\r\na = \"TOKEN\"\r\n[[t]]\r\n",
     ]
-
-    @Test(arguments: [
-        ("1\nb2 = 2", ScalarStyle.plain), ("1\n[c]", .plain), ("1\n[[t]]", .plain),
-        ("\"v\"\nb2 = 2", .double),
-        ("'v'\r\n[c]", .single), ("\"v\", b2 = 2", .double), ("1, b2 = 2", .plain), ("1, 2", .plain),
-        ("1]", .plain),
-        ("1}", .plain), ("\"v\"]\ny = [\"w\"", .double), ("1 # c", .plain), ("# c\n1", .plain),
-        ("\"v\" # c", .double),
-        ("\"v", .double), ("'v", .single), ("\"\"\"v", .tripleDouble), ("'''v\n", .tripleSingle),
-        ("{}", .plain),
-        ("{b = 1}", .plain), ("[1]", .plain), ("[]", .plain), ("v", .plain), ("v", .double), ("'v'", .double),
-        ("\"v\"", .single), ("\"v\"", .tripleDouble), ("\"\"\"v\"\"\"", .double), ("\"v\"", .plain),
-        ("1", .double),
-        ("\"v\nw\"", .double), ("'v\nw'", .single), ("\"\\x\"", .double), ("\"\\ud800\"", .double),
-        ("\"v\\\"", .double),
-        ("\"v\" \"w\"", .double), (" 1", .plain), ("1 ", .plain), ("", .plain), ("", .absent), ("1", .absent),
-        ("01", .plain), ("1979-02-30", .plain), ("1979-05-27 # c", .plain), ("0x", .plain), ("NaN", .plain),
-        ("'v\u{0}'", .single), ("\"v\u{2028}\"", .double), ("'\u{FEFF}'", .single), ("\"\u{85}\"", .double),
-        ("\"\"\"v\r\"\"\"", .tripleDouble), ("\"\"\"v\"\"\"\"\"\"", .tripleDouble),
-        ("'''v''' # '''", .tripleSingle),
-        ("|\n  v", .literal), ("\"\u{7f}\"", .double), ("b2 = 2", .plain),
-    ])
-    func `a hostile plaintext is refused`(_ source: String, _ style: ScalarStyle) throws {
-        for context in Self.contexts {
-            let document = try Fixture.read(
-                context.replacing("TOKEN", with: "sealed.v1.prod-1.o.AAAA"), .toml)
-            #expect(Fixture.code { _ = try document.opened(source, style) } == .injection, "\(context)")
-        }
-    }
 
     @Test(arguments: [
         ("1", ScalarStyle.plain), ("1979-05-27 07:32:00Z", .plain), ("-inf", .plain), ("0x1F", .plain),

@@ -40,7 +40,7 @@ import Testing
         #expect(Self.rule.sealCode("A=1\nA=2\n", path: ".env") == .malformed)
         #expect(Self.rule.sealCode("A=\u{0}\n", path: ".env") == .malformed)
         #expect(Self.rule.sealCode("A\n", path: ".env") == .malformed)
-        #expect(Self.rule.sealCode("A='\u{2028}'\n", path: ".env") == .unsuitableValue)
+        #expect(Self.rule.sealCode("A='\u{2028}'\n", path: ".env") == .malformed)
         #expect(Self.rule.sealCode("# none\n", path: ".env") == .noMatch)
     }
 
