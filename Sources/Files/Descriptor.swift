@@ -60,7 +60,8 @@ package struct Descriptor: ~Copyable, Sendable {
     /// more than one byte beyond it.
     package borrowing func readAll(limit: Int) throws(FileError) -> [UInt8] {
         var bytes = [UInt8]()
-        var step = min(try metadata().byteCount, Int64(limit))
+        var step = try metadata().byteCount
+        guard step <= Int64(limit) else { throw .refused(.limit, "statx(2)", path) }
         while true {
             let wanted = min(Int(max(step, 4096)), limit - bytes.count) + 1
             let before = bytes.count

@@ -29,7 +29,7 @@ extension Directory {
                 if try child.removedEmpty(deeper) { continue }
                 // Moving a directory to another parent changes its `..`, for which it must be writable.
                 _ = try child.openForRemoval(deeper)
-                let fresh = Path("removed-" + Temporary.randomSuffix())
+                let fresh = try Path("removed-" + Temporary.randomSuffix(beside: deeper))
                 try child.rename(deeper, to: fresh, in: self, .exclusive)
                 moved.append(fresh)
             }

@@ -11,7 +11,7 @@ struct Temporary: ~Copyable {
     init(for name: Path, in directory: borrowing Directory) throws(FileError) {
         let holder = try directory.duplicate()
         for _ in 0..<100 {
-            let candidate = Temporary.name(for: name)
+            let candidate = try Temporary.name(for: name)
             let made = try holder.createFile(candidate)
             // Between these two calls somebody may have taken the file for a dead one.
             guard try FileLock.take(made), try made.metadata().linkCount == 1 else { continue }
@@ -40,9 +40,12 @@ struct Temporary: ~Copyable {
         }
     }
 
-    /// 16 random hexadecimal digits.
-    static func randomSuffix() -> String {
-        let digits = String(UInt64.random(in: 0...UInt64.max), radix: 16)
+    /// 16 random hexadecimal digits, for a name beside `path`. Throws where the kernel has none (getentropy(3)): the
+    /// standard library would end the process.
+    static func randomSuffix(beside path: Path) throws(FileError) -> String {
+        var number: UInt64 = 0
+        guard unsafe getentropy(&number, 8) == 0 else { throw FileError(errno: errno, "getentropy(3)", path) }
+        let digits = String(number, radix: 16)
         return String(repeating: "0", count: suffixLength - digits.count) + digits
     }
 
@@ -61,10 +64,10 @@ struct Temporary: ~Copyable {
     private static let suffixLength = 16
     private static let marker = Array(".tmp-".utf8)
 
-    private static func name(for name: Path) -> Path {
+    private static func name(for name: Path) throws(FileError) -> Path {
         // The longest name must still leave room for the dot, the marker and the digits.
         let kept = name.bytes.prefix(Path.nameLimit - 1 - marker.count - suffixLength)
-        return Path([0x2E] + kept + marker + Array(randomSuffix().utf8))
+        return Path([0x2E] + kept + marker + Array(try randomSuffix(beside: name).utf8))
     }
 }
 

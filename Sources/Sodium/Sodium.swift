@@ -9,11 +9,17 @@ package enum Sodium {
     /// Prepares libsodium (sodium_init(3)) and checks that the kernel's random source answers (getrandom(2)).
     ///
     /// To be called once at program start, before any other use of this module; calling again does nothing.
+    /// libsodium asks the source again for each random value and can't go on where it has stopped to answer: it then
+    /// calls `lost` (sodium_set_misuse_handler), which must end the process, and aborts where that returns.
     /// Throws `unavailable` where the library or the random source can't be used.
-    package static func start() throws(SodiumError) {
-        guard sodium_init() >= 0 else { throw SodiumError(.unavailable, "sodium_init") }
+    package static func start(whenLost lost: (@convention(c) () -> Void)? = nil) throws(SodiumError) {
         var probe: UInt64 = 0
-        guard unsafe getrandom(&probe, 8, 0) == 8 else { throw SodiumError(.unavailable, "getrandom") }
+        // Asked before libsodium is: without any source, it would not come back from sodium_init.
+        while unsafe getrandom(&probe, 8, 0) != 8 {
+            guard errno == EINTR else { throw SodiumError(.unavailable, "getrandom") }
+        }
+        if let lost { sodium_set_misuse_handler(lost) }
+        guard sodium_init() >= 0 else { throw SodiumError(.unavailable, "sodium_init") }
     }
 
     /// Whether the library is prepared; guarded memory asks, so that no key exists before it is.

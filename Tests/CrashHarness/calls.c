@@ -43,15 +43,26 @@ enum kind {
     FILE_,   // `argument` is a descriptor: counts on files and directories
     DATA,    // `argument` is a descriptor that is written to: counts on regular files but standard output and error
     CLONE_,  // ioctl(2) that shares blocks
+    RANDOM,  // random bytes of the kernel
+    DEVICE,  // as PATH, where it is a device of random bytes
 };
 
-static const struct entry {
+struct entry {
     long number;
     const char *name;
     enum kind kind;
     int argument;
-} entries[] = {
+};
+
 #define ENTRY(name, kind, argument) {__NR_##name, #name, kind, argument}
+static const struct entry random_entries[] = {
+#if defined(__x86_64__)
+    ENTRY(open, DEVICE, 0),
+#endif
+    ENTRY(getrandom, RANDOM, 0), ENTRY(openat, DEVICE, 1), ENTRY(openat2, DEVICE, 1),
+};
+
+static const struct entry entries[] = {
 #if defined(__x86_64__)
     // The calls of old that newer architectures left out.
     ENTRY(open, OPEN, 0), ENTRY(creat, PATH, 0), ENTRY(rename, PATH, 1), ENTRY(link, PATH, 1),
@@ -72,10 +83,11 @@ static const struct entry {
     ENTRY(writev, DATA, 0), ENTRY(pwritev, DATA, 0), ENTRY(pwritev2, DATA, 0), ENTRY(ftruncate, DATA, 0),
     ENTRY(fallocate, DATA, 0), ENTRY(sendfile, DATA, 0), ENTRY(copy_file_range, DATA, 2), ENTRY(splice, DATA, 2),
     ENTRY(ioctl, CLONE_, 0),
-#undef ENTRY
 };
+#undef ENTRY
 
 enum { ENTRY_COUNT = sizeof entries / sizeof entries[0] };
+enum { RANDOM_ENTRY_COUNT = sizeof random_entries / sizeof random_entries[0] };
 
 // The low half of a call's argument, where its flags and descriptors are; both architectures are little-endian.
 #define ARGUMENT(index) (offsetof(struct seccomp_data, args) + 8 * (index))
@@ -83,7 +95,7 @@ enum { ENTRY_COUNT = sizeof entries / sizeof entries[0] };
 #define SKIP_UNLESS(test, value, count) BPF_JUMP(BPF_JMP | (test) | BPF_K, (uint32_t)(value), 0, count)
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
 
-int calls_install_filter(void) {
+int calls_install_filter(enum calls calls) {
     struct sock_filter program[8 * ENTRY_COUNT + 8];
     unsigned short length = 0;
 #define EMIT(...) program[length++] = (struct sock_filter)__VA_ARGS__
@@ -91,12 +103,15 @@ int calls_install_filter(void) {
     EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0));
     EMIT(RETURN(SECCOMP_RET_ALLOW));
     EMIT(LOAD(offsetof(struct seccomp_data, nr)));
-    for (size_t i = 0; i < ENTRY_COUNT; i++) {
-        const struct entry *entry = &entries[i];
+    const struct entry *table = calls == CHANGING ? entries : random_entries;
+    for (size_t i = 0; i < (calls == CHANGING ? (size_t)ENTRY_COUNT : (size_t)RANDOM_ENTRY_COUNT); i++) {
+        const struct entry *entry = &table[i];
         switch (entry->kind) {
         case PATH:
         case OPEN2:
         case FILE_:
+        case RANDOM:
+        case DEVICE:
             EMIT(SKIP_UNLESS(BPF_JEQ, entry->number, 1));
             break;
         case OPEN:
@@ -165,17 +180,18 @@ static bool is_file(pid_t thread, int descriptor, bool only_regular, char *path,
     return S_ISREG(status.st_mode) || (!only_regular && S_ISDIR(status.st_mode));
 }
 
-static const struct entry *find(uint64_t number) {
-    for (size_t i = 0; i < ENTRY_COUNT; i++)
-        if ((uint64_t)entries[i].number == number) return &entries[i];
+static const struct entry *find(uint64_t number, enum calls calls) {
+    const struct entry *table = calls == CHANGING ? entries : random_entries;
+    for (size_t i = 0; i < (calls == CHANGING ? (size_t)ENTRY_COUNT : (size_t)RANDOM_ENTRY_COUNT); i++)
+        if ((uint64_t)table[i].number == number) return &table[i];
     return NULL;
 }
 
-bool call_inspect(pid_t thread, struct call *call) {
+bool call_inspect(pid_t thread, enum calls calls, struct call *call) {
     struct __ptrace_syscall_info info;
     if (ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info) <= 0) return false;
     if (info.op != PTRACE_SYSCALL_INFO_SECCOMP) return false;
-    const struct entry *entry = find(info.seccomp.nr);
+    const struct entry *entry = find(info.seccomp.nr, calls);
     if (!entry) return false;
     uint64_t argument = info.seccomp.args[entry->argument];
     call->name = entry->name;
@@ -192,6 +208,13 @@ bool call_inspect(pid_t thread, struct call *call) {
         peek_text(thread, argument, call->path, sizeof call->path);
         return peek(thread, info.seccomp.args[2], &how, sizeof how) == sizeof how && how.flags & CREATING;
     }
+    case RANDOM:
+        call->path[0] = 0;
+        return true;
+    case DEVICE:
+        if (calls == GETRANDOM) return false;
+        peek_text(thread, argument, call->path, sizeof call->path);
+        return strcmp(call->path, "/dev/urandom") == 0 || strcmp(call->path, "/dev/random") == 0;
     case FILE_:
         return is_file(thread, (int)argument, false, call->path, sizeof call->path);
     case DATA:

@@ -1,10 +1,17 @@
-// The system calls that change files, and how to look at one that a traced thread is about to make.
+// The system calls that change files, or those that ask for random bytes, and how to look at one that a traced thread is
+// about to make.
 #pragma once
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/ptrace.h>
 #include <sys/types.h>
+
+enum calls {
+    CHANGING,   // those that change files
+    RANDOM_ANY, // those that ask for random bytes
+    GETRANDOM,  // getrandom(2) alone
+};
 
 struct call {
     const char *name;
@@ -13,11 +20,12 @@ struct call {
     size_t length;        // of such a write
 };
 
-// Makes this process and its descendants stop (SECCOMP_RET_TRACE) before each call that may change files.
-int calls_install_filter(void);
+// Makes this process and its descendants stop (SECCOMP_RET_TRACE) before each call that may change files, or instead
+// before each that may ask for random bytes.
+int calls_install_filter(enum calls calls);
 
-// Looks at the call before which a thread is stopped; false where it changes no file after all.
-bool call_inspect(pid_t thread, struct call *call);
+// Looks at the call before which a thread is stopped; false where it is none of these after all.
+bool call_inspect(pid_t thread, enum calls calls, struct call *call);
 
 // Makes the call before which a thread is stopped have no effect.
 int call_skip(pid_t thread);

@@ -1,14 +1,17 @@
 // Runs a command and stops it, or lets a call of it fail, at the N-th of its state-changing system calls.
 //
-//     CrashHarness [--count | --kill-after N | --fail N ERRNO [--persistent] | --short-write N] [--log FILE]
-//                  -- COMMAND ARGUMENT…
+//     CrashHarness [--count | --kill-after N | --fail N ERRNO [--persistent] | --short-write N]
+//                  [--random | --getrandom] [--log FILE] -- COMMAND ARGUMENT…
 //
 // --count         runs the command to its end and prints the number of such calls
 // --kill-after N  kills the command and all its descendants with SIGKILL when the N-th call has returned
 // --fail N ERRNO  the N-th call (--persistent: and each later one) is not made, and returns -ERRNO (a number)
 // --short-write N the N-th write(2) or pwrite64(2), counted by themselves, gets half of its bytes
-// --log FILE      a line for each call: its number, name, path and result; then `calls`, `writes`, and `status`, the
-//                 command's exit code (128 + signal where one ended it)
+// --random        counts calls for random bytes instead: getrandom(2), and opening /dev/random or /dev/urandom
+// --getrandom     counts getrandom(2) alone
+// --log FILE      a line for each call: its number, name, path and result; then `calls`, `writes`, `status`, the
+//                 command's exit code (128 + signal where one ended it), and `peak`, the most memory that it had in
+//                 use at any time, in KiB
 //
 // Exit code: 0 where the point was reached (always for --count), 100 where the command ended before it, 101 where the
 // harness itself failed.
@@ -29,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,12 +45,14 @@ static struct {
     unsigned long point;
     int error;
     bool persistent;
+    enum calls calls;
     FILE *log;
 } options;
 
 static struct {
     pid_t command;            // the first process
     int status;               // how it ended
+    long peak;                // the most memory that it had, in KiB
     unsigned long calls;      // state-changing calls begun
     unsigned long writes;     // those that are write(2) or pwrite64(2)
     bool reached;             // whether the point was
@@ -91,7 +97,8 @@ static void kill_all(void) {
 static void finish(int code) {
     if (options.log) {
         int status = WIFSIGNALED(state.status) ? 128 + WTERMSIG(state.status) : WEXITSTATUS(state.status);
-        fprintf(options.log, "calls %lu\nwrites %lu\nstatus %d\n", state.calls, state.writes, status);
+        fprintf(options.log, "calls %lu\nwrites %lu\nstatus %d\npeak %ld\n", state.calls, state.writes, status,
+                state.peak);
         if (fclose(options.log) != 0) die("log");
     }
     if (options.mode == COUNT) printf("%lu\n", state.calls);
@@ -139,7 +146,7 @@ static void begin_next(void) {
         memmove(state.waiting, state.waiting + 1, --state.waiting_count * sizeof state.waiting[0]);
         struct call call;
         // Looked at only now: what a path or a descriptor means can change while others go first.
-        if (call_inspect(thread, &call)) begin(thread, call);
+        if (call_inspect(thread, options.calls, &call)) begin(thread, call);
         else resume(thread, PTRACE_CONT, 0);
     }
 }
@@ -162,14 +169,16 @@ static void remember(pid_t *list, size_t *count, pid_t thread) {
     list[(*count)++] = thread;
 }
 
-static void ended(pid_t thread, int status) {
+static void ended(pid_t thread, int status, const struct rusage *usage) {
     forget(state.threads, &state.thread_count, thread);
     forget(state.waiting, &state.waiting_count, thread);
     if (thread == state.in_flight) {
         log_call(-EINTR);
         state.in_flight = 0;
     }
-    if (thread == state.command) state.status = status;
+    if (thread != state.command) return;
+    state.status = status;
+    state.peak = usage->ru_maxrss;
 }
 
 static void stopped(pid_t thread, int status) {
@@ -198,7 +207,7 @@ _Noreturn static void become(char **arguments, int ready) {
     char byte;
     if (read(ready, &byte, 1) != 1) _exit(BROKEN);
     close(ready);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || calls_install_filter() < 0) die("filter");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || calls_install_filter(options.calls) < 0) die("filter");
     execvp(arguments[0], arguments);
     die(arguments[0]);
 }
@@ -225,10 +234,11 @@ static void start(char **arguments) {
 static void follow(void) {
     int status;
     pid_t thread;
-    while ((thread = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
+    struct rusage usage = {0};
+    while ((thread = wait4(-1, &status, __WALL, &usage)) > 0 || errno == EINTR) {
         if (thread < 0) continue;
         if (WIFSTOPPED(status)) stopped(thread, status);
-        else ended(thread, status);
+        else ended(thread, status, &usage);
         begin_next();
     }
     if (errno != ECHILD) die("waitpid");
@@ -237,7 +247,7 @@ static void follow(void) {
 
 _Noreturn static void usage(void) {
     fputs("usage: CrashHarness [--count | --kill-after N | --fail N ERRNO [--persistent] | --short-write N] "
-          "[--log FILE] -- COMMAND ARGUMENT...\n", stderr);
+          "[--random | --getrandom] [--log FILE] -- COMMAND ARGUMENT...\n", stderr);
     exit(BROKEN);
 }
 
@@ -268,6 +278,10 @@ int main(int count, char **arguments) {
             options.error = (int)number(arguments[++at]);
         } else if (strcmp(option, "--persistent") == 0) {
             options.persistent = true;
+        } else if (strcmp(option, "--random") == 0) {
+            options.calls = RANDOM_ANY;
+        } else if (strcmp(option, "--getrandom") == 0) {
+            options.calls = GETRANDOM;
         } else if (strcmp(option, "--log") == 0 && at + 1 < count) {
             options.log = fopen(arguments[++at], "we");
             if (!options.log) die(arguments[at]);

@@ -15,13 +15,25 @@ package struct CrashPoints: Sendable {
         case shortWrite(Int)
     }
 
+    /// Which calls are counted and failed.
+    package enum Calls: Sendable {
+        /// Those that change files or names, or force them to the disk.
+        case changing
+        /// Those that ask for random bytes: getrandom(2), and opening the devices of such.
+        case random
+        /// getrandom(2) alone.
+        case getrandom
+    }
+
     /// What one run left behind.
     package struct Outcome: Sendable {
         /// Whether the chosen call came.
         package let isReached: Bool
         /// The command's exit status; 128 + signal where a signal ended it.
         package let status: Int32
-        /// How many state-changing calls there were.
+        /// The most memory that the command had in use at any time, in bytes.
+        package let peakByteCount: Int
+        /// How many such calls there were.
         package let callCount: Int
         /// How many of them were write(2) or pwrite64(2).
         package let writeCount: Int
@@ -51,7 +63,7 @@ package struct CrashPoints: Sendable {
 
     /// Runs the command once with a fault. Traps where the harness itself can't work: no test can say
     /// anything then.
-    package func run(_ fault: Fault) -> Outcome {
+    package func run(_ fault: Fault, of calls: Calls = .changing) -> Outcome {
         let scratch = TemporaryDirectory("crash")
         let log = scratch.file("log")
         var options: [String]
@@ -61,6 +73,11 @@ package struct CrashPoints: Sendable {
         case .fail(let number, let errno, let isPersistent):
             options = ["--fail", "\(number)", "\(errno)"] + (isPersistent ? ["--persistent"] : [])
         case .shortWrite(let number): options = ["--short-write", "\(number)"]
+        }
+        switch calls {
+        case .changing: break
+        case .random: options.append("--random")
+        case .getrandom: options.append("--getrandom")
         }
         options += ["--log", log, "--"]
         let outcome = ShellCommand.run(
@@ -75,8 +92,9 @@ package struct CrashPoints: Sendable {
         let isClean = if case .none = fault { true } else { false }
         let ownBytes = isClean ? "\(total("calls"))\n".utf8.count : 0
         return Outcome(
-            isReached: outcome.status == 0, status: Int32(total("status")), callCount: total("calls"),
-            writeCount: total("writes"), calls: lines.dropLast(3), stdout: outcome.stdout.dropLast(ownBytes),
+            isReached: outcome.status == 0, status: Int32(total("status")),
+            peakByteCount: total("peak") * 1024, callCount: total("calls"),
+            writeCount: total("writes"), calls: lines.dropLast(4), stdout: outcome.stdout.dropLast(ownBytes),
             stderr: outcome.stderr)
     }
 

@@ -47,6 +47,7 @@ extension FileError: Reportable {
     var failure: Failure {
         let code: Failure.Code =
             switch self.code {
+            case _ where operation == "getentropy(3)": .internalError
             case .exists, .notFound, .invalidName: .usage
             case .isLink, .isDirectory, .notDirectory, .notRegular, .hardLinked, .foreignOwner, .escapes:
                 .deliveryFailed

@@ -12,7 +12,12 @@ enum Process {
         ProcessMemory.forbidDumps()
         originalMask.store(umask(0o077), ordering: .relaxed)
         signal(SIGPIPE, SIG_IGN)
-        try Sodium.start()
+        try Sodium.start(whenLost: {
+            // Nothing is written to files any more; what a temporary file holds is removed by the next run.
+            let words: StaticString = "strongroom: error: the random source does not answer any more\n"
+            unsafe _ = write(STDERR_FILENO, words.utf8Start, words.utf8CodeUnitCount)
+            _exit(Failure.Code.internalError.rawValue)
+        })
     }
 
     private static let originalMask = Atomic<mode_t>(0o022)
