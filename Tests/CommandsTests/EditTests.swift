@@ -76,7 +76,9 @@ import Testing
     }
 
     @Test(arguments: [("TERM", Int32(SIGTERM)), ("INT", SIGINT), ("HUP", SIGHUP)])
-    func `a signal leaves nothing behind`(name: String, number: Int32) {
+    func `F029: a session that a signal ends leaves nothing behind, and the original as it was`(
+        name: String, number: Int32
+    ) {
         let world = World()
         let before = world.text("config/\(Self.document)")
         let outcome = edit(world, noting(world, "echo '# x' >> \"$1\"; kill -\(name) $PPID; exec sleep 30"))
@@ -85,10 +87,38 @@ import Testing
         expectNothingLeft(world)
     }
 
-    @Test func `what a killed run left is removed by the next`() {
+    @Test func `F029: an editor that crashes leaves nothing behind, and the original as it was`() {
         let world = World()
+        let before = world.text("config/\(Self.document)")
+        for signal in ["SEGV", "ABRT", "KILL", "TERM"] {
+            let outcome = edit(world, noting(world, "echo '# x' >> \"$1\"; kill -\(signal) $$"))
+            expect(outcome, 7, "editor ended with")
+            #expect(world.text("config/\(Self.document)") == before)
+            expectNothingLeft(world)
+        }
+    }
+
+    @Test func `F029: a session's copy lies in memory, which a power loss takes away`() {
+        let world = World()
+        _ = edit(
+            world,
+            noting(
+                world,
+                "stat -f -c %T \"$1\" > \(world.path("kind")); stat -c %a \"$1\" >> \(world.path("kind"))"))
+        #expect(world.text("kind") == "tmpfs\n600\n")
+        expectNothingLeft(world)
+        // Nothing of it in any other place: the world holds the plaintext nowhere.
+        let found = ShellCommand.run(
+            "grep", ["-rlF", World.canary, world.path("config"), world.path("home")])
+        #expect(found.text.isEmpty, "\(found.text)")
+    }
+
+    @Test func `F029: what a session that was killed left is removed by the next`() {
+        let world = World()
+        let before = world.text("config/\(Self.document)")
         let outcome = edit(world, noting(world, "kill -KILL $PPID; exec true"))
         #expect(outcome.status == 128 + SIGKILL)
+        #expect(world.text("config/\(Self.document)") == before)
         expect(edit(world, "true"), 0, "unchanged")
         expectNothingLeft(world)
     }

@@ -2,7 +2,7 @@ import Glibc
 import Support
 import Testing
 
-/// Files of the work tree under seal, set and open, killed or failed at each state-changing call: F014, F015, F028.
+/// Files of the work tree under seal, set and open, killed or failed at each state-changing call.
 @Suite struct SealCrashTests {
     /// A verb that writes one file.
     enum Verb: String, CaseIterable, Sendable {
@@ -44,19 +44,11 @@ import Testing
     }
 
     @Test(arguments: Verb.allCases)
-    func `a file that is written is old or new at every moment, and nothing of a plaintext is left`(
+    func `F015: a run killed at any call leaves the old file or the new, and nothing of a plaintext`(
         verb: Verb
     ) throws {
-        let world = World()
-        // The pin is made before, so that what is counted is the file's own.
-        verb.prepare(world)
-        #expect(verb.points(world).run(.none).status == 0)
+        let (world, old, clean) = try cleanRun(verb)
         let place = "config/" + verb.file
-        verb.prepare(world)
-        let old = world.text(place)
-        let clean = verb.points(world).run(.none)
-        #expect(clean.status == 0)
-        #expect(world.text(place) != old)
         // Temporary files are named as Files names them and closed to others from the start.
         for call in clean.calls where call.contains(" openat") {
             #expect(call.contains(".tmp-") || call.contains(".pin"), "\(call)")
@@ -72,13 +64,61 @@ import Testing
             #expect(world.text(place) != old)
             #expect(leftovers(below: world.config.path) == [])
         }
-        for (number, errno) in (1...clean.callCount).flatMap({ n in [(n, ENOSPC), (n, EIO)] }) {
-            verb.prepare(world)
-            let outcome = verb.points(world).run(.fail(number, errno: errno))
-            #expect(outcome.status == 7, "\(clean.calls[number - 1])")
-            expectOldOrNew(world, verb, old)
-            #expect(leftovers(below: world.config.path) == [], "\(clean.calls[number - 1])")
+    }
+
+    @Test(arguments: Verb.allCases, [ENOSPC, EIO, EDQUOT])
+    func `F014: a disk that is full or fails at any call leaves the old file, and nothing of a plaintext`(
+        verb: Verb, errno: Int32
+    ) throws {
+        let (world, old, clean) = try cleanRun(verb)
+        let place = "config/" + verb.file
+        for number in 1...clean.callCount {
+            let call = clean.calls[number - 1]
+            for isPersistent in [false, true] {
+                verb.prepare(world)
+                let outcome = verb.points(world).run(.fail(number, errno: errno, persistent: isPersistent))
+                let errors = String(decoding: outcome.stderr, as: UTF8.self)
+                #expect(outcome.status == 7, "\(call): \(errors)")
+                #expect(errors.split(separator: "\n").count == 1 && !errors.contains("CANARY"), "\(errors)")
+                #expect(outcome.stdout.isEmpty)
+                // Only the last step, the fsync of the directory behind the rename, is too late for the old file.
+                let isLate = clean.calls[..<(number - 1)].contains { $0.contains(" rename") }
+                if isLate {
+                    expectOldOrNew(world, verb, old)
+                } else {
+                    #expect(world.text(place) == old, "\(call)")
+                }
+                // Where not even the temporary file can be removed it is closed to others, until the next run.
+                guard isPersistent else {
+                    #expect(leftovers(below: world.config.path) == [], "\(call)")
+                    continue
+                }
+                expectClosed(world, verb)
+                #expect(verb.points(world).run(.none).status == 0)
+                #expect(leftovers(below: world.config.path) == [], "\(call)")
+            }
         }
+        // A short write is no failure: the rest is written.
+        for number in CrashPoints.spread(3, over: clean.writeCount) {
+            verb.prepare(world)
+            #expect(verb.points(world).run(.shortWrite(number)).status == 0)
+            expectOldOrNew(world, verb, old)
+            #expect(world.text(place) != old)
+        }
+    }
+
+    /// A world in which the verb has run once, what its file was before, and the calls that it makes.
+    private func cleanRun(_ verb: Verb) throws -> (World, old: String, CrashPoints.Outcome) {
+        let world = World()
+        // The pin is made before, so that what is counted is the file's own.
+        verb.prepare(world)
+        #expect(verb.points(world).run(.none).status == 0)
+        verb.prepare(world)
+        let old = world.text("config/" + verb.file)
+        let clean = verb.points(world).run(.none)
+        try #require(clean.status == 0)
+        #expect(world.text("config/" + verb.file) != old)
+        return (world, old, clean)
     }
 
     /// Temporary files are closed to others; one that is whole has the mode of the file that it replaces.
