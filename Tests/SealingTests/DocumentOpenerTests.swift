@@ -88,6 +88,47 @@ import Testing
         #expect(other.openCode(sealed) == .noKey)
     }
 
+    @Test(arguments: ["a.yaml", "a.json", "a.env", "a.ini", "a.toml"])
+    func `F017, F018: every flipped bit and every truncation of a token is refused in its document`(
+        path: String
+    ) throws {
+        let texts = [
+            "a.yaml": "secret: value\n", "a.json": "{\"secret\": \"value\"}", "a.env": "SECRET=value\n",
+            "a.ini": "[a]\nsecret = value\n", "a.toml": "secret = 'value'\n",
+        ]
+        var fixture = DocumentFixture(
+            #"{ paths: ["**"], environment: prod, scope: file, values: ["**"], required: true }"#)
+        let sealed = try fixture.seal(texts[path] ?? "", path: path).text
+        let token = Array(sealed.tokens[0].utf8)
+        let bytes = Array(sealed.utf8)
+        let start = try #require(bytes.indices.first { bytes[$0...].starts(with: token) })
+        func code(_ altered: [UInt8]) -> SealingError.Code? {
+            DocumentFixture.refusal { () throws(SealingError) in _ = try fixture.open(altered, path: path) }?
+                .code
+        }
+        // A broken prefix is plain text, which is refused where the place must be sealed. Behind it, by whoever opens.
+        let prefix = "sealed.v1.".utf8.count
+        for (offset, bit) in token.indices.flatMap({ offset in (0..<8).map { (offset, $0) } }) {
+            var flipped = bytes
+            flipped[start + offset] ^= 1 << UInt8(bit)
+            fixture.isEnforcing = offset < prefix
+            let refusals: [SealingError.Code] = [
+                .malformed, .notAuthentic, .noKey, .unknownVersion, .nestedToken,
+            ]
+            let found = code(flipped)
+            #expect(
+                found.map { (refusals + (offset < prefix ? [.plaintext] : [])).contains($0) } == true,
+                "byte \(offset), bit \(bit): \(String(describing: found))")
+        }
+        for count in token.indices {
+            fixture.isEnforcing = count < prefix
+            let cut = Array(bytes[..<(start + count)]) + bytes[(start + token.count)...]
+            #expect(code(cut) != nil, "\(count) bytes")
+        }
+        fixture.isEnforcing = true
+        #expect(code(bytes) == nil)
+    }
+
     @Test func `F024 a token of another version is refused`() throws {
         let sealed = try DocumentFixture.file.seal("secret: x\n").text
         for version in ["v2", "v0"] {

@@ -64,6 +64,7 @@ import Testing
         "paths: [a], environment: prod, sealed: file, scope: file",
         "paths: [a], environment: prod, sealed: file, values: [a]",
         "paths: [a], environment: prod, sealed: file, namespace: a",
+        "paths: [a], environment: prod, sealed: file, shell: true", "paths: [a], environment: prod, shell: 1",
         "paths: [a], environment: prod, required: 1", "paths: [a], environment: prod, namespace: A",
         "paths: [a], environment: prod, namespace: ''",
         "paths: [a], environment: prod, environment: prod",
@@ -78,7 +79,7 @@ import Testing
     @Test func `every kind of selector, scope and age is read`() throws {
         for rule in [
             "values: [/a/]", "values: ['comment: x']", "values: [{comment: x}]",
-            "scope: {name: db, places: [door:render, /Secret/*/db/*]}", "maxAge: 90d", "maxAge: 1y",
+            "scope: {name: db, places: [door:render, /Secret/*/db/*]}", "maxAge: 90d", "maxAge: 1y", "shell: true",
         ] {
             _ = try parse(Self.head + "rules:\n- {paths: ['**'], environment: prod, \(rule)}\n")
         }
