@@ -79,7 +79,8 @@ import Testing
     @Test func `every kind of selector, scope and age is read`() throws {
         for rule in [
             "values: [/a/]", "values: ['comment: x']", "values: [{comment: x}]",
-            "scope: {name: db, places: [door:render, /Secret/*/db/*]}", "maxAge: 90d", "maxAge: 1y", "shell: true",
+            "scope: {name: db, places: [door:render, /Secret/*/db/*]}", "maxAge: 90d", "maxAge: 1y",
+            "shell: true",
         ] {
             _ = try parse(Self.head + "rules:\n- {paths: ['**'], environment: prod, \(rule)}\n")
         }
