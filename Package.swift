@@ -63,7 +63,11 @@ let materials: [Target] = [
     module("OpenSSL", ["CCrypto"]),
     module("SSH", ["Encodings", "OpenSSL", "Sodium"]),
     module("Compression", ["CZstd"]),
-    module("Git", ["CGit2", "Encodings", "Files"]),
+    module("Git", ["CGit2", "Encodings", "Files"], tests: ["FetchProbe"]),
+    [
+        .executableTarget(
+            name: "FetchProbe", dependencies: ["Git"], path: "Tests/FetchProbe", swiftSettings: settings)
+    ],
     module("Tar", ["CArchive", "Files"]),
 ].flatMap { $0 }
 

@@ -3,6 +3,7 @@
 #include <git2/sys/repository.h>
 #include <git2/sys/mempack.h>
 #include <git2/sys/odb_backend.h>
+#include <git2/sys/stream.h>
 
 // git_libgit2_opts(3) takes variable arguments, which Swift can't call: one function a shape.
 
@@ -20,4 +21,8 @@ static inline int strongroom_git_set_search_path(int level, const char *path) {
 
 static inline int strongroom_git_set_template_path(const char *path) {
     return git_libgit2_opts(GIT_OPT_SET_TEMPLATE_PATH, path);
+}
+
+static inline int strongroom_git_set_certificates(const char *file) {
+    return git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, file, NULL);
 }

@@ -54,6 +54,12 @@ static inline int linux_syncfs(int file) { return (int)syscall(SYS_syncfs, file)
 /* prctl(2) with PR_SET_DUMPABLE: no core file, no reading of memory by others of the same user. */
 static inline int linux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
+/* prctl(2) with PR_SET_PDEATHSIG: the signal that comes when the thread that made this process ends. */
+static inline int linux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
+
+/* close_range(2), Linux 5.9: closes every descriptor from `first` on. */
+static inline int linux_close_from(unsigned int first) { return (int)syscall(SYS_close_range, first, ~0U, 0); }
+
 /* fstatfs(2): 1 on a tmpfs or ramfs, 0 elsewhere, -1 on failure. */
 static inline int linux_is_in_memory(int file) {
     struct statfs facts;

@@ -16,6 +16,12 @@ package struct DeliveryError: Error, Sendable {
         case malformedSource
         /// A symbolic link stands where content is wanted.
         case linkInTree
+        /// The source can't be reached, or its answer did not come in time: what was pulled before stays.
+        case sourceUnreachable
+        /// The source's certificate or host key is not one to trust, or it sends on to another place.
+        case sourceNotTrusted
+        /// The source wants credentials, or other ones.
+        case sourceRefused
         /// The followed branch no longer descends from the commit that was delivered from it.
         case nonFastForward
         /// The followed branch is not there: deleted, renamed, or the repository is empty.
@@ -117,13 +123,14 @@ package struct DeliveryError: Error, Sendable {
         switch code {
         case .unusableRequest, .notSupported, .sourceMissing, .malformedRules: .configuration
         case .malformedSource, .linkInTree, .malformedKeyring, .malformedContent: .malformed
-        case .noIdentity, .cannotOpen: .cannotOpen
-        case .nonFastForward, .branchMissing, .signersUnusable, .targetCollision, .unsigned, .badSignature,
+        case .noIdentity, .cannotOpen, .sourceRefused: .cannotOpen
+        case .nonFastForward, .branchMissing, .sourceNotTrusted, .signersUnusable, .targetCollision,
+            .unsigned, .badSignature,
             .signerNotAllowed, .configurationMissing,
             .foreignRepository, .keyringRefused, .plaintextRefused, .stillSealed, .epochClosed, .emptyTree:
             .refused
         case .targetNotOurs, .targetRefused, .unhealthy, .stoppedByHook: .target
-        case .noSpace, .io: .io
+        case .noSpace, .io, .sourceUnreachable: .io
         case .locked, .suspended: .locked
         case .limitExceeded: .limit
         }

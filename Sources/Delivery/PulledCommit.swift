@@ -99,6 +99,10 @@ extension DeliveryError {
             case .repositoryMissing, .referenceMissing: .sourceMissing
             case .unsupportedRepository: .notSupported
             case .limitExceeded: .limitExceeded
+            case .unreachable, .timedOut, .processFailed: .sourceUnreachable
+            case .serverNotTrusted, .redirectRefused: .sourceNotTrusted
+            case .authenticationFailed: .sourceRefused
+            case .unusableCredential: .unusableRequest
             case .locked: .locked
             case .ioFailed, .libraryFailed, .library, .stoppedByCaller, .malformedConfiguration: .io
             case .damaged, .objectMissing, .wrongObjectType, .malformedCommit, .headerOrder, .duplicateHeader,

@@ -25,6 +25,15 @@ package enum Git {
         return "\(major).\(minor).\(patch)"
     }
 
+    /// Bounds what libgit2 maps of packs, for a process whose address space is bounded.
+    static func boundMaps() throws(GitError) {
+        for (option, value) in [
+            (GIT_OPT_SET_MWINDOW_SIZE, 32 << 20), (GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, 512 << 20),
+        ] {
+            try check("git_libgit2_opts", strongroom_git_set_size(Int32(option.rawValue), value))
+        }
+    }
+
     private static let started = Result { () throws(GitError) in
         var (major, minor, patch): (Int32, Int32, Int32) = (0, 0, 0)
         unsafe git_libgit2_version(&major, &minor, &patch)

@@ -9,7 +9,7 @@ package struct GitError: Error, Sendable {
         case libraryFailed
         /// The location is neither an absolute path nor a well-formed URL, or holds what no URL should.
         case invalidURL
-        /// A well-formed URL of a transport that is not built.
+        /// A well-formed URL of a transport that does not authenticate its server, or that is not allowed here.
         case unsupportedTransport
         /// A ref or branch name that is malformed or deceives.
         case invalidName
@@ -39,6 +39,21 @@ package struct GitError: Error, Sendable {
         case stoppedByCaller
         /// libgit2 failed otherwise; `underlying` is a `LibraryFailure`.
         case library
+
+        /// The server can't be reached, answers with an error, or breaks off.
+        case unreachable
+        /// The server's certificate or host key is not one to trust: unknown, changed, expired, of another host.
+        case serverNotTrusted
+        /// The server wants credentials, or other ones.
+        case authenticationFailed
+        /// What is to authenticate this side, or to recognise the server, can't be used: a key, a login, a file.
+        case unusableCredential
+        /// The server sends on to another host or port.
+        case redirectRefused
+        /// The fetch was still running at its deadline, or the server fell silent.
+        case timedOut
+        /// The process that fetches ended without an answer.
+        case processFailed
 
         /// A commit that is not laid out as commits are.
         case malformedCommit

@@ -29,11 +29,13 @@ struct MirrorDirectory {
         try Repository(directory: path, configuration: path.appending("config"))
     }
 
-    /// Keeps other processes from fetching. Throws `locked` after a fifth of a second: a child that this process has
-    /// just forked shares its descriptors until it executes, and so a lock that was given back.
-    func lock() throws(GitError) -> FileLock {
+    /// Keeps other processes from fetching. Throws `locked` where another does so for longer than `wait` seconds, of which a
+    /// fifth of a second is always had: a child that this process has just forked shares its descriptors until it
+    /// executes, and so a lock that was given back.
+    func lock(waitingSeconds wait: Int) throws(GitError) -> FileLock {
         let name = Path([0x2E] + path.name.bytes.prefix(200) + Array(".lock".utf8))
-        for _ in 0..<20 {
+        let tries = max(20, min(wait, 1 << 20) * 100)
+        for _ in 0..<tries {
             do throws(FileError) {
                 return try FileLock(name, in: Directory(path.parent))
             } catch {

@@ -110,7 +110,7 @@ internal import Files
     }
 
     /// `pack-<40 hex digits>`, as Git names packs.
-    private static func randomName() -> String {
+    static func randomName() -> String {
         var generator = SystemRandomNumberGenerator()
         return "pack-" + Hex.encode((0..<20).map { _ in UInt8.random(in: 0...255, using: &generator) })
     }

@@ -100,7 +100,7 @@ import Trust
         let classes = Dictionary(grouping: DeliveryError.Code.allCases) { DeliveryError($0, "").category }
         #expect(classes[.refused]?.contains(.unsigned) == true)
         #expect(classes[.target] == [.targetNotOurs, .targetRefused, .unhealthy, .stoppedByHook])
-        #expect(classes[.io] == [.noSpace, .io])
+        #expect(classes[.io] == [.sourceUnreachable, .noSpace, .io])
         #expect(classes[.locked] == [.locked, .suspended])
         #expect(classes[.limit] == [.limitExceeded])
     }
@@ -108,7 +108,7 @@ import Trust
     // MARK: - What is pulled
 
     @Test(arguments: [
-        "ext::sh -c id", "-uploadpack", "ssh://-oProxyCommand=x/y", "https://example.org/x", "relative/path",
+        "ext::sh -c id", "-uploadpack", "ssh://-oProxyCommand=x/y", "http://example.org/x", "relative/path",
         "/tmp/a;b", "/tmp/\u{202E}x", "", "git://example.org/x", "/tmp/a\nb",
     ])
     func `F038 hostile URLs are refused before anything is done`(url: String) {

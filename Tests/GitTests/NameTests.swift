@@ -51,7 +51,7 @@ import Testing
         ("file://localhost/srv/a", "/srv/a"), ("file:///srv/a%20b", "/srv/a b"), ("/srv/ä", "/srv/ä"),
     ])
     func `a path or file URL is taken`(_ text: String, _ path: String) throws {
-        #expect(try RemoteLocation(text).path.bytes == Array(path.utf8))
+        #expect(try RemoteLocation(text).directory?.bytes == Array(path.utf8))
     }
 
     @Test(arguments: [
@@ -68,9 +68,40 @@ import Testing
     }
 
     @Test(arguments: [
-        "https://example.org/a", "ssh://git@example.org/a", "http://example.org/a", "git://example.org/a",
+        "ssh://-oProxyCommand=x/y", "ssh://git@-oProxyCommand=x/y", "ssh://-x@example.org/y",
+        "ssh://example.org/y", "ssh://git@example.org", "ssh://git@example.org/a%20b", "https://example.org",
+        "https://user@example.org/a", "https://user:secret@example.org/a", "https://example.org/a?b=c",
+        "https://example.org/a#b", "https://exa%0ample.org/a", "https://example.org%0a/a",
+        "https://example.org:0/a", "https://example.org:99999/a", "https://example.org:1x/a", "https:///a",
+        "https://-example.org/a", "https://example..org/a", "https://[::1]/a", "https://example.org/../a",
+        "https://example.org/a%0ab", "https://example.org/%2e%2e/a", "https://example.org/a%2fb",
+        "https://example.org/$(id)", "https://example.org/a\\b", "ssh://git@example.org/a'b",
+        "git@example.org:-x", "git@example.org:a;b", "git@-x:a", "-x@example.org:a", "git@example.org:",
+        "ext::sh -c id", "file:srv/x", "file://other/srv/x", "fd::17/x",
     ])
-    func `a transport that is not built is named as such`(_ text: String) {
+    func `F038 a URL that could be read in another way is refused`(_ text: String) {
+        #expect(code { () throws(GitError) in _ = try RemoteLocation(text) } == .invalidURL)
+    }
+
+    @Test func `URLs come apart into what is connected to`() throws {
+        func transport(_ text: String) throws -> RemoteLocation.Transport {
+            try RemoteLocation(text, allowingPlainHTTP: true).transport
+        }
+        let host = RemoteLocation.Endpoint(host: "git.example.org", port: 443)
+        #expect(try transport("https://Git.Example.org/acme/a%20b.git") == .https(host))
+        #expect(try transport("https://git.example.org:443/~acme/config") == .https(host))
+        #expect(
+            try transport("http://127.0.0.1:8080/x") == .http(.init(host: "127.0.0.1", port: 8080)))
+        #expect(
+            try transport("ssh://git@git.example.org:2222/a/b")
+                == .ssh(user: "git", .init(host: "git.example.org", port: 2222)))
+        #expect(
+            try transport("git@git.example.org:acme/config.git")
+                == .ssh(user: "git", .init(host: "git.example.org", port: 22)))
+    }
+
+    @Test(arguments: ["http://example.org/a", "git://example.org/a", "ftp://example.org/a"])
+    func `a transport that authenticates no server is named as such`(_ text: String) {
         #expect(code { () throws(GitError) in _ = try RemoteLocation(text) } == .unsupportedTransport)
     }
 

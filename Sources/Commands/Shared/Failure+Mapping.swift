@@ -176,7 +176,10 @@ extension GitError: Reportable {
                 .repositoryExists, .unsupportedRepository, .referenceMissing, .malformedConfiguration:
                 .usage
             case .limitExceeded: .limitExceeded
-            case .ioFailed: .inputOutput
+            case .unusableCredential: .usage
+            case .authenticationFailed: .cannotDecrypt
+            case .serverNotTrusted, .redirectRefused: .refused
+            case .ioFailed, .unreachable, .timedOut, .processFailed: .inputOutput
             case .locked: .locked
             case .stoppedByCaller, .library: .inputOutput
             case .damaged, .objectMissing, .wrongObjectType, .malformedCommit, .headerOrder, .duplicateHeader,
