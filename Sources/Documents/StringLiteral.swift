@@ -106,7 +106,7 @@ package struct StringLiteral: Sendable {
     }
 
     /// How a character is escaped, nil where it is written as it is.
-    private static func escape(in value: RawSpan, at position: Int, _ width: Int) -> [UInt8]? {
+    static func escape(in value: RawSpan, at position: Int, _ width: Int) -> [UInt8]? {
         let first = value[position]
         switch width {
         case 1:

@@ -12,15 +12,19 @@ struct RenderCommand: AsyncParsableCommand {
         discussion: """
             Takes the YAML and JSON files at and below DIR in the order of their paths; rules are enforced as at \
             delivery. All or nothing: where one token does not open, nothing is printed. An empty result is refused.
+
+            yaml keeps every byte of the files. json prints one document a line: plain scalars are typed as kubectl \
+            types them (YAML 1.1: yes, on and y are booleans, 012 and 0x1F whole numbers), aliases and merge keys \
+            are written out; what JSON has no form for is refused with its line.
             """)
 
     /// How documents are written.
-    enum Format: String, ExpressibleByArgument, CaseIterable { case yaml }
+    enum Format: String, ExpressibleByArgument, CaseIterable { case yaml, json }
 
     @Argument(help: ArgumentHelp("A directory of this repository, or one file.", valueName: "dir"))
     var directory: String
 
-    @Option(help: "yaml.")
+    @Option(help: "yaml, byte for byte, or json, a document a line.")
     var format = Format.yaml
 
     @OptionGroup var identities: IdentityOptions
@@ -34,12 +38,14 @@ struct RenderCommand: AsyncParsableCommand {
         var openers: [String: DocumentOpener] = [:]
         var others = 0
         try checkout.forEachFile(at: try checkout.places(of: [directory])) { path in
-            guard let kind = DocumentFormat(path: path), path != Array(Rules.fileName.utf8) else {
+            guard let kind = DocumentFormat(path: path), kind.holdsObjects,
+                path != Array(Rules.fileName.utf8)
+            else {
                 others += 1
                 return
             }
             let name = String(decoding: path, as: UTF8.self)
-            let bytes = try WorkFile(checkout.file(at: path)).read(limit: DocumentLimits().byteCount)
+            let bytes = try WorkFile(checkout.place(path)).read(limit: DocumentLimits().byteCount)
             let rule = checkout.rules.rule(for: path)
             guard let environment = rule?.environment else {
                 guard !SealedToken.containsMark(bytes) else {
@@ -88,11 +94,17 @@ private struct RenderedStream: ~Copyable {
         guard !SealedToken.containsMark(text) else {
             throw Failure(.refused, "\(name): a sealed token or SOPS marker would be printed")
         }
-        switch format {
-        case .yaml:
-            let count = try Failure.about(name) { try DocumentConversion.rootCount(of: text, kind) }
-            guard count > 0 else { return }
-            pieces.append(Piece(SecretBytes(copying: text)))
+        try Failure.about(name) {
+            switch format {
+            case .yaml:
+                guard try DocumentConversion.rootCount(of: text, kind) > 0 else { return }
+                pieces.append(Piece(SecretBytes(copying: text)))
+            case .json:
+                try DocumentConversion.withJSONLines(of: text, kind) { lines in
+                    guard lines.byteCount > 0 else { return }
+                    pieces.append(Piece(SecretBytes(copying: lines)))
+                }
+            }
         }
     }
 
