@@ -84,6 +84,46 @@ struct CommentTests {
         #expect(try comments(path, text).joined(separator: "|") == expected)
     }
 
+    private func comments(_ path: String, _ text: String, _ format: DocumentFormat) throws -> String {
+        let document = try TextDocument(Array(text.utf8), format: format) { _ in false }
+        var found: [String] = []
+        document.forEachComment(of: try document.slot(path)) { comment in
+            found.append(String(decoding: comment.copied, as: UTF8.self))
+            return true
+        }
+        return found.joined(separator: "|")
+    }
+
+    @Test(arguments: [
+        ("A", "# x\nA=1 # y\n", " y| x"), ("A", "A=1#no\n", ""), ("A", "A='# no' # x\n", " x"),
+        ("B", "A=\"\n# no\n\"\nB=1\n", ""), ("B", "A=1 # no\nB=1\n", ""), ("A", "# no\n\nexport A=1\n", ""),
+        ("A", "  # x\r\nexport A=1\r\n", " x\r"),
+    ])
+    func `in dotenv`(_ key: String, _ text: String, _ expected: String) throws {
+        #expect(try comments(key, text, .dotenv) == expected)
+    }
+
+    @Test(arguments: [
+        ("s.a", "[s]\n; x\n# y\na = 1\n", " y| x"), ("s.a", "; no\n[s]\na = 1\n", ""),
+        ("s.a", "[s]\na = 1 ; no\n", ""), ("s.b", "[s]\na = 1\n;x\nb = 2\n", "x"),
+    ])
+    func `in INI, as whole lines`(_ key: String, _ text: String, _ expected: String) throws {
+        #expect(try comments(key, text, .ini) == expected)
+    }
+
+    @Test(arguments: [
+        ("a", "a = 1 # x\n", " x"), ("a", "# x\na = 'y # no'\n", " x"),
+        ("a", "a = \"\"\"\n# no\n\"\"\" # x\n", " x"), ("b", "a = '''\n# no'''\nb = 1\n", ""),
+        ("b", "a = '''\n\n# no\n'''\nb = 1\n", ""), ("t.a", "[t]\n# x\na = 1\n", " x"),
+        ("t.a.x", "t = {a.x = 1, b = \"q # no\", a.y = 3} # x\n", " x"),
+        ("s[0]", "s = [\n  # x\n  1, # y\n  2\n]\n", " y| x"), ("a", "a = \"\\\" # no\"\n", ""),
+        ("t.d.e", "[t]\na = 1\n[u]\nb = 2 # no\n# no\n[t.d]\ne = 1\n", ""),
+        ("t.d.e", "[t]\na = 1\n[u]\nb = 2 # no\n[t.d]\n# x\ne = 1\n", " x"),
+    ])
+    func `in TOML`(_ key: String, _ text: String, _ expected: String) throws {
+        #expect(try comments(key, text, .toml) == expected)
+    }
+
     @Test func `of elements, and none in JSON`() throws {
         #expect(try comments("[1]", "- 1 # no\n# x\n- 2\n") == [" x"])
         let json = try Fixture.json("{\"a\": \"# x\"}")
