@@ -13,11 +13,16 @@ package struct DocumentOutline: Sendable {
         /// A key of a mapping or an element of a sequence.
         case component(SlotPath.Component)
 
+        /// A header of TOML by its key path from the root, or a key below it; the path of no steps stands for what comes
+        /// before the first header.
+        case path(SlotPath)
+
         /// Whether it is a place in an order, which another entry takes when something is put before it.
         package var isPositional: Bool {
             switch self {
             case .document, .component(.index): true
             case .object, .component: false
+            case .path(let path): path.components.contains { if case .index = $0 { true } else { false } }
             }
         }
     }
@@ -76,7 +81,7 @@ package struct DocumentOutline: Sendable {
     /// Cuts a document's text.
     ///
     /// - Throws: `unsupported` where an entry can't be told from what is around it: `? ` before a key, pairs in a
-    ///   sequence's brackets without braces; all of TOML, where a table can be spread over the text; an INI section
+    ///   sequence's brackets without braces; a TOML header behind the header of a table in its own; an INI section
     ///   without keys, or keys and sections that stand there again.
     package init(_ document: TextDocument) throws(DocumentError) {
         let nodes = document.tree.nodes
@@ -84,10 +89,15 @@ package struct DocumentOutline: Sendable {
             index > 0 && nodes[index].kind == .mapping && Int(nodes[index].subtreeEnd) == index + 1
         }
         let hasOddSections = hasEmptySection || !document.tree.repeats.isEmpty
-        guard document.format != .toml, document.format != .ini || !hasOddSections else {
+        guard document.format != .ini || !hasOddSections else {
             throw DocumentError(.unsupported, context: "sections that are not cut into entries")
         }
         bytes = document.bytes
+        guard document.format != .toml else {
+            var reader = TOMLOutlineReader(document)
+            stream = try reader.readStream()
+            return
+        }
         var reader = OutlineReader(document)
         stream = try reader.readStream()
     }

@@ -72,6 +72,7 @@ package struct DocumentMerge {
             case .object(let object): document = SealingError.text(object.kind + [0x2F] + object.name) + ": "
             case .document: continue
             case .component(let component): components.append(component)
+            case .path(let path): components += path.components
             }
         }
         return components.isEmpty ? document + "the document" : document + SlotPath(components).text

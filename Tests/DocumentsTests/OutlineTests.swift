@@ -14,6 +14,10 @@ struct OutlineTests {
         ),
         (.yaml, "a: b\r\nc:\r\n  d: \"e\\\r\n    f\"\r\n? g\r\n: h\r\n"),
         (.json, "{\n  \"a\" : [1, {\"b\": null}, []] ,\n\t\"c\": {}\n}\n"),
+        (
+            .toml,
+            "# c\na = 1 # x\nb.c = [1,\n 2]\n\n# t\n[t]\n  k = \"\"\"\n[no]\n\"\"\"\n[t.u]\n[[s]]\nname = 'n'\n[s.v]\nw = {x = 1}\n[[s]]\nname = 'm'\n# end"
+        ),
         (.dotenv, "# c\nexport A=1 # x\n\nB='2'\nC=\"3\\n\"\nD="),
     ]
 

@@ -216,6 +216,75 @@ struct DocumentMergeTests {
             }
         }
     }
+
+    // MARK: TOML
+
+    private static let toml = """
+        # the service
+        title = "x"
+        owner.name = "ada"
+
+        [database]
+        # who
+        user = "app"
+        password = "sealed.v1.prod-1.f.AAAA"
+        ports = [
+          1, # first
+          2,
+        ]
+
+        [[server]]
+        name = "a"
+        ip = "10.0.0.1"
+
+        [[server]]
+        name = "b"
+        ip = "10.0.0.2"
+        """ + "\n"
+
+    @Test func `neighbouring keys of TOML merge, and a header's keys stay below it`() throws {
+        let ours = changed(
+            changed(Self.toml, "\"app\"", "\"web\""), "owner.name = \"ada\"\n",
+            "owner.name = \"ada\"\nours = 1\n")
+        let theirs = changed(
+            changed(Self.toml, "AAAA", "BBBB"), "ip = \"10.0.0.1\"\n", "ip = \"10.0.0.9\"\nport = 22\n")
+        let result = try merge(Self.toml, ours, theirs, .toml)
+        #expect(result.conflicts.isEmpty)
+        #expect(
+            result.text
+                == changed(
+                    changed(ours, "AAAA", "BBBB"), "ip = \"10.0.0.1\"\n", "ip = \"10.0.0.9\"\nport = 22\n"))
+        let both = try merge(Self.toml, Self.toml + "[last]\na = 1\n", Self.toml + "[end]\nb = 1\n", .toml)
+        #expect(both.conflicts.isEmpty && both.text == Self.toml + "[last]\na = 1\n[end]\nb = 1\n")
+    }
+
+    @Test func `one key of TOML that both sides changed conflicts alone`() throws {
+        let result = try merge(
+            Self.toml, changed(changed(Self.toml, "AAAA", "BBBB"), "\"x\"", "\"y\""),
+            changed(Self.toml, "AAAA", "CCCC"),
+            .toml)
+        #expect(result.conflicts == ["database.password"])
+        let lines = result.text.split(separator: "\n")
+        #expect(
+            lines.count { $0.hasPrefix("<<<<<<<") } == 1
+                && lines.count == Self.toml.split(separator: "\n").count + 4)
+        let named = try merge(
+            Self.toml, changed(Self.toml, "10.0.0.2", "10.0.0.3"), changed(Self.toml, "10.0.0.2", "10.0.0.4"),
+            .toml)
+        #expect(named.conflicts == ["server[name=\"b\"].ip"])
+    }
+
+    @Test func `TOML that can't be told apart by key is not merged by key`() {
+        // An unnamed element that both sides put in front; a header behind that of a table in its own.
+        for (base, ours, theirs) in [
+            ("[[x]]\na = 1\n", "[[x]]\na = 2\n[[x]]\na = 1\n", "[[x]]\na = 3\n"),
+            ("[a.b]\nc = 1\n[a]\nd = 1\n", "[a.b]\nc = 2\n[a]\nd = 1\n", "[a.b]\nc = 1\n[a]\nd = 2\n"),
+        ] {
+            #expect { try merge(base, ours, theirs, .toml) } throws: { error in
+                (error as? SealingError)?.code == .notSupported
+            }
+        }
+    }
 }
 
 extension String {
