@@ -1,12 +1,12 @@
 internal import Encodings
 package import Sodium
 
-/// Reads OpenSSH's private key files (openssh-portable: PROTOCOL.key) without taking a byte of the secret out
+/// Reads and writes OpenSSH's private key files (openssh-portable: PROTOCOL.key) without taking a byte of the secret out
 /// of guarded memory.
 package enum OpenSSHPrivateKey {
-    private static let begin = Array("-----BEGIN OPENSSH PRIVATE KEY-----\n".utf8)
-    private static let end = Array("-----END OPENSSH PRIVATE KEY-----".utf8)
-    private static let magic = Array("openssh-key-v1".utf8) + [0]
+    static let begin = Array("-----BEGIN OPENSSH PRIVATE KEY-----\n".utf8)
+    static let end = Array("-----END OPENSSH PRIVATE KEY-----".utf8)
+    static let magic = Array("openssh-key-v1".utf8) + [0]
     private static let byteLimit = 65_536
 
     private static func malformed(_ what: String) -> SSHError {
