@@ -2,7 +2,8 @@ internal import Sealing
 internal import Sodium
 
 /// Searches content that comes in pieces for what must not leave sealed: a token of ours, a SOPS marker. A mark
-/// that stands across the border of two pieces is found too; in documents also one that escapes spell.
+/// that stands across the border of two pieces is found too; in documents also one that escapes spell, everywhere
+/// one in base64.
 struct MarkScanner: ~Copyable {
     /// Longer than any mark with a version of a sensible number of digits, each byte escaped.
     private static let reach = 256
@@ -34,7 +35,9 @@ struct MarkScanner: ~Copyable {
     }
 
     private func isMark(in bytes: RawSpan) -> Bool {
-        isDocument ? SealedToken.containsMarkInAnySpelling(bytes) : SealedToken.containsMark(bytes)
+        let isSpelled =
+            isDocument ? SealedToken.containsMarkInAnySpelling(bytes) : SealedToken.containsMark(bytes)
+        return isSpelled || SealedToken.containsWrappedMark(bytes)
     }
 
     /// Keeps the last bytes of all that came so far.

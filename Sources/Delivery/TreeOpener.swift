@@ -153,6 +153,7 @@ extension DeliveryError {
             case .rules: .malformedRules
             case .notSupported: .notSupported
             case .notAuthentic, .noKey, .foreignStructure, .unsuitablePlace, .unsuitableValue, .movesToken,
+                .standsAlready,
                 .noMatch, .noRule, .keyPath:
                 .cannotOpen
             case .nestedToken: .stillSealed

@@ -115,7 +115,10 @@ package struct Checker {
                 "line \(mark): a sealed token or SOPS marker in a file whose values can't be sealed")
         }
         // What no rule selects and holds no mark is not ours to parse.
-        guard isOurs || SealedToken.containsMarkInAnySpelling(bytes) else { return }
+        let isMarked =
+            SealedToken.containsMarkInAnySpelling(bytes)
+            || (format.holdsObjects && SealedToken.containsWrappedMark(bytes))
+        guard isOurs || isMarked else { return }
         let placed = try PlacedDocument(bytes, format: format, path: path, rule)
         if let age = rule?.maxAge {
             note(path, .notChecked, isRefused: false, "maxAge \(age) is not checked yet")
@@ -170,7 +173,7 @@ package struct Checker {
             return
         }
         let line = placed.slots[index].line
-        if let first = ephemerals[token.ephemeral] {
+        if let first = ephemerals[token.ephemeral], !placed.isWrapped(index) {
             note(
                 placed, index, .repeatedEphemeral, isRefused: true,
                 "the same ephemeral key as \(SealingError.text(first.path)) line \(first.line): copied, not sealed here"

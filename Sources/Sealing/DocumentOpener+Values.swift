@@ -27,7 +27,10 @@ extension DocumentOpener {
                 continue
             }
             do {
-                let isBase64 = placed.secretEntry(at: index)?.field == .base64
+                // A token that stands in base64 itself holds the value as it is.
+                let isBase64 =
+                    placed.secretEntry(at: index)?.field == .base64
+                    && !(placed.slots[index].isSealed && placed.isWrapped(index))
                 try withValue(at: index, in: placed) { value in
                     guard isBase64 else { return try body(name, value) }
                     let decoded = try DocumentOpener.decoded(value)
@@ -45,22 +48,30 @@ extension DocumentOpener {
     ) throws {
         let slot = placed.slots[index]
         guard slot.isSealed else { return try placed.document.withValue(of: slot, body) }
+        try openedValue(at: index, in: placed).withBytes { try body($0) }
+    }
+
+    /// The decoded value of the token at `index`.
+    func openedValue(at index: Int, in placed: PlacedDocument) throws(SealingError) -> SecretBytes {
         let token = try placed.token(at: index)
         let coordinates = try placed.coordinates(
             at: index, token.scope, namespace: rules.rule(for: placed.path)?.namespace, in: rules)
         let opened = try SealedValue.open(token, with: keyring, at: coordinates)
+        let format = opened.head.format.documentFormat
+        guard format == placed.document.format || placed.isWrapped(index) else {
+            throw SealingError(.notSupported, "sealed in a document of another format")
+        }
         let style = opened.head.style.scalarStyle
         let indentation = Int(opened.head.indentation)
-        let value = try opened.withSource { (source) throws(SealingError) in
+        return try opened.withSource { (source) throws(SealingError) in
             do throws(DocumentError) {
                 return try TextDocument.withDecoded(
-                    source, format: placed.document.format, style: style, indentation: indentation
+                    source, format: format, style: style, indentation: indentation
                 ) { SecretBytes(copying: $0) }
             } catch {
                 throw SealingError(error, path: placed.path)
             }
         }
-        try value.withBytes { try body($0) }
     }
 
     private static func decoded(_ text: RawSpan) throws(SealingError) -> SecretBytes {

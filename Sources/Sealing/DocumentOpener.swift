@@ -44,7 +44,9 @@ package struct DocumentOpener: Sendable {
             try refuseOtherFormat(bytes, path: path, rule)
             return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
         }
-        let isMarked = SealedToken.containsMarkInAnySpelling(bytes)
+        let isMarked =
+            SealedToken.containsMarkInAnySpelling(bytes)
+            || (format.holdsObjects && SealedToken.containsWrappedMark(bytes))
         // What no rule could select values of and holds no token is not ours to parse.
         let isOurs = try mayHoldValues(rule, path)
         guard isMarked || isOurs else {
@@ -180,10 +182,14 @@ package struct DocumentOpener: Sendable {
         var openings: [Opening] = []
         var failures: [SealingError.Failure] = []
         let format = SealedRecord.Format(placed.document.format)
-        let plaintexts = SecretBytes(byteCount: entries.last?.record.upperBound ?? 0) { output in
-            for entry in entries {
+        let wrapped = WrappedValues(entries.filter { placed.isWrapped($0.index) }.map(\.index), self, placed)
+        let recordCount = entries.last?.record.upperBound ?? 0
+        let plaintexts = SecretBytes(byteCount: recordCount + wrapped.byteCount) { output in
+            wrapped.write(into: &output, at: recordCount)
+            for entry in entries where wrapped.ranges[entry.index] == nil {
                 var record = output._mutatingExtracting(entry.record)
                 do throws(SealingError) {
+                    if let error = wrapped.errors[entry.index] { throw error }
                     let (head, source) = try SealedValue.open(
                         entry.token, with: entry.identity, at: entry.coordinates, into: &record)
                     guard head.format == format else {
@@ -200,6 +206,11 @@ package struct DocumentOpener: Sendable {
                 }
             }
         }
+        for (index, range) in wrapped.ranges {
+            let source = (recordCount + range.lowerBound)..<(recordCount + range.upperBound)
+            openings.append(
+                Opening(slot: placed.slots[index], style: .double, indentation: 0, source: source))
+        }
         guard failures.isEmpty else { throw SealingError(failures, path: placed.path) }
         do throws(DocumentError) {
             return try plaintexts.withBytes { (plaintexts) throws(DocumentError) in
@@ -207,7 +218,9 @@ package struct DocumentOpener: Sendable {
                 let opened = SecretBytes(byteCount: plan.byteCount) { plan.write(plaintexts, into: &$0) }
                 try opened.withBytes { (bytes) throws(DocumentError) in
                     try plan.verify(bytes, plaintexts: plaintexts)
-                    guard !SealedToken.containsMarkInAnySpelling(bytes) else {
+                    let isLeft =
+                        SealedToken.containsMarkInAnySpelling(bytes) || SealedToken.containsWrappedMark(bytes)
+                    guard !isLeft else {
                         throw DocumentError(.injection, context: "opened values form a sealed token")
                     }
                 }

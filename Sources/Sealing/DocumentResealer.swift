@@ -81,7 +81,9 @@ package struct DocumentResealer: Sendable {
         in bytes: [UInt8], path: [UInt8],
         _ body: (Int, SealedToken, PlacedDocument) throws(SealingError) -> SealedToken?
     ) throws(SealingError) -> DocumentSealer.Outcome {
-        guard SealedToken.containsMark(bytes), let format = DocumentFormat(path: path) else {
+        guard SealedToken.containsMark(bytes) || SealedToken.containsWrappedMark(bytes),
+            let format = DocumentFormat(path: path)
+        else {
             return DocumentSealer.Outcome(bytes: bytes, sealedCount: 0, keptCount: 0)
         }
         let placed = try PlacedDocument(bytes, format: format, path: path, rules.rule(for: path))
@@ -91,6 +93,11 @@ package struct DocumentResealer: Sendable {
         for index in placed.slots.indices where placed.slots[index].isSealed {
             do throws(SealingError) {
                 if let token = try body(index, placed.token(at: index), placed) {
+                    guard !placed.isWrapped(index) else {
+                        throw SealingError(
+                            .notSupported,
+                            "a token that a template put into base64: render it anew from its source")
+                    }
                     tokens.append((placed.slots[index], token.text))
                 } else {
                     kept += 1

@@ -32,10 +32,11 @@ extension DocumentSealer {
     ///
     /// Under a Secret's `data` the value is written as base64. Throws `noRule` where the rules don't select the key
     /// path, `keyPath` where it leads nowhere, `unsuitableValue` where the value isn't of its type or can't be
-    /// written there, `nestedToken`, and as `seal`.
+    /// written there, `nestedToken`, and as `seal`; unless `replacing`, `standsAlready` where a value is there that
+    /// isn't empty.
     package func set(
         _ value: borrowing SecretBytes, type: ValueType = .string, at keyPath: [UInt8],
-        in selector: DocumentSelector = .any, of bytes: [UInt8], path: [UInt8]
+        in selector: DocumentSelector = .any, of bytes: [UInt8], path: [UInt8], replacing: Bool = true
     ) throws(SealingError) -> Outcome {
         guard let rule = rules.rule(for: path) else {
             throw SealingError(.noRule, "no rule is for this file").at(path)
@@ -56,6 +57,9 @@ extension DocumentSealer {
             }
         } catch {
             throw error.at(path)
+        }
+        guard draft.isNew || replacing || placed.isEmpty(draft.index) else {
+            throw SealingError(.standsAlready, "a value stands at this key path already").at(path)
         }
         try draft.document.requireSound(under: rule, in: rules, except: draft.index)
         try DocumentSealer.requireSamePlaces(
@@ -164,6 +168,19 @@ extension DocumentSealer {
                     .unsuitableValue, "the value can't be written here: \(error.context)", underlying: error)
             }
             return try SealedValue.seal(source, as: head, to: key, at: coordinates)
+        }
+    }
+}
+
+extension PlacedDocument {
+    /// Whether the value at `index` is no text at all, or null.
+    fileprivate func isEmpty(_ index: Int) -> Bool {
+        let slot = slots[index]
+        let isPlain = slot.style == .plain || slot.style == .absent
+        return document.withValue(of: slot) { value in
+            value.byteCount == 0
+                || (isPlain && document.format.holdsObjects
+                    && (value.array == [0x7E] || value.array == Array("null".utf8)))
         }
     }
 }

@@ -53,7 +53,11 @@ package struct DocumentSealer: Sendable {
         let kept = selected.count - open.count
         guard !open.isEmpty else {
             try DocumentSealer.requireNoneThroughAliases(in: placed, rule)
-            guard !selected.isEmpty else { throw SealingError(.noMatch, "0 values matched").at(path) }
+            guard !selected.isEmpty else {
+                let reason =
+                    format == .json && rule.hasCommentSelectors ? ": JSON has no comments to select by" : ""
+                throw SealingError(.noMatch, "0 values matched" + reason).at(path)
+            }
             return Outcome(bytes: bytes, sealedCount: 0, keptCount: kept)
         }
         let sealed = try seal(open, in: placed, rule)

@@ -66,7 +66,10 @@ struct PlacedDocument {
         do throws(DocumentError) {
             let document = try TextDocument(
                 bytes, format: format, allowsLines: rule?.isMultiline ?? false,
-                isForShell: rule?.isForShell ?? false, isSealed: SealedToken.isMarked)
+                isForShell: rule?.isForShell ?? false
+            ) {
+                SealedToken.isMarked($0) || (format.holdsObjects && SealedToken.isWrappedMark($0))
+            }
             self.init(document, path: path)
         } catch {
             throw SealingError(error, path: path)
@@ -88,9 +91,32 @@ struct PlacedDocument {
         guard isLiteral else {
             throw SealingError(.malformed, "a sealed token stands here in another spelling")
         }
+        guard !isWrapped(index) else { return try wrappedToken(at: index) }
         return try document.withValue(of: slots[index]) { (value) throws(SealingError) in
             try SealedToken(value)
         }
+    }
+
+    /// Whether the value at `index` is a token in base64.
+    func isWrapped(_ index: Int) -> Bool {
+        document.format.holdsObjects && document.withValue(of: slots[index]) { SealedToken.isWrappedMark($0) }
+    }
+
+    /// The token that stands in base64 at `index`: one of a named scope, under a Secret's `data`, where a template has
+    /// put it.
+    private func wrappedToken(at index: Int) throws(SealingError) -> SealedToken {
+        guard secretEntry(at: index)?.field == .base64 else {
+            throw SealingError(.unsuitablePlace, "a sealed token in base64 opens under a Secret's data alone")
+        }
+        let token = try document.withValue(of: slots[index]) { (value) throws(SealingError) in
+            try SealedToken.unwrapping(value)
+        }
+        guard case .named = token.scope else {
+            throw SealingError(
+                .unsuitablePlace,
+                "in base64 only tokens of a named scope open, and this is one of scope \(token.scope.text)")
+        }
+        return token
     }
 
     /// The values that `rule` selects, sealed and not, as indices of `slots`. Throws `limitExceeded`.
@@ -305,6 +331,17 @@ extension SealedRecord.Format {
         case .dotenv: self = .dotenv
         case .ini: self = .ini
         case .toml: self = .toml
+        }
+    }
+
+    /// The format of the code.
+    var documentFormat: DocumentFormat {
+        switch self {
+        case .yaml: .yaml
+        case .json: .json
+        case .dotenv: .dotenv
+        case .ini: .ini
+        case .toml: .toml
         }
     }
 }

@@ -24,7 +24,7 @@ package struct Rule: Sendable {
         case keyPath(KeyPathGlob)
         /// `/regex/` over key paths.
         case expression(KeyPathExpression)
-        /// `comment: TEXT`: values of YAML whose comment holds the text.
+        /// `comment: TEXT`: values whose comment holds the text; JSON has none.
         case comment(String)
     }
 
@@ -74,6 +74,12 @@ package struct Rule: Sendable {
     var choosesBySelectors: Bool {
         guard case .values(.selectors) = treatment else { return false }
         return true
+    }
+
+    /// Whether values are selected by their comments.
+    var hasCommentSelectors: Bool {
+        guard case .values(.selectors(let selectors)) = treatment else { return false }
+        return selectors.contains { if case .comment = $0 { true } else { false } }
     }
 
     /// Whether the rule seals for the scope `name`.

@@ -74,7 +74,7 @@ package enum SealedRecord {
         guard source.byteCount <= SealingLimit.sourceByteCount else {
             throw SealingError(.limitExceeded, "a value longer than \(SealingLimit.sourceByteCount) bytes")
         }
-        guard !SealedToken.containsMark(source) else {
+        guard !SealedToken.containsMark(source), !SealedToken.containsWrappedMark(source) else {
             throw SealingError(.nestedToken, "a sealed token inside a value that is to be sealed")
         }
         let count = headByteCount + source.byteCount

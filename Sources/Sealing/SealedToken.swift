@@ -116,7 +116,7 @@ package struct SealedToken: Hashable, Sendable {
     /// The longest record: the longest source with its five bytes of head, padded.
     static let recordLimit = Padding.paddedCount(SealedRecord.headByteCount + SealingLimit.sourceByteCount)
     /// The longest text: a name of 32, an epoch of 20 digits, a scope of 65 characters.
-    private static let textLimit =
+    static let textLimit =
         10 + 32 + 1 + 20 + 1 + 65 + 1 + Base64.url.encodedCount(overhead + recordLimit)
 
     private static func isPayloadLength(_ count: Int) -> Bool {

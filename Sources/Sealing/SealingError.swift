@@ -34,6 +34,8 @@ package struct SealingError: Error, Sendable {
         case keyPath
         /// The change would move the place of a token that stands already.
         case movesToken
+        /// A value stands already where none was to be replaced.
+        case standsAlready
         /// Plaintext stands where a rule requires a sealed value or file.
         case plaintext
         /// A closure that the caller handed in threw; `underlying` is its error.

@@ -12,9 +12,9 @@ package enum TokenDigest {
     /// As `short(_:)`, of H of a ciphertext that was read in pieces.
     package static func short(hash: [UInt8]) -> String { "#" + Hex.encode(hash.prefix(4)) }
 
-    /// `text` with each sealed token replaced by `sealed <environment>-<epoch> #<digest>`, wherever it stands. What
-    /// is no well-formed token stays.
-    package static func replacingTokens(in text: [UInt8]) -> [UInt8] {
+    /// `text` with each sealed token replaced by `sealed <environment>-<epoch> #<digest>` and `note`, wherever it stands.
+    /// What is no well-formed token stays.
+    package static func replacingTokens(in text: [UInt8], note: String = "") -> [UInt8] {
         var result: [UInt8] = []
         var position = 0
         text.withBytes { bytes in
@@ -26,7 +26,7 @@ package enum TokenDigest {
                 result += text[position..<start]
                 let span = bytes.extracting(start..<end)
                 if let token = try? SealedToken(span) {
-                    result += Array("sealed \(token.environment)-\(token.epoch) \(short(span))".utf8)
+                    result += Array("sealed \(token.environment)-\(token.epoch) \(short(span))\(note)".utf8)
                 } else {
                     result += text[start..<end]
                 }

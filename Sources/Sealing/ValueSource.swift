@@ -17,7 +17,7 @@ struct ValueSource: ~Copyable {
         guard value.byteCount <= SealingLimit.sourceByteCount else {
             throw SealingError(.limitExceeded, "a value longer than \(SealingLimit.sourceByteCount) bytes")
         }
-        guard !SealedToken.containsMark(value) else {
+        guard !SealedToken.containsMark(value), !SealedToken.containsWrappedMark(value) else {
             throw SealingError(.nestedToken, "a sealed token or SOPS marker inside the value")
         }
         guard type == .string || !isBase64 else {
