@@ -39,7 +39,7 @@ import Testing
         #expect(world.text("config/\(Self.document)").contains("new: sealed.v1.prod-1.o."))
         func value(_ options: [String]) -> String {
             let made = ShellCommand.run(
-                World.program, ["generate", "deploy/prod/x.conf.yaml", "a"] + options,
+                World.program, ["generate", "deploy/prod/x.conf.yaml", "a", "--replace"] + options,
                 environment: ["HOME": world.path("home"), "PATH": "/usr/bin:/bin"],
                 directory: world.path("config"))
             #expect(made.status == 0, "\(made.errorText)")

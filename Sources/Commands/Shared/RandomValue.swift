@@ -6,6 +6,9 @@ enum RandomValue {
     /// Letters and digits: no character that a shell, a URL or a configuration file takes for its own.
     static let alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
+    /// Signs that need no escape in quotes of any format, in a URL's query or in a shell's double quotes.
+    static let symbols = "+,-./:=@_~"
+
     /// `count` characters of `alphabet`, each as likely as any other. `alphabet` has 2 to 256 of them.
     static func text(of alphabet: [UInt8], count: Int) -> SecretBytes {
         precondition((2...256).contains(alphabet.count))
@@ -24,6 +27,33 @@ enum RandomValue {
                     }
                 }
             }
+        }
+    }
+
+    /// As `text`, with at least one character of each kind in `alphabet` (lower case, upper case, digits, others):
+    /// texts without are thrown away, so that all that are left are as likely as each other. `count` is at least 8.
+    static func textOfEveryKind(of alphabet: [UInt8], count: Int) -> SecretBytes {
+        precondition(count >= 8)
+        let kinds = Set(alphabet.map(kind))
+        var made = text(of: alphabet, count: count)
+        while kindsOf(made) != kinds { made = text(of: alphabet, count: count) }
+        return made
+    }
+
+    private static func kindsOf(_ text: borrowing SecretBytes) -> Set<Int> {
+        text.withBytes { text in
+            var found: Set<Int> = []
+            for offset in 0..<text.byteCount { found.insert(kind(text[offset])) }
+            return found
+        }
+    }
+
+    private static func kind(_ character: UInt8) -> Int {
+        switch character {
+        case 0x61...0x7A: 0
+        case 0x41...0x5A: 1
+        case 0x30...0x39: 2
+        default: 3
         }
     }
 
