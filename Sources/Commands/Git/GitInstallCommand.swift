@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Files
 internal import Git
+internal import Sealing
 internal import Sodium
 
 /// `strongroom git install`: tells this repository's Git about the diff, the merge driver and the hook.
@@ -82,6 +83,46 @@ struct GitSetup {
         Console.note("strongroom: git config: \(setting.name) = \(setting.value)")
     }
 
+    /// The names of variables that are not set as they should be.
+    func missingSettings() async throws -> [String] {
+        var missing: [String] = []
+        for setting in GitSetup.settings {
+            let value = try await git.run(["config", "--get-all", setting.name], isQuiet: true)
+            if value.status != 0 || value.text != setting.value { missing.append(setting.name) }
+        }
+        return missing
+    }
+
+    /// Whether `.gitattributes` has the lines for `rules`.
+    func attributesAreCurrent(for rules: Rules) throws -> Bool {
+        let directory = try Directory(Path(root))
+        let name: Path = ".gitattributes"
+        guard try directory.metadataIfPresent(of: name) != nil else { return false }
+        let text = try directory.read(name, limit: 16 << 20)
+        return GitAttributes.adding(GitAttributes.lines(for: rules), to: text) == text
+    }
+
+    /// The path of the pre-commit hook, and whether it, or what it hands on to, calls us.
+    func hookState() async throws -> (path: String, isCalled: Bool) {
+        let directory = try await hooks()
+        let path = Self.editable("\(directory.path)/pre-commit")
+        let files = Set([path, "\(directory.path)/pre-commit"])
+        let isCalled = files.contains { file in
+            let whole = Path(file)
+            let content = try? Directory(whole.parent).read(whole.name, limit: 1 << 20)
+            return content?.contains(text: Self.hookCall) == true
+        }
+        return (path, isCalled)
+    }
+
+    /// The file that people write in the place of the hook at `path`: husky makes its own directory of hooks anew, and
+    /// calls those beside it.
+    private static func editable(_ path: String) -> String {
+        let suffix = "/_/pre-commit"
+        guard path.hasSuffix(".husky" + suffix) else { return path }
+        return "\(path.dropLast(suffix.count))/pre-commit"
+    }
+
     /// Removes our sections from the repository's own configuration.
     func removeSettings() async throws {
         for section in ["diff.strongroom", "merge.strongroom"] {
@@ -113,6 +154,7 @@ struct GitSetup {
     func installHook() async throws {
         let directory = try await hooks()
         let path = "\(directory.path)/pre-commit"
+        if try await hookState().isCalled { return Console.note("strongroom: \(path): calls us already") }
         guard directory.isOwn else {
             return Console.note(
                 "strongroom: \(path): shared with other repositories and left alone; add the line: "
@@ -120,12 +162,8 @@ struct GitSetup {
         }
         let folder = try Directory.makePath(Path(directory.path), mode: 0o755)
         if try folder.metadataIfPresent(of: "pre-commit") != nil {
-            let content = try? folder.read("pre-commit", limit: 1 << 20)
-            if content?.contains(text: Self.hookCall) == true {
-                return Console.note("strongroom: \(path): calls us already")
-            }
             return Console.note(
-                "strongroom: \(path): another hook stands there and is left alone; add the line: "
+                "strongroom: \(Self.editable(path)): another hook stands there and is left alone; add the line: "
                     + "\(Self.hookCall) || exit $?")
         }
         try Self.hook.withBytes { try folder.write($0, to: "pre-commit", mode: 0o755, .never) }

@@ -50,6 +50,7 @@ struct GitMergeCommand: AsyncParsableCommand {
                 base: texts[0], ours: texts[1], theirs: texts[2], format: format, path: Array(path.utf8),
                 markerSize: markerSize)
         } catch {
+            Console.note("strongroom: merged by lines, not by key: \(error.context)")
             return try await mergeLines(checking: texts, as: format)
         }
         try merge.bytes.withBytes { try WorkFile(ours).replace(with: $0) }

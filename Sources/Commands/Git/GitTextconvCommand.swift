@@ -15,7 +15,9 @@ struct GitTextconvCommand: AsyncParsableCommand {
         commandName: "textconv", abstract: "Show a version of a file in a diff; called by Git.",
         discussion: """
             Opened values for who can open them; else a short digest in place of each, which changes when the value \
-            is sealed anew. Never fails a diff, asks no passphrase, and writes to standard output alone.
+            is sealed anew. Never fails a diff, and writes to standard output alone. Git calls it for every version of \
+            every file, so that it asks for no passphrase: with an identity under one the digests say 'identity \
+            locked'. To see values in diffs, name one without a passphrase in STRONGROOM_IDENTITY.
             """)
 
     @Argument(help: "The file, or Git's temporary copy of a version of it.")
@@ -51,7 +53,8 @@ struct GitTextconvCommand: AsyncParsableCommand {
     }
 
     private func showDocument(_ bytes: [UInt8]) async throws {
-        if let opener = try? Opener(identities, trust) {
+        let opener = try? Opener(identities, trust)
+        if let opener {
             for path in await opener.paths(of: file, bytes) {
                 guard let rule = opener.checkout.rules.rule(for: path),
                     let keyring = opener.keyring(rule.environment),
@@ -62,15 +65,14 @@ struct GitTextconvCommand: AsyncParsableCommand {
                 return try Console.write(secret: opened.bytes)
             }
         }
-        try Console.write(TokenDigest.replacingTokens(in: bytes))
+        try Console.write(TokenDigest.replacingTokens(in: bytes, note: opener?.note ?? ""))
     }
 
     private func showFile(_ bytes: [UInt8]) async throws {
         let digest = bytes.withBytes { TokenDigest.short($0) }
         var name = "sealed file"
-        if let opener = try? Opener(identities, trust),
-            let header = bytes.withBytes({ try? AgeHeader(parsing: $0) })
-        {
+        let opener = try? Opener(identities, trust)
+        if let opener, let header = bytes.withBytes({ try? AgeHeader(parsing: $0) }) {
             let repository = opener.checkout.rules.repository
             for path in await opener.paths(of: file, bytes) {
                 guard let rule = opener.checkout.rules.rule(for: path),
@@ -88,7 +90,7 @@ struct GitTextconvCommand: AsyncParsableCommand {
                 return try Console.write(secret: content)
             }
         }
-        Console.print("\(name) \(digest), \(bytes.count) bytes")
+        Console.print("\(name) \(digest), \(bytes.count) bytes\(opener?.note ?? "")")
     }
 
     /// Whether Git would show these bytes as text: no NUL among them.
@@ -104,25 +106,43 @@ private final class Opener {
 
     let checkout: Checkout
     private let trust: TrustOptions
-    private let own: () -> [MemberIdentity]
+    private let identities: IdentityOptions
+    private var own: [MemberIdentity]?
     private var keyrings: [String: OpenedKeyring?] = [:]
+    /// What a digest says behind itself: that an identity is there and has a passphrase.
+    private(set) var note = ""
 
     init(_ identities: IdentityOptions, _ trust: TrustOptions) throws {
         checkout = try Checkout(around: ".")
         self.trust = trust
-        own = {
-            let files = IdentityFiles(user: geteuid(), allowExposed: identities.allowExposedIdentity) {
-                path in
-                throw Failure(.usage, "\(path): a diff asks for no passphrase")
-            }
-            return (try? files.load(try identities.paths())) ?? []
+        self.identities = identities
+    }
+
+    /// An identity under a passphrase.
+    private struct Locked: Error {}
+
+    /// The identities that open without being asked for.
+    private func load() -> [MemberIdentity] {
+        if let own { return own }
+        let files = IdentityFiles(user: geteuid(), allowExposed: identities.allowExposedIdentity) { _ in
+            throw Locked()
         }
+        var found: [MemberIdentity] = []
+        for path in (try? identities.paths()) ?? [] {
+            do {
+                found += try files.load([path])
+            } catch is Locked {
+                note = ", identity locked"
+            } catch { continue }
+        }
+        own = found
+        return found
     }
 
     /// The opened keyring of an environment; nil where none of the identities opens it.
     func keyring(_ environment: String) -> OpenedKeyring? {
         if let known = keyrings[environment] { return known }
-        let found = try? checkout.opened(environment, with: own(), trust: trust)
+        let found = try? checkout.opened(environment, with: load(), trust: trust)
         keyrings[environment] = .some(found)
         return found
     }
