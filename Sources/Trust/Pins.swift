@@ -77,6 +77,15 @@ package struct Pins: Sendable {
         }
     }
 
+    /// What a verified `chain` is to its pin, of which nothing is written; nil where there is none yet. Throws `badPin`.
+    package func look(at chain: GenerationChain, repository: String) throws(TrustError) -> Outcome? {
+        let name = try Pins.name(chain, repository)
+        guard let pinned = try read(name, repository: repository, environment: chain.newest.subject) else {
+            return nil
+        }
+        return Pins.compare(pinned, chain, isRootGiven: false)
+    }
+
     /// Makes `chain` the pin, whatever was pinned before: the user's explicit word (`keys trust`).
     ///
     /// Returns why the pin could not be written, if so. Throws `badPin` for a name that can't be that of a file.
