@@ -8,6 +8,18 @@ struct Strongroom: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "strongroom",
         abstract: "Seal secrets into Git, deliver what a commit says, restore the environment at a commit.",
+        discussion: """
+            Exit codes:
+              0   done; everything asked for holds
+            \(codes)
+
+            Variables:
+              STRONGROOM_IDENTITY   the identity file, where --identity names none
+              STRONGROOM_TRUST      ENVIRONMENT=FINGERPRINT of trusted keyrings, joined by commas
+              STRONGROOM_STORE      the archive store, where --store names none
+              XDG_CONFIG_HOME       strongroom/identity, strongroom/strongroom.yaml; else ~/.config
+              XDG_STATE_HOME        strongroom/pins: the keyrings that were seen before; else ~/.local/state
+            """,
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(
@@ -16,7 +28,8 @@ struct Strongroom: AsyncParsableCommand {
                     InitCommand.self, SealCommand.self, SetCommand.self, UnsetCommand.self,
                     GenerateCommand.self, OpenCommand.self, EditCommand.self, ExecCommand.self,
                     RenderCommand.self, ResealCommand.self,
-                    RebindCommand.self, ExplainCommand.self, CheckCommand.self, KeysCommand.self,
+                    RebindCommand.self, ExplainCommand.self, CheckCommand.self, DoctorCommand.self,
+                    KeysCommand.self,
                 ]),
             CommandGroup(name: "Git", subcommands: [GitCommand.self]),
             CommandGroup(name: "Delivery", subcommands: [SyncCommand.self]),
@@ -28,10 +41,25 @@ struct Strongroom: AsyncParsableCommand {
                 ]),
         ])
 
+    private static var codes: String {
+        let lines: [String] = Failure.Code.allCases.map { code in
+            let gap = code.rawValue < 10 ? "   " : "  "
+            return "  \(code.rawValue)\(gap)\(code.words)"
+        }
+        return lines.joined(separator: "\n")
+    }
+
     /// Runs the program: guards the process, reads the arguments, runs the verb, and ends with its exit code.
     static func start() async -> Never {
         do {
             try Process.harden()
+            if let number = Process.firstForeignArgument {
+                throw Failure(
+                    .usage, "argument \(number) is not UTF-8",
+                    hints: [
+                        "seal, check and reseal take such file names from --paths-from, separated by zero bytes"
+                    ])
+            }
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
@@ -53,12 +81,8 @@ struct Strongroom: AsyncParsableCommand {
             Console.text(fullMessage(for: error), toError: false)
             return 0
         }
-        // The parser's own refusals name the argument and show the usage.
-        guard parserCode != .validationFailure else {
-            Console.text(usageMessage(fullMessage(for: error)), toError: true)
-            return Failure.Code.usage.rawValue
-        }
-        let failure = Failure(error)
+        let failure =
+            parserCode == .validationFailure ? usageFailure(fullMessage(for: error)) : Failure(error)
         Console.note("strongroom: error: \(failure.message)")
         for hint in failure.hints { Console.note("strongroom: hint: \(hint)") }
         return failure.code.rawValue
@@ -66,10 +90,19 @@ struct Strongroom: AsyncParsableCommand {
 }
 
 extension Strongroom {
-    /// The parser's message (`Error: Unknown option '--x'`, then usage lines) in the words of all other failures.
-    static func usageMessage(_ text: String) -> String {
-        let message = text.hasPrefix("Error: ") ? text.dropFirst("Error: ".count) : text[...]
-        return "strongroom: error: \(message.prefix(1).lowercased())\(message.dropFirst())"
+    /// What the parser refuses (`Error: Unknown option '--x'`, then usage in several lines) in the form of all other
+    /// failures: one line, and where the usage stands.
+    static func usageFailure(_ text: String) -> Failure {
+        let lines: [Substring] = text.split(separator: "\n")
+        var message = lines.first ?? "the arguments can't be read"
+        if message.hasPrefix("Error: ") { message = message.dropFirst("Error: ".count) }
+        while message.hasSuffix(".") { message.removeLast() }
+        let words = "\(message.prefix(1).lowercased())\(message.dropFirst())"
+        // "  See 'strongroom seal --help' for more information."
+        let see: Substring? = lines.last { $0.hasPrefix("  See '") }
+        let parts: [Substring] = see?.split(separator: "'") ?? []
+        let hints: [String] = parts.count > 1 ? ["\(parts[1]) shows how it is called"] : []
+        return Failure(.usage, words, hints: hints)
     }
 }
 

@@ -1,3 +1,5 @@
+internal import CSodium
+
 /// A valid address for C calls over no bytes: some of them refuse NULL. Nothing is ever read or written there.
 private nonisolated(unsafe) let nowhere = UnsafeMutablePointer<UInt8>.allocate(capacity: 1)
 
@@ -40,5 +42,16 @@ extension Array<UInt8> {
         _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try unsafe body(span.bytes)
+    }
+}
+
+extension Array<UInt8> {
+    /// Overwrites the bytes with zeros (sodium_memzero(3)), before the array goes. For plaintext that an API hands over as
+    /// an array: only where nobody else holds a copy of it, else these are zeros of a new one.
+    package mutating func wipe() {
+        unsafe withUnsafeMutableBytes { buffer in
+            guard let base = buffer.baseAddress else { return }
+            unsafe sodium_memzero(base, buffer.count)
+        }
     }
 }

@@ -21,6 +21,7 @@ struct CheckCommand: AsyncParsableCommand {
     @Flag(help: "Print the findings as JSON.")
     var json = false
 
+    @OptionGroup var list: FileListOption
     @OptionGroup var trust: TrustOptions
 
     func run() async throws {
@@ -55,10 +56,7 @@ struct CheckCommand: AsyncParsableCommand {
 
     /// What is checked, from the root; empty for the root itself.
     private func starts(_ checkout: Checkout) throws -> [[UInt8]] {
-        guard !paths.isEmpty else { return [[]] }
-        return try paths.map { path in
-            try Process.canonicalIfDirectory(path) == checkout.root ? [] : checkout.path(of: path)
-        }
+        try checkout.places(of: paths, and: list)
     }
 
     /// Hands every regular file at or below `path` to `body`, but for Git's own directories. Links are not followed.

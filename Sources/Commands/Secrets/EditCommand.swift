@@ -15,7 +15,7 @@ struct EditCommand: AsyncParsableCommand {
             nothing is left behind, also after SIGTERM, SIGINT and SIGHUP.
             """)
 
-    @Argument(help: "A file of this repository.")
+    @Argument(help: "A file of this repository.", completion: .file())
     var file: String
 
     @OptionGroup var identities: IdentityOptions
@@ -37,7 +37,8 @@ struct EditCommand: AsyncParsableCommand {
         try opened.bytes.withBytes { try directory.write($0, to: name, mode: 0o600) }
         while true {
             try runEditor(on: "\(directory.path)/\(Path(file).name)")
-            let edited = try directory.read(name, limit: DocumentLimits().byteCount)
+            var edited = try directory.read(name, limit: DocumentLimits().byteCount)
+            defer { edited.wipe() }
             let isSame = opened.bytes.withBytes { old in
                 edited.withBytes { old.byteCount == $0.byteCount && Sodium.isEqual(old, $0) }
             }

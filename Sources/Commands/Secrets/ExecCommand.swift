@@ -12,9 +12,12 @@ struct ExecCommand: AsyncParsableCommand {
         commandName: "exec", abstract: "Run a program with opened values in its environment or in files.",
         discussion: """
             The values of dotenv files, of Secrets and ConfigMaps, and those at the top of other documents, by their \
-            names. By default the program gets them as environment variables and takes this process's place. With \
-            --files it finds them in a directory in memory that STRONGROOM_FILES names and that is removed when it \
-            ends. Its exit code is passed through.
+            names. By default the program gets them as environment variables and takes this process's place, so that \
+            signals reach it and its exit code is the one that is seen. With --files it finds them in a directory in \
+            memory that STRONGROOM_FILES names and that is removed when it ends; signals are handed on and its exit \
+            code is passed through, 128 and the signal's number where one ended it.
+
+              strongroom exec --file infra/prod.env --prefix TF_VAR_ -- terraform plan
             """)
 
     @Option(
@@ -25,6 +28,10 @@ struct ExecCommand: AsyncParsableCommand {
     @Flag(name: .customLong("files"), help: "Hand the values over as files, mode 0400.")
     var asFiles = false
 
+    @Option(
+        help: ArgumentHelp("Put this before the name of each variable, as TF_VAR_.", valueName: "text"))
+    var prefix: String?
+
     @OptionGroup var identities: IdentityOptions
     @OptionGroup var trust: TrustOptions
 
@@ -34,6 +41,9 @@ struct ExecCommand: AsyncParsableCommand {
     func validate() throws {
         guard !sources.isEmpty else { throw ValidationError("--file names the file with the values") }
         guard !command.isEmpty else { throw ValidationError("the program comes after --") }
+        guard prefix == nil || !asFiles else {
+            throw ValidationError("--prefix is for variables, and --files sets none")
+        }
     }
 
     func run() async throws {
@@ -92,6 +102,7 @@ struct ExecCommand: AsyncParsableCommand {
 
     /// Puts a value into this process's environment, which the program gets.
     private func setVariable(_ name: [UInt8], _ value: RawSpan) throws {
+        let name = Array((prefix ?? "").utf8) + name
         let text = String(decoding: name, as: UTF8.self)
         let isName = name.allSatisfy { byte in
             (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)

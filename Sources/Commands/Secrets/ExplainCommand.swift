@@ -15,7 +15,7 @@ struct ExplainCommand: AsyncParsableCommand {
             Git history. KEYPATH is as data.password; default: all values that are sealed or to be sealed.
             """)
 
-    @Argument(help: "A file of this repository.")
+    @Argument(help: "A file of this repository.", completion: .file())
     var file: String
 
     @Argument(help: ArgumentHelp("One value of the file.", valueName: "keypath"))

@@ -12,7 +12,7 @@ struct OpenCommand: AsyncParsableCommand {
         discussion:
             "All or nothing: where one token does not open, nothing is written. '-' is standard input.")
 
-    @Argument(help: "A file of this repository, any age file, or '-'.")
+    @Argument(help: "A file of this repository, any age file, or '-'.", completion: .file())
     var file: String
 
     @Option(help: ArgumentHelp("Write to this file, mode 0600.", valueName: "path"))

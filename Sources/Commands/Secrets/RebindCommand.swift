@@ -15,7 +15,7 @@ struct RebindCommand: AsyncParsableCommand {
             stands now. Look at the change first: whoever can write the file could have put another value's token there.
             """)
 
-    @Argument(help: "A file of this repository.")
+    @Argument(help: "A file of this repository.", completion: .file())
     var file: String
 
     @Option(help: ArgumentHelp("The path, from the root, that the file had.", valueName: "path"))

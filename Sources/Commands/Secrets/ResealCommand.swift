@@ -23,6 +23,7 @@ struct ResealCommand: AsyncParsableCommand {
     @Flag(help: "Print what was resealed as JSON.")
     var json = false
 
+    @OptionGroup var list: FileListOption
     @OptionGroup var identities: IdentityOptions
     @OptionGroup var trust: TrustOptions
 
@@ -36,7 +37,7 @@ struct ResealCommand: AsyncParsableCommand {
         }
         var changes: [TreeResealer.Change] = []
         var failures: [Failure] = []
-        try checkout.forEachFile(at: try checkout.places(of: paths)) { path in
+        try checkout.forEachFile(at: try checkout.places(of: paths, and: list)) { path in
             do {
                 guard let change = try resealer.reseal(path) else { return }
                 changes.append(change)

@@ -14,16 +14,30 @@ struct SealCommand: AsyncParsableCommand {
             files. What is sealed already is left as it is.
             """)
 
-    @Argument(help: ArgumentHelp("Files of this repository.", valueName: "file"))
-    var files: [String]
+    @Argument(help: ArgumentHelp("Files of this repository.", valueName: "file"), completion: .file())
+    var files: [String] = []
+
+    @OptionGroup var list: FileListOption
 
     @Flag(help: "Say what would be sealed, and change nothing.")
     var dryRun = false
 
     @OptionGroup var trust: TrustOptions
 
+    func validate() throws {
+        guard !files.isEmpty || list.pathsFrom != nil else {
+            throw ValidationError("missing expected argument '<file> ...'")
+        }
+    }
+
     func run() async throws {
         let checkout = try Checkout(around: ".")
+        let files = try files.map { Path($0) } + list.names()
+        for file in files where try Process.canonicalIfDirectory(file.description) != nil {
+            throw Failure(
+                .deliveryFailed, "\(file): is a directory",
+                hints: ["name its files: git ls-files -z \(file) | strongroom seal --paths-from -"])
+        }
         let paths = try files.map { try checkout.path(of: $0) }
         let environments = Set(paths.compactMap { checkout.rules.rule(for: $0)?.environment })
         let keys = try checkout.sealingKeys(environments, trust: trust)
@@ -42,11 +56,13 @@ struct SealCommand: AsyncParsableCommand {
     }
 
     private func sealValues(
-        _ file: String, _ path: [UInt8], _ checkout: Checkout, _ keys: [String: EnvironmentPublicKey],
+        _ file: Path, _ path: [UInt8], _ checkout: Checkout, _ keys: [String: EnvironmentPublicKey],
         _ key: EnvironmentPublicKey
     ) throws {
         let work = try WorkFile(file)
-        let bytes = try work.read(limit: DocumentLimits().byteCount)
+        // Plaintext until it is sealed: nobody else holds it by then.
+        var bytes = try work.read(limit: DocumentLimits().byteCount)
+        defer { bytes.wipe() }
         let outcome = try checkout.sealer(keys).seal(bytes, path: path)
         let kept = outcome.keptCount > 0 ? ", \(outcome.keptCount) sealed before" : ""
         let verb = dryRun ? "would seal" : "sealed"
@@ -57,7 +73,7 @@ struct SealCommand: AsyncParsableCommand {
     }
 
     private func sealFile(
-        _ file: String, _ path: [UInt8], _ checkout: Checkout, _ rule: Rule, _ key: EnvironmentPublicKey
+        _ file: Path, _ path: [UInt8], _ checkout: Checkout, _ rule: Rule, _ key: EnvironmentPublicKey
     ) throws {
         let work = try WorkFile(file)
         guard try !isSealed(work, path, checkout, rule) else {

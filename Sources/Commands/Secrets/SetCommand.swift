@@ -13,7 +13,7 @@ struct SetCommand: AsyncParsableCommand {
             its mapping. Under a Secret's data the value is written as base64.
             """)
 
-    @Argument(help: "A file of this repository.")
+    @Argument(help: "A file of this repository.", completion: .file())
     var file: String
 
     @Argument(help: ArgumentHelp("Where the value stands in the file.", valueName: "keypath"))
@@ -43,7 +43,8 @@ struct SetCommand: AsyncParsableCommand {
         }
         let keys = try checkout.sealingKeys([rule.environment], trust: trust)
         let work = try WorkFile(file)
-        let bytes = try work.read(limit: DocumentLimits().byteCount)
+        var bytes = try work.read(limit: DocumentLimits().byteCount)
+        defer { bytes.wipe() }
         let value =
             Console.isInputTerminal
             ? try Terminal.askTwice("value of \(keyPath)") : try Terminal.standardInput(raw: raw)

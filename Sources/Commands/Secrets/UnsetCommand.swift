@@ -14,7 +14,7 @@ struct UnsetCommand: AsyncParsableCommand {
             or where another token's place would move. What Git history holds stays readable: change the secret.
             """)
 
-    @Argument(help: "A file of this repository.")
+    @Argument(help: "A file of this repository.", completion: .file())
     var file: String
 
     @Argument(help: ArgumentHelp("Where the value stands in the file.", valueName: "keypath"))

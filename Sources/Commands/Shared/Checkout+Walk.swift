@@ -12,11 +12,13 @@ extension Checkout {
         return rule
     }
 
-    /// The places of `paths` from the root, the root itself empty; that alone where there are none. Throws `usage`
-    /// for what lies outside of the repository.
-    func places(of paths: [String]) throws -> [[UInt8]] {
-        guard !paths.isEmpty else { return [[]] }
-        return try paths.map { try Process.canonicalIfDirectory($0) == root ? [] : path(of: $0) }
+    /// The places of `paths` and of the names in `list` from the root, the root itself empty; that alone where neither is
+    /// given. Throws `usage` for what lies outside of the repository.
+    func places(of paths: [String], and list: FileListOption? = nil) throws -> [[UInt8]] {
+        guard !paths.isEmpty || list?.pathsFrom != nil else { return [[]] }
+        let named = try paths.map { try Process.canonicalIfDirectory($0) == root ? [] : path(of: $0) }
+        let listed = try list?.names() ?? []
+        return try named + listed.map { try path(of: $0) }
     }
 
     /// Hands the path from the root of every regular file at or below `places` to `body`, in the order of names;
@@ -41,6 +43,6 @@ extension Checkout {
         }
     }
 
-    /// The absolute path of a place from the root, for calls that take what the user would write.
-    func file(at place: [UInt8]) -> String { "\(root)/\(String(decoding: place, as: UTF8.self))" }
+    /// The absolute path of a place from the root, whatever bytes its name has.
+    func place(_ place: [UInt8]) -> Path { Path(root).appending(Path(place)) }
 }

@@ -50,21 +50,31 @@ struct Checkout {
     static func readRules(_ root: String) throws -> [UInt8]? {
         let directory = try Directory(Path(root))
         guard try directory.metadataIfPresent(of: Path(Rules.fileName)) != nil else { return nil }
-        return try directory.read(Path(Rules.fileName), limit: 1 << 20)
+        let file = try directory.openFile(Path(Rules.fileName))
+        try Failure.requireNotWritableByAll(try file.metadata(), Rules.fileName)
+        return try file.readAll(limit: 1 << 20)
     }
 
     /// `file` as the repository names it: components from the root, joined by slashes. Throws `usage` outside.
     func path(of file: String) throws -> [UInt8] {
         guard !file.isEmpty else { throw Failure(.usage, "an empty file name") }
+        return try path(of: Path(file))
+    }
+
+    /// As `path(of: String)`; the name may be any bytes, but for the directories above the file.
+    func path(of file: Path) throws -> [UInt8] {
         // The directory is resolved, links included, for so was the root; the file's own name is not.
-        let whole = Path(try Process.absolute(file))
-        let components = (try Process.canonical(whole.parent.description) + "/" + whole.name.description)
-            .split(separator: "/")
-        let base = root.split(separator: "/")
+        let whole = file.isAbsolute ? file : Path(try Process.workingDirectory()).appending(file)
+        guard let above = String(validating: whole.parent.bytes, as: UTF8.self) else {
+            throw Failure(.usage, "\(file): in a directory whose name is not UTF-8")
+        }
+        let components = Path(try Process.canonical(above)).appending(whole.name).components
+        let base = Path(root).components
         guard components.count > base.count, components.starts(with: base) else {
             throw Failure(.usage, "\(file): not in the repository \(root)")
         }
-        return Array(components.dropFirst(base.count).joined(separator: "/").utf8)
+        let below: [[UInt8]] = components.dropFirst(base.count).map(\.bytes)
+        return Array(below.joined(separator: [UInt8(ascii: "/")]))
     }
 
     /// The file of an environment's keyring, from the root.

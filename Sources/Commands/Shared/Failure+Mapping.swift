@@ -43,6 +43,15 @@ extension Failure {
     }
 }
 
+extension Failure {
+    /// Throws `refused` where every user of the machine can write `file`, which says what is sealed and where things go.
+    static func requireNotWritableByAll(_ metadata: FileMetadata, _ file: String) throws(Failure) {
+        guard metadata.mode & 0o002 != 0 else { return }
+        throw Failure(
+            .refused, "\(file): every user of this machine can write to it", hints: ["chmod o-w \(file)"])
+    }
+}
+
 extension FileError: Reportable {
     var failure: Failure {
         let code: Failure.Code =
@@ -151,7 +160,8 @@ extension SealingError: Reportable {
         let code: Commands.Failure.Code =
             switch self.code {
             case .malformed, .unknownVersion: .malformed
-            case .rules, .notSupported, .noMatch, .keyPath, .unsuitableValue, .unsuitablePlace, .movesToken:
+            case .rules, .notSupported, .noMatch, .keyPath, .unsuitableValue, .unsuitablePlace, .movesToken,
+                .standsAlready:
                 .usage
             case .limitExceeded: .limitExceeded
             case .notAuthentic, .noKey, .foreignStructure: .cannotDecrypt
@@ -159,6 +169,9 @@ extension SealingError: Reportable {
             case .interrupted: .inputOutput
             }
         if self.code == .interrupted, let underlying { return Commands.Failure(underlying) }
+        if self.code == .standsAlready {
+            return Commands.Failure(code, context, hints: ["--replace seals a new value in its place"])
+        }
         return Commands.Failure(code, context)
     }
 }

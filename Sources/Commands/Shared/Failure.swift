@@ -4,7 +4,7 @@
 /// cause, and holds no value, key or excerpt of the input.
 struct Failure: Error {
     /// Exit codes, one table for every verb.
-    enum Code: Int32, Sendable {
+    enum Code: Int32, Sendable, CaseIterable {
         /// A bug of ours.
         case internalError = 1
         /// Usage or configuration.
@@ -27,6 +27,23 @@ struct Failure: Error {
         case partial = 10
         /// Limit exceeded.
         case limitExceeded = 11
+
+        /// The meaning, for the table in the program's help.
+        var words: String {
+            switch self {
+            case .internalError: "internal error"
+            case .usage: "usage or configuration"
+            case .malformed: "malformed input"
+            case .cannotDecrypt: "cannot decrypt or authenticate"
+            case .refused: "refused by policy or signature"
+            case .deliveryFailed: "delivery failed"
+            case .inputOutput: "input, output or no space"
+            case .locked: "locked, or conflicting work"
+            case .damaged: "store or log damaged"
+            case .partial: "partial success"
+            case .limitExceeded: "limit exceeded"
+            }
+        }
     }
 
     /// The exit code.

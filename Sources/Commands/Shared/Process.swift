@@ -40,6 +40,20 @@ enum Process {
         return text.isEmpty ? nil : text
     }
 
+    /// Whether a directory of PATH holds the program `name`.
+    static func isInPath(_ name: String) -> Bool {
+        (variable("PATH") ?? "").split(separator: ":").contains { unsafe access("\($0)/\(name)", X_OK) == 0 }
+    }
+
+    /// The number, from 1, of the first argument that is not UTF-8, which would reach the verbs as another text; nil where
+    /// there is none.
+    static var firstForeignArgument: Int? {
+        (1..<max(1, Int(CommandLine.argc))).first { index in
+            guard let argument = unsafe CommandLine.unsafeArgv[index] else { return false }
+            return unsafe String(validatingCString: argument) == nil
+        }
+    }
+
     /// The moment now, in UTC (clock_gettime(2)).
     static var now: Timestamp {
         var time = timespec()

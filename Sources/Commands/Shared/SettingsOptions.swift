@@ -33,13 +33,20 @@ struct SettingsOptions: ParsableArguments {
             hints: ["--config FILE names one"])
     }
 
-    /// The bytes of a settings file.
+    /// The bytes of a settings file. Throws `refused` where every user of the machine can write to it.
     static func content(_ file: String) throws -> [UInt8] {
-        let whole = Path(file)
         do {
-            return try Directory(whole.parent).read(whole.name, limit: 1 << 20)
-        } catch  where [.isDirectory, .notRegular, .isLink, .notDirectory].contains(error.code) {
+            return try checkedContent(Path(file))
+        } catch let error as FileError
+            where [.isDirectory, .notRegular, .isLink, .notDirectory].contains(error.code)
+        {
             throw Failure(.usage, error.description)
         }
+    }
+
+    private static func checkedContent(_ file: Path) throws -> [UInt8] {
+        let content = try Directory(file.parent).openFile(file.name)
+        try Failure.requireNotWritableByAll(try content.metadata(), file.name.description)
+        return try content.readAll(limit: 1 << 20)
     }
 }

@@ -66,6 +66,24 @@ enum Terminal {
         return buffer.withBytes(first: count) { SecretBytes(copying: $0) }
     }
 
+    /// All of standard input where it holds no secret. Throws `limitExceeded` above `limit` bytes.
+    static func standardInputList(limit: Int) throws -> [UInt8] {
+        var result: [UInt8] = []
+        var block = [UInt8](repeating: 0, count: 1 << 16)
+        var got = 1
+        while got != 0 {
+            got = unsafe read(STDIN_FILENO, &block, block.count)
+            guard got >= 0 || errno == EINTR else {
+                throw Failure(.inputOutput, "standard input cannot be read (errno \(errno))")
+            }
+            if got > 0 { result += block[..<got] }
+            guard result.count <= limit else {
+                throw Failure(.limitExceeded, "standard input: more than \(limit) bytes of names")
+            }
+        }
+        return result
+    }
+
     private static func readLine(_ descriptor: Int32) throws -> SecretBytes {
         var buffer = WipedBuffer(byteCount: 4096)
         var count = 0

@@ -46,7 +46,7 @@ struct TreeResealer {
     /// Reseals the file at `path` from the root. Returns nil where nothing was to be done.
     mutating func reseal(_ path: [UInt8]) throws -> Change? {
         guard let rule = checkout.rules.rule(for: path) else { return nil }
-        let work = try WorkFile(checkout.file(at: path))
+        let work = try WorkFile(checkout.place(path))
         let isAgeFile = try work.head(64).withBytes { SealedFile.isAgeFile($0) }
         if isAgeFile {
             guard case .file = rule.treatment else { return nil }

@@ -13,8 +13,10 @@ struct WorkFile: ~Copyable {
     let content: Descriptor
 
     /// Opens the file `name`. Throws `usage` where it isn't there, `deliveryFailed` for links and what is no file.
-    init(_ name: String) throws(FileError) {
-        let path = Path(name)
+    init(_ name: String) throws(FileError) { try self.init(Path(name)) }
+
+    /// As `init(_: String)`; the name may be any bytes.
+    init(_ path: Path) throws(FileError) {
         let directory = try Directory(path.parent)
         let content = try directory.openFile(path.name)
         let metadata = try content.metadata()
@@ -23,7 +25,7 @@ struct WorkFile: ~Copyable {
         self.directory = directory
         self.content = content
         leaf = path.name
-        self.name = name
+        name = path.description
     }
 
     /// All bytes. Throws `limitExceeded` above `limit`.
