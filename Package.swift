@@ -120,7 +120,8 @@ let faces: [Target] =
             ], tests: ["CrashHarness", "strongroom"]),
     ].flatMap { $0 } + [
         .executableTarget(
-            name: "strongroom", dependencies: ["Commands", "Sodium"], swiftSettings: settings)
+            name: "strongroom", dependencies: ["Commands", "Sodium"], exclude: ["Documentation.docc"],
+            swiftSettings: settings)
     ]
 
 let floors = [libraries + materials, formats, flows, faces]
