@@ -40,8 +40,10 @@ func system(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
 
 let libraries: [Target] = [
     system("CSodium", "libsodium", "libsodium-dev"),
-    system("CCrypto", "libcrypto", "libssl-dev"),
-    system("CGit2", "libgit2", "libgit2-dev"),
+    // Not linked: CLate loads them when OpenSSL and Git need them.
+    .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CGit2", providers: [.apt(["libgit2-dev"])]),
+    .target(name: "CLate"),
     system("CArchive", "libarchive", "libarchive-dev"),
     system("CZstd", "libzstd", "libzstd-dev"),
     system("CYAML", "yaml-0.1", "libyaml-dev"),
@@ -60,10 +62,10 @@ let materials: [Target] = [
             name: "WriteProbe", dependencies: ["Files"], path: "Tests/WriteProbe", swiftSettings: settings)
     ],
     module("Sodium", ["CSodium", "Encodings"]),
-    module("OpenSSL", ["CCrypto"]),
+    module("OpenSSL", ["CCrypto", "CLate"], tests: ["Encodings"]),
     module("SSH", ["Encodings", "OpenSSL", "Sodium"]),
     module("Compression", ["CZstd"]),
-    module("Git", ["CGit2", "Encodings", "Files"], tests: ["FetchProbe"]),
+    module("Git", ["CGit2", "CLate", "Encodings", "Files", "OpenSSL"], tests: ["FetchProbe"]),
     [
         .executableTarget(
             name: "FetchProbe", dependencies: ["Git"], path: "Tests/FetchProbe", swiftSettings: settings)

@@ -60,7 +60,7 @@ struct Strongroom: AsyncParsableCommand {
                         "seal, check and reseal take such file names from --paths-from, separated by zero bytes"
                     ])
             }
-            var command = try parseAsRoot()
+            var command = try parseVerb()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -71,6 +71,24 @@ struct Strongroom: AsyncParsableCommand {
         } catch {
             Glibc.exit(report(error))
         }
+    }
+
+    /// Verbs that are run once a file, with the words that name them.
+    private static let quickVerbs: [(words: [String], verb: any ParsableCommand.Type)] = [
+        (["open"], OpenCommand.self), (["git", "textconv"], GitTextconvCommand.self),
+    ]
+
+    /// The verb that the arguments name.
+    ///
+    /// The parser makes every verb ready before it looks for one, which takes as long as opening a file does: quick
+    /// verbs are parsed by themselves. Whatever is not plain (help, a mistake) takes the long way, too.
+    private static func parseVerb() throws -> any ParsableCommand {
+        let arguments = CommandLine.arguments.dropFirst()
+        for (words, verb) in quickVerbs where arguments.starts(with: words) {
+            guard let command = try? verb.parse(Array(arguments.dropFirst(words.count))) else { break }
+            return command
+        }
+        return try parseAsRoot()
     }
 
     /// Prints what happened and gives the exit code.

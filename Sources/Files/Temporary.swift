@@ -85,6 +85,11 @@ extension Directory {
         return count
     }
 
+    /// Whether there is any temporary file in this directory, of a living writer or a killed one.
+    package borrowing func holdsTemporaries() throws(FileError) -> Bool {
+        try entries().contains { Temporary.isTemporary($0.name) }
+    }
+
     private borrowing func removeIfStale(_ name: Path) throws(FileError) -> Bool {
         do {
             let file = try openFile(name)

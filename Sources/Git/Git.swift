@@ -10,19 +10,24 @@
 /// no configuration file is read but by `UserConfiguration` and the format check. Calls block; callers put
 /// them on an executor of their own.
 internal import CGit2
+internal import CLate
 
 /// The library as a whole.
 package enum Git {
-    /// Starts libgit2 once for the process and sets its options; each type of this module calls it first.
+    /// Loads and starts libgit2 once for the process and sets its options; each type of this module calls it first.
     ///
-    /// Throws `libraryFailed` where the library is older than 1.5 or refuses an option.
+    /// The library is not linked but loaded here (dlopen(3)): it brings sixteen others, and most verbs need none of
+    /// them. Throws `libraryFailed` where it is not there, older than 1.5, or refuses an option.
     package static func start() throws(GitError) { try started.get() }
 
-    /// The version of the library in use, as `1.5.1` (git_libgit2_version).
+    /// The version of the library in use, as `1.5.1` (git_libgit2_version). Throws as `start`.
     package static var libraryVersion: String {
-        var (major, minor, patch): (Int32, Int32, Int32) = (0, 0, 0)
-        unsafe git_libgit2_version(&major, &minor, &patch)
-        return "\(major).\(minor).\(patch)"
+        get throws(GitError) {
+            try start()
+            var (major, minor, patch): (Int32, Int32, Int32) = (0, 0, 0)
+            unsafe git_libgit2_version(&major, &minor, &patch)
+            return "\(major).\(minor).\(patch)"
+        }
     }
 
     /// Bounds what libgit2 maps of packs, for a process whose address space is bounded.
@@ -35,6 +40,9 @@ package enum Git {
     }
 
     private static let started = Result { () throws(GitError) in
+        if let missing = unsafe strongroom_load_git2() {
+            throw GitError(.libraryFailed, "\(unsafe String(cString: missing)) cannot be loaded")
+        }
         var (major, minor, patch): (Int32, Int32, Int32) = (0, 0, 0)
         unsafe git_libgit2_version(&major, &minor, &patch)
         guard (major, minor) >= (1, 5) else { throw GitError(.libraryFailed, "libgit2 older than 1.5") }

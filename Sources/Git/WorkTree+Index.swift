@@ -1,6 +1,5 @@
 internal import CGit2
 package import Files
-internal import Glibc
 
 /// A file that the index of a work tree names.
 package struct IndexEntry: Equatable, Sendable {
@@ -18,31 +17,17 @@ package struct IndexEntry: Equatable, Sendable {
 
 extension WorkTree {
     /// The files of the index in `file`, or of the work tree's own, in Git's order; of a path in conflict every stage.
-    /// Links and submodules are left out. Without `git`: by git_index_open.
+    /// Links and submodules are left out. An absent index is an empty one.
     ///
-    /// Throws `library` for what libgit2 can't read: a split or sparse index. An absent index is an empty one.
+    /// Throws `library` for what `IndexFile` doesn't read, `limitExceeded`, `ioFailed`.
     package func indexEntries(file: Path? = nil) throws(GitError) -> [IndexEntry] {
-        try Git.start()
-        let name = try (file ?? gitDirectory.appending("index")).characters()
-        var index: OpaquePointer?
-        try GitError.check("git_index_open", unsafe git_index_open(&index, name), "read the index")
-        defer { unsafe git_index_free(index) }
-        let count = unsafe git_index_entrycount(index)
-        guard count <= GitLimits.treeEntries else {
-            throw GitError(.limitExceeded, "an index of more than \(GitLimits.treeEntries) entries")
+        let file = file ?? gitDirectory.appending("index")
+        let bytes = try GitError.onFiles("read the index") { () throws(FileError) -> [UInt8]? in
+            let directory = try Directory(file.parent)
+            guard try directory.metadataIfPresent(of: file.name) != nil else { return nil }
+            return try directory.read(file.name, limit: IndexFile.byteLimit)
         }
-        var entries: [IndexEntry] = []
-        entries.reserveCapacity(count)
-        for position in 0..<count {
-            guard let entry = unsafe git_index_get_byindex(index, position)?.pointee,
-                let path = unsafe entry.path
-            else { continue }
-            let mode = unsafe entry.mode
-            guard mode & 0o170000 == 0o100000 else { continue }
-            let bytes = unsafe Array(UnsafeRawBufferPointer(start: path, count: strlen(path)))
-            entries.append(IndexEntry(path: bytes, id: unsafe ObjectID(entry.id)))
-        }
-        return entries
+        return try bytes.map { (bytes) throws(GitError) in try IndexFile.entries(bytes) } ?? []
     }
 }
 

@@ -1,13 +1,16 @@
-// libcrypto of the system's OpenSSL, for what libsodium lacks: ECDSA and RSA signatures. libgit2 has it in the
-// process already (through libssh2), so it costs neither start-up time nor build time; compiling BoringSSL into
-// the program would cost both. Sole importer of CCrypto.
+// libcrypto of the system's OpenSSL, for what libsodium lacks: ECDSA and RSA signatures. It is loaded when the first
+// of them is met (CLate), so that it costs no start-up time, and no build time as BoringSSL would. Sole importer of
+// CCrypto.
 internal import CCrypto
+internal import CLate
 
 /// The library as a whole.
 enum OpenSSL {
-    /// Whether the library is ready: prepared without its configuration file, which OPENSSL_CONF could name and
+    /// Whether the library is ready: loaded, and prepared without its configuration file, which OPENSSL_CONF could name and
     /// which can load code (OPENSSL_init_crypto(3)).
-    static let isPrepared = OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG), nil) == 1
+    static let isPrepared =
+        unsafe strongroom_load_openssl() == nil
+        && OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG), nil) == 1
 }
 
 /// A hash function that signatures are made over.

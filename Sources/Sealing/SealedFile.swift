@@ -130,10 +130,15 @@ package enum SealedFile {
 package struct SealedFileOpener: ~Copyable {
     private var decryptor: AgeDecryptor
 
-    /// An opener of the file at `path` of `repository`.
-    package init(keyring: OpenedKeyring, repository: RepositoryID, path: [UInt8]) {
+    /// An opener of the file at `path` of `repository`. Where it is only `verifying`, it throws what opening would
+    /// throw, and no plaintext comes out.
+    package init(
+        keyring: OpenedKeyring, repository: RepositoryID, path: [UInt8], verifying: Bool = false
+    ) {
         let identity = ScopedIdentity(keyring: keyring, repository: repository, path: path)
-        decryptor = AgeDecryptor(identities: [identity]) { header in _ = try identity.epoch(of: header) }
+        decryptor = AgeDecryptor(identities: [identity], verifying: verifying) { header in
+            _ = try identity.epoch(of: header)
+        }
     }
 
     /// Takes `ciphertext` of any length.

@@ -28,6 +28,19 @@ package enum ChaCha20Poly1305 {
     ) throws(SodiumError) {
         try cipher.open(ciphertext, key, nonce, associatedData, into: &output)
     }
+
+    /// Puts ciphertext and tag in the place of the plaintext that `text` holds before its last 16 bytes.
+    package static func seal(inPlace text: inout MutableRawSpan, key: RawSpan, nonce: [UInt8]) {
+        cipher.seal(inPlace: &text, key, nonce)
+    }
+
+    /// Throws `notAuthentic` where the tag of `ciphertext` does not fit, as `open` does, and decrypts nothing: a third
+    /// of the work.
+    package static func verify(
+        _ ciphertext: RawSpan, key: RawSpan, nonce: [UInt8]
+    ) throws(SodiumError) {
+        try cipher.verify(ciphertext, key, nonce)
+    }
 }
 
 /// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha; crypto_aead_xchacha20poly1305_ietf): 32-byte key, 24-byte nonce.
@@ -96,6 +109,28 @@ package enum XChaCha20Poly1305 {
                 }
             }
         }
+    }
+
+    func seal(inPlace text: inout MutableRawSpan, _ key: RawSpan, _ nonce: [UInt8]) {
+        precondition(key.byteCount == 32 && nonce.count == nonceByteCount && text.byteCount >= 16)
+        unsafe key.withPointer { key, _ in
+            unsafe text.withMutablePointer { text, count in
+                _ = unsafe encrypt(
+                    text, nil, UnsafePointer(text), UInt64(count - 16), nil, 0, nil, nonce, key)
+            }
+        }
+    }
+
+    func verify(_ ciphertext: RawSpan, _ key: RawSpan, _ nonce: [UInt8]) throws(SodiumError) {
+        precondition(key.byteCount == 32 && nonce.count == nonceByteCount)
+        guard ciphertext.byteCount >= 16 else { throw SodiumError(.notAuthentic, name) }
+        let status = unsafe ciphertext.withPointer { source, count in
+            unsafe key.withPointer { key, _ in
+                // Without a place for the plaintext the tag alone is looked at (aead_chacha20poly1305.c).
+                unsafe decrypt(nil, nil, nil, source, UInt64(count), nil, 0, nonce, key)
+            }
+        }
+        guard status == 0 else { throw SodiumError(.notAuthentic, name) }
     }
 
     func open(

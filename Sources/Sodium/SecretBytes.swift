@@ -1,7 +1,7 @@
 internal import CSodium
 
-/// Bytes that must not leak: one `sodium_malloc` region, locked, between guard pages, left out of core dumps,
-/// wiped when released (sodium_malloc(3), sodium_free).
+/// Bytes that must not leak: a `sodium_malloc` region of their own, locked, between guard pages, left out of core
+/// dumps, wiped when released (sodium_malloc(3), sodium_free; small regions are used again: `GuardedRegions`).
 ///
 /// The exact size is allocated up front; the content is filled once and then read-only. It is lent as a span
 /// and never becomes a String, an Array or a description. An allocation takes at least four pages: keys and
@@ -19,7 +19,7 @@ internal import CSodium
         byteCount: Int, fill: (inout MutableRawSpan) throws(Failure) -> Void
     ) throws(Failure) {
         precondition(byteCount >= 0 && Sodium.isPrepared, "guarded memory before sodium_init")
-        let base = unsafe LockedMemory.allocate(max(1, byteCount))
+        let base = unsafe GuardedRegions.take(max(1, byteCount))
         unsafe self.base = base
         self.byteCount = byteCount
         unsafe sodium_memzero(base, max(1, byteCount))
@@ -40,7 +40,7 @@ internal import CSodium
         self.init(byteCount: byteCount) { output in RandomBytes.fill(&output) }
     }
 
-    deinit { unsafe sodium_free(base) }
+    deinit { unsafe GuardedRegions.give(base, max(1, byteCount)) }
 
     /// Lends the bytes for the time of `body`.
     package func withBytes<Result: ~Copyable, Failure: Error>(
@@ -85,7 +85,7 @@ extension RawSpan {
     }
 
     /// The byte at `offset`. Traps outside of the bounds.
-    package subscript(offset: Int) -> UInt8 {
+    @inlinable package subscript(offset: Int) -> UInt8 {
         precondition(offset >= 0 && offset < byteCount)
         return unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }

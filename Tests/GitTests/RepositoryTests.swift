@@ -238,6 +238,6 @@ import Testing
 
     @Test func `the library is 1 point 5 or later`() throws {
         try Git.start()
-        #expect(Git.libraryVersion.split(separator: ".").count == 3)
+        #expect(try Git.libraryVersion.split(separator: ".").count == 3)
     }
 }

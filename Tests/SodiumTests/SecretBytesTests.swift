@@ -16,6 +16,28 @@ import Testing
         #expect(half == Array(bytes[(count / 2)...]))
     }
 
+    @Test func `a region that is used again begins as zeros`() {
+        for count in [1, 32, 4_080, 4_081] {
+            for _ in 0..<40 {
+                let held = (0..<20).map { _ in Holder(SecretBytes(randomCount: count)) }
+                #expect(held.allSatisfy { $0.secret.byteCount == count })
+            }
+            var isZero = true
+            for _ in 0..<40 {
+                _ = SecretBytes(byteCount: count) { output in
+                    for offset in 0..<output.byteCount where output.bytes[offset] != 0 { isZero = false }
+                    output.storeBytes(of: 0xAA, toByteOffset: count - 1, as: UInt8.self)
+                }
+            }
+            #expect(isZero)
+        }
+    }
+
+    private final class Holder {
+        let secret: SecretBytes
+        init(_ secret: consuming SecretBytes) { self.secret = secret }
+    }
+
     @Test func `equality looks at every byte and at the length`() {
         let bytes = [UInt8](repeating: 5, count: 40)
         let secret = SecretBytes(bytes)

@@ -227,6 +227,39 @@ extension SecretBytes {
         }
     }
 
+    @Test(arguments: [0, 1, 63, 64, 65, 1_000, 65_536])
+    func `sealing in place gives the same bytes, and verifying accepts just these`(count: Int) {
+        let (key, nonce) = (RandomBytes.make(32), RandomBytes.make(12))
+        let plaintext = RandomBytes.make(count)
+        func isVerified(_ sealed: [UInt8]) -> Bool {
+            key.withBytes { key in
+                sealed.withBytes { sealed in
+                    (try? ChaCha20Poly1305.verify(sealed, key: key, nonce: nonce)) != nil
+                }
+            }
+        }
+        let apart = key.withBytes { key in
+            plaintext.withBytes { plaintext in
+                [UInt8].filled(count: count + 16) {
+                    ChaCha20Poly1305.seal(plaintext, key: key, nonce: nonce, into: &$0)
+                }
+            }
+        }
+        let inPlace = [UInt8].filled(count: count + 16) { output in
+            plaintext.withBytes { $0.copy(into: &output) }
+            key.withBytes { ChaCha20Poly1305.seal(inPlace: &output, key: $0, nonce: nonce) }
+        }
+        #expect(inPlace == apart)
+        #expect(isVerified(apart))
+        for bit in [0, 7, count * 8, (count + 16) * 8 - 1] {
+            var changed = apart
+            changed[bit / 8] ^= 1 << UInt8(bit % 8)
+            #expect(!isVerified(changed))
+        }
+        #expect(!isVerified(Array(apart.dropLast())))
+        #expect(!isVerified([]))
+    }
+
     @Test func `an opening that fails leaves nothing of the plaintext`() {
         let key = [UInt8](repeating: 1, count: 32)
         let nonce = [UInt8](repeating: 2, count: 12)

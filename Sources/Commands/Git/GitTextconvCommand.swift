@@ -12,7 +12,8 @@ internal import Sodium
 /// text diffs of binary files").
 struct GitTextconvCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "textconv", abstract: "Show a version of a file in a diff; called by Git.",
+        commandName: "textconv", _superCommandName: "strongroom git",
+        abstract: "Show a version of a file in a diff; called by Git.",
         discussion: """
             Opened values for who can open them; else a short digest in place of each, which changes when the value \
             is sealed anew. Never fails a diff, and writes to standard output alone. Git calls it for every version of \
@@ -55,14 +56,16 @@ struct GitTextconvCommand: AsyncParsableCommand {
     private func showDocument(_ bytes: [UInt8]) async throws {
         let opener = try? Opener(identities, trust)
         if let opener {
-            for path in await opener.paths(of: file, bytes) {
-                guard let rule = opener.checkout.rules.rule(for: path),
-                    let keyring = opener.keyring(rule.environment),
-                    let opened = try? DocumentOpener(
-                        rules: opener.checkout.rules, keyring: keyring, enforcing: false
-                    ).open(bytes, path: path)
-                else { continue }
-                return try Console.write(secret: opened.bytes)
+            for stage in Opener.Stage.allCases {
+                for path in await opener.paths(of: file, bytes, stage) {
+                    guard let rule = opener.checkout.rules.rule(for: path),
+                        let keyring = opener.keyring(rule.environment),
+                        let opened = try? DocumentOpener(
+                            rules: opener.checkout.rules, keyring: keyring, enforcing: false
+                        ).open(bytes, path: path)
+                    else { continue }
+                    return try Console.write(secret: opened.bytes)
+                }
             }
         }
         try Console.write(TokenDigest.replacingTokens(in: bytes, note: opener?.note ?? ""))
@@ -74,20 +77,23 @@ struct GitTextconvCommand: AsyncParsableCommand {
         let opener = try? Opener(identities, trust)
         if let opener, let header = bytes.withBytes({ try? AgeHeader(parsing: $0) }) {
             let repository = opener.checkout.rules.repository
-            for path in await opener.paths(of: file, bytes) {
-                guard let rule = opener.checkout.rules.rule(for: path),
-                    let keyring = try? opener.checkout.keyring(rule.environment),
-                    let epoch = try? SealedFile.epoch(
-                        of: header, environment: rule.environment, epochs: keyring.body.epochs.map(\.number),
-                        repository: repository, path: path)
-                else { continue }
-                name = "sealed file \(rule.environment)-\(epoch)"
-                guard let opened = opener.keyring(rule.environment),
-                    let content = try? SealedFile.open(
-                        bytes, with: opened, repository: repository, path: path),
-                    content.withBytes({ isText($0) })
-                else { break }
-                return try Console.write(secret: content)
+            search: for stage in Opener.Stage.allCases {
+                for path in await opener.paths(of: file, bytes, stage) {
+                    guard let rule = opener.checkout.rules.rule(for: path),
+                        let keyring = try? opener.checkout.keyring(rule.environment),
+                        let epoch = try? SealedFile.epoch(
+                            of: header, environment: rule.environment,
+                            epochs: keyring.body.epochs.map(\.number),
+                            repository: repository, path: path)
+                    else { continue }
+                    name = "sealed file \(rule.environment)-\(epoch)"
+                    guard let opened = opener.keyring(rule.environment),
+                        let content = try? SealedFile.open(
+                            bytes, with: opened, repository: repository, path: path),
+                        content.withBytes({ isText($0) })
+                    else { break search }
+                    return try Console.write(secret: content)
+                }
             }
         }
         Console.print("\(name) \(digest), \(bytes.count) bytes\(opener?.note ?? "")")
@@ -111,6 +117,7 @@ private final class Opener {
     private var keyrings: [String: OpenedKeyring?] = [:]
     /// What a digest says behind itself: that an identity is there and has a passphrase.
     private(set) var note = ""
+    private var staged: [IndexEntry]?
 
     init(_ identities: IdentityOptions, _ trust: TrustOptions) throws {
         checkout = try Checkout(around: ".")
@@ -147,27 +154,46 @@ private final class Opener {
         return found
     }
 
+    /// Where paths are looked for.
+    enum Stage: CaseIterable {
+        /// The work tree; else the only file of the index with the name.
+        case likely
+        /// All else.
+        case rest
+    }
+
     /// The paths that the content of `file` may have: its own in the work tree; else those where the index holds
-    /// just this content, then those with its name, in the index and in the last commit.
-    func paths(of file: String, _ bytes: [UInt8]) async -> [[UInt8]] {
-        if let path = try? checkout.path(of: file) { return [path] }
+    /// just this content, then those with its name, in the index and in the last commit. A name that only one file
+    /// has is tried before the content is hashed, for which libgit2 would have to be loaded.
+    func paths(of file: String, _ bytes: [UInt8], _ stage: Stage) async -> [[UInt8]] {
+        if let path = try? checkout.path(of: file) { return stage == .likely ? [path] : [] }
         let name = Path(file).name.bytes
-        let staged = await indexEntries()
+        let staged =
+            if let staged { staged } else { await indexEntries() }
+        self.staged = staged
+        let named = staged.map(\.path).filter { Opener.isNamed(name, $0) }
+        guard stage == .rest else { return named.count == 1 ? named : [] }
         let id = try? ObjectID(blob: bytes)
         let same = staged.filter { $0.id == id }.map(\.path)
-        var found = same + staged.map(\.path).filter { Path($0).name.bytes == name }
+        var found = same + named
         if found.isEmpty {
             // A file that is gone from the index; not asked before, since it takes a process.
             let tree = try? await GitProgram(directory: checkout.root)
                 .run(["ls-tree", "-r", "-z", "--name-only", "HEAD"], isQuiet: true)
             let paths = tree?.output.split(separator: 0).map { Array($0) } ?? []
-            found = paths.filter { Path($0).name.bytes == name }
+            found = paths.filter { Opener.isNamed(name, $0) }
         }
         var seen: Set<[UInt8]> = []
         return Array(found.filter { seen.insert($0).inserted }.prefix(Self.pathLimit))
     }
 
-    /// The index, without a process where libgit2 can read it.
+    /// Whether `name` is the last component of `path`.
+    private static func isNamed(_ name: [UInt8], _ path: [UInt8]) -> Bool {
+        path.suffix(name.count) == name[...]
+            && (path.count == name.count || path[path.count - name.count - 1] == 0x2F)
+    }
+
+    /// The index, without a process where it can be read here.
     private func indexEntries() async -> [IndexEntry] {
         let variable = Process.variable("GIT_INDEX_FILE").flatMap { try? Process.absolute($0) }
         if let tree = try? WorkTree.discover(from: Path(checkout.root)),

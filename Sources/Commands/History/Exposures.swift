@@ -99,7 +99,7 @@ struct Exposures {
         var paths: [[UInt8]] = []
         try checkout.forEachFile(at: [[]]) { paths.append($0) }
         for path in paths {
-            let file = try WorkFile(checkout.file(at: path))
+            let file = try WorkFile(checkout.place(path))
             guard file.metadata.byteCount <= DocumentLimits().byteCount else { continue }
             let bytes = try file.read(limit: DocumentLimits().byteCount)
             let new = SealedItem.all(in: bytes).filter { atHead[path]?.contains($0) != true }

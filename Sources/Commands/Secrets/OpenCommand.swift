@@ -8,7 +8,8 @@ internal import Sodium
 /// `strongroom open`: the original bytes of a sealed document or file, or of any age file, for members.
 struct OpenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "open", abstract: "Open a sealed file, or any age file, to standard output.",
+        commandName: "open", _superCommandName: "strongroom",
+        abstract: "Open a sealed file, or any age file, to standard output.",
         discussion:
             "All or nothing: where one token does not open, nothing is written. '-' is standard input.")
 
@@ -55,13 +56,14 @@ struct OpenCommand: AsyncParsableCommand {
             return
         }
         let work = try WorkFile(file)
-        guard try !openSealedFile(work) else { return }
+        let checkout = Result { try Checkout(around: Path(file).parent.description) }
+        guard try !openSealedFile(work, try? checkout.get()) else { return }
         let head = try work.head(64)
         let isBinaryAge = head.withBytes { SealedFile.isAgeFile($0) }
         if isBinaryAge || head.withBytes({ Armor.isArmored($0) }) {
             try openAge(work)
         } else {
-            let checkout = try Checkout(around: Path(file).parent.description)
+            let checkout = try checkout.get()
             let bytes = try work.read(limit: DocumentLimits().byteCount)
             try openDocument(bytes, checkout, try path.map { Array($0.utf8) } ?? checkout.path(of: file))
         }
@@ -80,9 +82,8 @@ struct OpenCommand: AsyncParsableCommand {
 
     /// Opens a file that the rules seal whole; false where they don't. It must be a sealed file, whatever it begins
     /// with.
-    private func openSealedFile(_ work: borrowing WorkFile) throws -> Bool {
-        guard let checkout = try? Checkout(around: Path(file).parent.description),
-            let path = try? self.path.map({ Array($0.utf8) }) ?? checkout.path(of: file),
+    private func openSealedFile(_ work: borrowing WorkFile, _ checkout: Checkout?) throws -> Bool {
+        guard let checkout, let path = try? self.path.map({ Array($0.utf8) }) ?? checkout.path(of: file),
             let rule = checkout.rules.rule(for: path), case .file = rule.treatment
         else { return false }
         let keyring = try checkout.opened(rule.environment, with: try identities.load(), trust: trust)
@@ -91,8 +92,21 @@ struct OpenCommand: AsyncParsableCommand {
                 throw SealingError(.malformed, "not a sealed file, and the rule seals the whole file")
             }
         }
-        try deliverTwice(work) {
-            SealedFileOpener(keyring: keyring, repository: checkout.rules.repository, path: path)
+        let repository = checkout.rules.repository
+        if !inPlace, output == nil {
+            // What is written to standard output can't be taken back: the whole file is verified before.
+            try Failure.about(file) {
+                try pass(
+                    work,
+                    SealedFileOpener(keyring: keyring, repository: repository, path: path, verifying: true)
+                ) { _ in }
+            }
+        }
+        try deliver { sink in
+            try Failure.about(file) {
+                try pass(
+                    work, SealedFileOpener(keyring: keyring, repository: repository, path: path), into: sink)
+            }
         }
         return true
     }
@@ -118,15 +132,13 @@ struct OpenCommand: AsyncParsableCommand {
         return all
     }
 
-    /// Opens a file that may be large: once to see that it is whole, then again to write it.
-    private func deliverTwice(_ work: borrowing WorkFile, _ opener: () -> SealedFileOpener) throws {
-        func pass(_ sink: (RawSpan) throws -> Void) throws {
-            var opener = opener()
-            try work.forEachPiece { piece in try opener.update(piece) { try sink($0) } }
-            try opener.finish { try sink($0) }
-        }
-        try Failure.about(file) { try pass { _ in } }
-        try deliver { sink in try pass(sink) }
+    /// Hands all of `work` through `opener`.
+    private func pass(
+        _ work: borrowing WorkFile, _ opener: consuming SealedFileOpener, into sink: (RawSpan) throws -> Void
+    ) throws {
+        var opener = opener
+        try work.forEachPiece { piece in try opener.update(piece) { try sink($0) } }
+        try opener.finish { try sink($0) }
     }
 
     /// Hands the writer of the chosen place to `body`; the file is visible only when `body` has returned.

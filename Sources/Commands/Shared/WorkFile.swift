@@ -1,5 +1,6 @@
 internal import Files
 internal import Sodium
+internal import Synchronization
 
 /// A file of the work tree that is read, and replaced as a whole.
 struct WorkFile: ~Copyable {
@@ -20,12 +21,29 @@ struct WorkFile: ~Copyable {
         let directory = try Directory(path.parent)
         let content = try directory.openFile(path.name)
         let metadata = try content.metadata()
-        try directory.removeStaleTemporaries(of: path.name)
+        try WorkFile.removeLeftovers(of: path, in: directory)
         self.metadata = metadata
         self.directory = directory
         self.content = content
         leaf = path.name
         name = path.description
+    }
+
+    /// Directories in which no killed run left anything, as this run has seen: looking at each of their files would read
+    /// them as often as they have files.
+    private static let clean = Mutex<Set<[UInt8]>>([])
+
+    /// Removes what killed runs left of the file `path`.
+    private static func removeLeftovers(
+        of path: Path, in directory: borrowing Directory
+    ) throws(FileError) {
+        let place = path.parent.bytes
+        guard !clean.withLock({ $0.contains(place) }) else { return }
+        if try !directory.holdsTemporaries() {
+            clean.withLock { _ = $0.insert(place) }
+        } else {
+            try directory.removeStaleTemporaries(of: path.name)
+        }
     }
 
     /// All bytes. Throws `limitExceeded` above `limit`.

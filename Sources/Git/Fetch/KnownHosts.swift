@@ -1,4 +1,5 @@
 internal import Encodings
+internal import OpenSSL
 
 /// Host keys as sshd(8) describes them under SSH_KNOWN_HOSTS FILE FORMAT: plain and hashed names, patterns, negation,
 /// revoked keys. Lines of certificate authorities are passed over: libssh2 takes no host certificates.
@@ -103,6 +104,6 @@ struct KnownHosts {
             let salt = try? Base64.standard.decode(Array(parts[2])),
             let hash = try? Base64.standard.decode(Array(parts[3]))
         else { return false }
-        return SHA1.authenticate(name, key: salt) == hash
+        return HMACSHA1.authenticate(name, key: salt) == hash
     }
 }

@@ -13,15 +13,18 @@ package struct AgeDecryptor: ~Copyable {
     private var nonce: [UInt8] = []
     private var payload: PayloadOpener?
     private var failure: AgeError?
+    private let isVerifying: Bool
 
     /// The header, when it has been read. Authentic only where no error followed.
     package var header: AgeHeader? { parser.header }
 
     /// A decryptor that tries `identities` in order. `admit` sees the header before any identity does, and may
-    /// throw to refuse the file.
+    /// throw to refuse the file. Where it is only `verifying`, all is authenticated and no plaintext comes out.
     package init(
-        identities: [any AgeIdentity], admit: @escaping (AgeHeader) throws -> Void = { _ in }
+        identities: [any AgeIdentity], verifying: Bool = false,
+        admit: @escaping (AgeHeader) throws -> Void = { _ in }
     ) {
+        isVerifying = verifying
         self.identities = identities
         self.admit = admit
     }
@@ -70,7 +73,8 @@ package struct AgeDecryptor: ~Copyable {
             rest = rest.extracting(droppingFirst: count)
             guard nonce.count == PayloadStream.nonceByteCount else { return }
             guard let key = fileKey.take() else { return }
-            payload = PayloadOpener(key: key.derive(salt: nonce, info: "payload"))
+            payload = PayloadOpener(
+                key: key.derive(salt: nonce, info: "payload"), verifying: isVerifying)
         }
         try payload?.update(rest, into: output)
     }

@@ -1,12 +1,17 @@
 internal import Sodium
+internal import Synchronization
 
 /// The chunked encryption of an age payload (C2SP age.md, "Payload"; the STREAM construction): chunks of 64 KiB
 /// under ChaCha20-Poly1305, the nonce an 11-byte big-endian counter and a byte that marks the last chunk.
+///
+/// No chunk depends on another, so that several threads work on a large payload (`PayloadBlocks`).
 enum PayloadStream {
     /// Plaintext bytes of a full chunk.
     static let chunkByteCount = 64 << 10
     /// Bytes that a chunk grows by.
     static let tagByteCount = ChaCha20Poly1305.tagByteCount
+    /// Bytes of a full chunk and its tag.
+    static let sealedChunkByteCount = chunkByteCount + tagByteCount
     /// Bytes of the nonce before the first chunk.
     static let nonceByteCount = 16
 
@@ -18,7 +23,7 @@ enum PayloadStream {
     /// The plaintext bytes in a payload of `byteCount` bytes without its nonce; nil where no payload has that
     /// length.
     static func plaintextByteCount(_ byteCount: Int) -> Int? {
-        let (full, rest) = byteCount.quotientAndRemainder(dividingBy: chunkByteCount + tagByteCount)
+        let (full, rest) = byteCount.quotientAndRemainder(dividingBy: sealedChunkByteCount)
         guard rest > 0 else { return full > 0 ? full * chunkByteCount : nil }
         // An empty last chunk stands only for an empty payload.
         guard rest > tagByteCount || (rest == tagByteCount && full == 0) else { return nil }
@@ -26,127 +31,46 @@ enum PayloadStream {
     }
 }
 
-/// Seals a payload from pieces of any size, in constant memory.
-struct PayloadSealer: ~Copyable {
-    private let key: SecretBytes
-    private var index: UInt64 = 0
-    private var plaintext = WipedBuffer(byteCount: PayloadStream.chunkByteCount)
-    private var ciphertext = WipedBuffer(byteCount: PayloadStream.chunkByteCount + PayloadStream.tagByteCount)
-    private var buffered = 0
+/// The key of a payload, for all threads that work on it.
+private final class PayloadKey: Sendable {
+    let bytes: SecretBytes
 
-    /// A sealer under the 32-byte payload `key`, which must not serve another payload.
-    init(key: consuming SecretBytes) {
-        self.key = key
-    }
-
-    /// Takes `bytes` of plaintext; each chunk that becomes full, and is not the last, goes to `output`. Throws
-    /// `interrupted` where `output` throws.
-    mutating func update(_ bytes: RawSpan, into output: (RawSpan) throws -> Void) throws(AgeError) {
-        var rest = bytes
-        while rest.byteCount > 0 {
-            if buffered == PayloadStream.chunkByteCount { try flush(isLast: false, into: output) }
-            let count = min(rest.byteCount, PayloadStream.chunkByteCount - buffered)
-            plaintext.withMutableBytes(first: buffered + count) {
-                rest.extracting(first: count).copy(into: &$0, at: buffered)
-            }
-            buffered += count
-            rest = rest.extracting(droppingFirst: count)
-        }
-    }
-
-    /// Gives the last chunk to `output`: the only one that may be short, and empty where the payload is.
-    consuming func finish(into output: (RawSpan) throws -> Void) throws(AgeError) {
-        try flush(isLast: true, into: output)
-    }
-
-    private mutating func flush(isLast: Bool, into output: (RawSpan) throws -> Void) throws(AgeError) {
-        let nonce = PayloadStream.nonce(index, isLast: isLast)
-        let count = buffered
-        let sealedCount = count + PayloadStream.tagByteCount
-        ciphertext.withMutableBytes(first: sealedCount) { target in
-            plaintext.withBytes(first: count) { source in
-                key.withBytes { ChaCha20Poly1305.seal(source, key: $0, nonce: nonce, into: &target) }
-            }
-        }
-        index += 1
-        buffered = 0
-        try ciphertext.withBytes(first: sealedCount) { (bytes) throws(AgeError) in
-            try AgeError.interruptible { try output(bytes) }
-        }
-    }
+    init(_ bytes: consuming SecretBytes) { self.bytes = bytes }
 }
 
-/// Opens a payload from pieces of any size, in constant memory. A chunk is released only when it is authentic;
-/// after an error nothing more is.
-struct PayloadOpener: ~Copyable {
-    private static let sealedByteCount = PayloadStream.chunkByteCount + PayloadStream.tagByteCount
-
-    private let key: SecretBytes
-    private var index: UInt64 = 0
-    private var isEnded = false
-    private var ciphertext = WipedBuffer(byteCount: PayloadOpener.sealedByteCount)
-    private var plaintext = WipedBuffer(byteCount: PayloadStream.chunkByteCount)
-    private var buffered = 0
-
-    /// An opener under the 32-byte payload `key`.
-    init(key: consuming SecretBytes) {
-        self.key = key
-    }
-
-    /// Takes `bytes` of ciphertext; the plaintext of each chunk that is full and has a successor goes to
-    /// `output`. Throws `payload` where a chunk isn't authentic or follows the last one, `interrupted` where
-    /// `output` throws. Not to be called again after an error.
-    mutating func update(_ bytes: RawSpan, into output: (RawSpan) throws -> Void) throws(AgeError) {
-        var rest = bytes
-        while rest.byteCount > 0 {
-            if buffered == PayloadOpener.sealedByteCount { try openFull(into: output) }
-            guard !isEnded else { throw AgeError(.payload, "bytes after the last chunk") }
-            let count = min(rest.byteCount, PayloadOpener.sealedByteCount - buffered)
-            ciphertext.withMutableBytes(first: buffered + count) {
-                rest.extracting(first: count).copy(into: &$0, at: buffered)
+extension PayloadBlock.Content {
+    /// Seals the chunk at `position` in its place.
+    fileprivate mutating func seal(_ position: Int, isLast: Bool, _ key: PayloadKey) {
+        let nonce = PayloadStream.nonce(firstIndex + UInt64(position), isLast: isLast)
+        let start = position * PayloadStream.sealedChunkByteCount
+        let end = start + max(0, chunkByteCount(position)) + PayloadStream.tagByteCount
+        key.bytes.withBytes { key in
+            text.withMutableBytes(first: end) { span in
+                var chunk = span._mutatingExtracting(start..<end)
+                ChaCha20Poly1305.seal(inPlace: &chunk, key: key, nonce: nonce)
             }
-            buffered += count
-            rest = rest.extracting(droppingFirst: count)
         }
     }
 
-    /// Opens what is left, which must be the last chunk. Throws as `update`, and `payload` where the end is
-    /// missing.
-    mutating func finish(into output: (RawSpan) throws -> Void) throws(AgeError) {
-        if buffered == PayloadOpener.sealedByteCount {
-            try openFull(into: output)
-        } else if buffered > 0 {
-            // An empty last chunk says nothing that the chunk before could not have said.
-            let isAllowed = buffered > PayloadStream.tagByteCount || index == 0
-            guard isAllowed, open(isLast: true) else {
-                throw AgeError(.payload, "chunk \(index) is not authentic")
-            }
-            isEnded = true
-            try release(into: output)
-        }
-        guard isEnded else { throw AgeError(.payload, "ends before the last chunk") }
-    }
-
-    /// Opens a full chunk: the last one where it opens as such.
-    private mutating func openFull(into output: (RawSpan) throws -> Void) throws(AgeError) {
-        if !open(isLast: false) {
-            guard open(isLast: true) else { throw AgeError(.payload, "chunk \(index) is not authentic") }
-            isEnded = true
-        }
-        try release(into: output)
-    }
-
-    /// Whether what is buffered opens as chunk `index`; the plaintext buffer then holds it.
-    private mutating func open(isLast: Bool) -> Bool {
-        guard buffered >= PayloadStream.tagByteCount else { return false }
-        let nonce = PayloadStream.nonce(index, isLast: isLast)
-        let count = buffered
-        do {
-            try plaintext.withMutableBytes(first: count - PayloadStream.tagByteCount) {
-                (target) throws(SodiumError) in
-                try ciphertext.withBytes(first: count) { (source) throws(SodiumError) in
-                    try key.withBytes { (key) throws(SodiumError) in
-                        try ChaCha20Poly1305.open(source, key: key, nonce: nonce, into: &target)
+    /// Whether the chunk at `position` is authentic; where the purpose is opening its plaintext is then among the opened.
+    fileprivate mutating func open(_ position: Int, isLast: Bool, _ key: PayloadKey) -> Bool {
+        let count = chunkByteCount(position)
+        guard count >= PayloadStream.tagByteCount else { return false }
+        let nonce = PayloadStream.nonce(firstIndex + UInt64(position), isLast: isLast)
+        let start = position * PayloadStream.sealedChunkByteCount
+        let target = position * PayloadStream.chunkByteCount
+        let plainCount = count - PayloadStream.tagByteCount
+        let isVerifying = opened.byteCount == 0
+        do throws(SodiumError) {
+            try key.bytes.withBytes { (key) throws(SodiumError) in
+                try text.withBytes(first: start + count) { (span) throws(SodiumError) in
+                    let chunk = span.extracting(start..<(start + count))
+                    guard !isVerifying else {
+                        return try ChaCha20Poly1305.verify(chunk, key: key, nonce: nonce)
+                    }
+                    try opened.withMutableBytes(first: target + plainCount) { (span) throws(SodiumError) in
+                        var output = span._mutatingExtracting(target..<(target + plainCount))
+                        try ChaCha20Poly1305.open(chunk, key: key, nonce: nonce, into: &output)
                     }
                 }
             }
@@ -156,12 +80,145 @@ struct PayloadOpener: ~Copyable {
         }
     }
 
-    private mutating func release(into output: (RawSpan) throws -> Void) throws(AgeError) {
-        let count = buffered - PayloadStream.tagByteCount
-        index += 1
-        buffered = 0
-        try plaintext.withBytes(first: count) { (bytes) throws(AgeError) in
-            try AgeError.interruptible { try output(bytes) }
+    /// Opens chunks that are full and followed by another, up to the first that is not authentic.
+    fileprivate mutating func openAll(_ key: PayloadKey) {
+        while authenticCount < chunkCount, open(authenticCount, isLast: false, key) { authenticCount += 1 }
+    }
+
+    /// Lends the plaintext of the chunks in `positions` to `output`, which is not called where none is made.
+    fileprivate func release(
+        _ positions: Range<Int>, into output: (RawSpan) throws -> Void
+    ) throws(AgeError) {
+        guard opened.byteCount > 0, !positions.isEmpty else { return }
+        let last = chunkByteCount(positions.upperBound - 1) - PayloadStream.tagByteCount
+        let end = (positions.upperBound - 1) * PayloadStream.chunkByteCount + last
+        try opened.withBytes(first: end) { (bytes) throws(AgeError) in
+            let plaintext = bytes.extracting(positions.lowerBound * PayloadStream.chunkByteCount..<end)
+            try AgeError.interruptible { try output(plaintext) }
         }
+    }
+}
+
+/// Seals a payload from pieces of any size, in constant memory; a large one on several threads.
+struct PayloadSealer: ~Copyable {
+    private let key: PayloadKey
+    private var blocks: PayloadBlocks
+
+    /// A sealer under the 32-byte payload `key`, which must not serve another payload.
+    init(key: consuming SecretBytes) {
+        let key = PayloadKey(key)
+        self.key = key
+        blocks = PayloadBlocks(for: .sealing) { content in
+            for position in 0..<content.chunkCount { content.seal(position, isLast: false, key) }
+        }
+    }
+
+    /// Takes `bytes` of plaintext; chunks that are full, and not the last, go to `output` when they are sealed, here
+    /// or in a later call. Throws `interrupted` where `output` throws.
+    mutating func update(_ bytes: RawSpan, into output: (RawSpan) throws -> Void) throws(AgeError) {
+        try blocks.fill(bytes) { (block) throws(AgeError) in
+            try PayloadSealer.write(block, into: output)
+        }
+    }
+
+    /// Gives all that is left to `output`, at the end the only chunk that may be short, and empty where the payload is.
+    consuming func finish(into output: (RawSpan) throws -> Void) throws(AgeError) {
+        try blocks.drain { (block) throws(AgeError) in try PayloadSealer.write(block, into: output) }
+        let key = key
+        blocks.current.content.withLock { content in
+            let last = max(0, content.chunkCount - 1)
+            for position in 0..<last { content.seal(position, isLast: false, key) }
+            content.seal(last, isLast: true, key)
+        }
+        try PayloadSealer.write(blocks.current, into: output)
+    }
+
+    /// All chunks of `block`, each with its tag.
+    private static func write(
+        _ block: PayloadBlock, into output: (RawSpan) throws -> Void
+    ) throws(AgeError) {
+        try block.content.withLock { (content) throws(AgeError) in
+            let count = content.byteCount + max(1, content.chunkCount) * PayloadStream.tagByteCount
+            try content.text.withBytes(first: count) { (bytes) throws(AgeError) in
+                try AgeError.interruptible { try output(bytes) }
+            }
+        }
+    }
+}
+
+/// Opens a payload from pieces of any size, in constant memory; a large one on several threads. A chunk is released
+/// only when it is authentic and all before it were; after an error nothing more is.
+struct PayloadOpener: ~Copyable {
+    private let key: PayloadKey
+    private var blocks: PayloadBlocks
+
+    /// An opener under the 32-byte payload `key`. Where it is only `verifying`, nothing is decrypted or released.
+    init(key: consuming SecretBytes, verifying: Bool = false) {
+        let key = PayloadKey(key)
+        self.key = key
+        blocks = PayloadBlocks(for: verifying ? .verifying : .opening) { $0.openAll(key) }
+    }
+
+    /// Takes `bytes` of ciphertext; the plaintext of chunks that are full and have a successor goes to `output`, here
+    /// or in a later call. Throws `payload` where a chunk isn't authentic or follows the last one, `interrupted` where
+    /// `output` throws. Not to be called again after an error.
+    mutating func update(_ bytes: RawSpan, into output: (RawSpan) throws -> Void) throws(AgeError) {
+        let key = key
+        try blocks.fill(bytes) { (block) throws(AgeError) in
+            try PayloadOpener.release(block, key, into: output)
+        }
+    }
+
+    /// Opens what is left, at the end the last chunk. Throws as `update`, and `payload` where the end is missing.
+    mutating func finish(into output: (RawSpan) throws -> Void) throws(AgeError) {
+        let key = key
+        try blocks.drain { (block) throws(AgeError) in
+            try PayloadOpener.release(block, key, into: output)
+        }
+        try blocks.current.content.withLock { (content) throws(AgeError) in
+            let last = content.chunkCount - 1
+            for position in 0..<max(0, last) {
+                try PayloadOpener.open(position, of: &content, key, into: output)
+            }
+            guard last >= 0 else { throw AgeError(.payload, "ends before the last chunk") }
+            let index = content.firstIndex + UInt64(last)
+            let count = content.chunkByteCount(last)
+            if count == PayloadStream.sealedChunkByteCount, content.open(last, isLast: false, key) {
+                try content.release(last..<(last + 1), into: output)
+                throw AgeError(.payload, "ends before the last chunk")
+            }
+            // An empty last chunk says nothing that the chunk before could not have said.
+            let isAllowed = count > PayloadStream.tagByteCount || index == 0
+            guard isAllowed, content.open(last, isLast: true, key) else {
+                throw AgeError(.payload, "chunk \(index) is not authentic")
+            }
+            try content.release(last..<(last + 1), into: output)
+        }
+    }
+
+    /// Releases a block that a thread has worked on, and that other bytes follow.
+    private static func release(
+        _ block: PayloadBlock, _ key: PayloadKey, into output: (RawSpan) throws -> Void
+    ) throws(AgeError) {
+        try block.content.withLock { (content) throws(AgeError) in
+            try content.release(0..<content.authenticCount, into: output)
+            guard content.authenticCount < content.chunkCount else { return }
+            try open(content.authenticCount, of: &content, key, into: output)
+        }
+    }
+
+    /// Opens and releases the chunk at `position`, which others follow: were it the last one, they should not.
+    private static func open(
+        _ position: Int, of content: inout PayloadBlock.Content, _ key: PayloadKey,
+        into output: (RawSpan) throws -> Void
+    ) throws(AgeError) {
+        if content.open(position, isLast: false, key) {
+            return try content.release(position..<(position + 1), into: output)
+        }
+        guard content.open(position, isLast: true, key) else {
+            throw AgeError(.payload, "chunk \(content.firstIndex + UInt64(position)) is not authentic")
+        }
+        try content.release(position..<(position + 1), into: output)
+        throw AgeError(.payload, "bytes after the last chunk")
     }
 }

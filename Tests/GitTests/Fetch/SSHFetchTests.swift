@@ -121,19 +121,4 @@ struct SSHFetchTests {
             access: RemoteAccess(knownHosts: hosts("# none\n"), credential: .key(TestSecret("x"))))
         #expect(empty?.code == .unusableCredential)
     }
-
-    @Test func `SHA-1 and its HMAC are those of the standards`() {
-        func hex(_ bytes: [UInt8]) -> String {
-            bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-        }
-        // FIPS 180-4 examples, RFC 2202 case 2.
-        #expect(hex(SHA1.hash(Array("abc".utf8))) == "a9993e364706816aba3e25717850c26c9cd0d89d")
-        #expect(hex(SHA1.hash([])) == "da39a3ee5e6b4b0d3255bfef95601890afd80709")
-        #expect(
-            hex(SHA1.hash(Array("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq".utf8)))
-                == "84983e441c3bd26ebaae4aa1f95129e5e54670f1")
-        #expect(
-            hex(SHA1.authenticate(Array("what do ya want for nothing?".utf8), key: Array("Jefe".utf8)))
-                == "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79")
-    }
 }

@@ -37,6 +37,57 @@ import Testing
         #expect(PayloadStream.plaintextByteCount(file.count - Self.headByteCount(file)) == count)
     }
 
+    /// More than threads work on at once, so that blocks are used again.
+    @Test(arguments: [40 * chunk, 64 * chunk + 5])
+    func `a large file decrypts to the same bytes, and is verified without any`(count: Int) throws {
+        let plaintext = Self.plaintext(count)
+        let own = identity(1)
+        let file = try Self.file(plaintext, to: [own.recipient])
+        for pieceByteCount in [.max, 1 << 20, 300_007] {
+            let result = attempt(file, [own], pieceByteCount: pieceByteCount)
+            #expect(result.code == nil)
+            #expect(result.released == plaintext)
+        }
+        var decryptor = AgeDecryptor(identities: [own], verifying: true)
+        try file.withBytes { (bytes) throws in
+            try decryptor.update(bytes) { _ in Issue.record("released") }
+        }
+        try decryptor.finish { _ in Issue.record("released") }
+    }
+
+    @Test
+    func `F026 a large file with a fault in any chunk gives the chunks before it, verifying refuses it`()
+        throws
+    {
+        let count = 45
+        let plaintext = Self.plaintext(count * Self.chunk + 3)
+        let own = identity(1)
+        let file = try Self.file(plaintext, to: [own.recipient])
+        let payload = Self.headByteCount(file)
+        for chunk in 0...count {
+            var changed = file
+            changed[payload + chunk * (Self.chunk + 16) + 2] ^= 1
+            let result = attempt(changed, [own], pieceByteCount: 1 << 20)
+            #expect(result.code == .payload)
+            #expect(result.released == Array(plaintext[..<(chunk * Self.chunk)]))
+            var decryptor = AgeDecryptor(identities: [own], verifying: true)
+            let code = ageCodeOf { () throws in
+                try changed.withBytes { (bytes) throws in
+                    try decryptor.update(bytes) { _ in Issue.record("released") }
+                }
+                try decryptor.finish { _ in Issue.record("released") }
+            }
+            #expect(code == .payload)
+        }
+        // Chunks that are whole, in another order, and one too many.
+        let first = payload..<(payload + Self.chunk + 16)
+        let second = first.upperBound..<(first.upperBound + Self.chunk + 16)
+        let swapped = Array(file[..<payload] + file[second] + file[first] + file[second.upperBound...])
+        #expect(attempt(swapped, [own]).code == .payload)
+        let longer = attempt(file + file[first], [own])
+        #expect(longer.code == .payload)
+    }
+
     private static func headByteCount(_ file: [UInt8]) -> Int {
         let header = try? file.withBytes { (bytes) throws in try AgeHeader(parsing: bytes) }
         return (header?.encoded.count ?? 0) + 16
