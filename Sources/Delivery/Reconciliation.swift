@@ -187,6 +187,12 @@ package struct Reconciliation: Sendable {
         var receipts: [Receipt] = []
         for target in targets { receipts.append(try await deliver(tree, to: target, at: now)) }
         let refused = source.isFollowing ? opener.refusedEpochs : []
+        // Any change would have made it forgotten: what is still known is right, and not written again.
+        if let standing = try state.expectation(environment: opener.environment),
+            standing.covers(tree.commit, of: source, refusedEpochs: refused, targets: targets)
+        {
+            return receipts
+        }
         try state.setExpectation(
             Expectation(tree, path: source.path, refusedEpochs: refused, targets: targets),
             environment: opener.environment)
