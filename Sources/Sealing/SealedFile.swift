@@ -155,6 +155,18 @@ package struct SealedFileOpener: ~Copyable {
         }
     }
 
+    /// Takes all the ciphertext that `read` gives: it fills the front of what it is lent and returns how many bytes, 0
+    /// at the end. Throws as `update`.
+    package mutating func update(
+        reading read: (inout MutableRawSpan) throws -> Int, into output: (RawSpan) throws -> Void
+    ) throws(SealingError) {
+        do {
+            try decryptor.update(reading: read, into: output)
+        } catch {
+            throw SealingError(error)
+        }
+    }
+
     /// Takes the end of the file. Throws as `update`.
     package mutating func finish(into output: (RawSpan) throws -> Void) throws(SealingError) {
         do {

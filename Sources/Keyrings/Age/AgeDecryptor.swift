@@ -43,6 +43,32 @@ package struct AgeDecryptor: ~Copyable {
         }
     }
 
+    /// Takes all the ciphertext that `read` gives, without a copy in between: it fills the front of what it is lent and
+    /// returns how many bytes, 0 at the end. Throws as `update`.
+    package mutating func update(
+        reading read: (inout MutableRawSpan) throws -> Int, into output: (RawSpan) throws -> Void
+    ) throws(AgeError) {
+        if let failure { throw failure }
+        do throws(AgeError) {
+            var head = WipedBuffer(byteCount: AgeDecryptor.headPieceByteCount)
+            while payload == nil {
+                var count = 0
+                try head.withMutableBytes(first: head.byteCount) { (room) throws(AgeError) in
+                    try AgeError.interruptible { count = try read(&room) }
+                }
+                guard count > 0 else { return }
+                try head.withBytes(first: count) { (bytes) throws(AgeError) in try take(bytes, into: output) }
+            }
+            try payload?.update(reading: read, into: output)
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    /// Bytes that are read at once before the payload.
+    private static let headPieceByteCount = 4096
+
     /// Takes the end of the file. Throws as `update`, and `header` or `payload` where the file is truncated.
     package mutating func finish(into output: (RawSpan) throws -> Void) throws(AgeError) {
         if let failure { throw failure }

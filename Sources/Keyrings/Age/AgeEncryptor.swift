@@ -42,6 +42,15 @@ package struct AgeEncryptor: ~Copyable {
         try payload.update(plaintext, into: output)
     }
 
+    /// Takes all the plaintext that `read` gives, without a copy in between: it fills the front of what it is lent and
+    /// returns how many bytes, 0 at the end. Throws `interrupted` where a closure throws.
+    package mutating func update(
+        reading read: (inout MutableRawSpan) throws -> Int, into output: (RawSpan) throws -> Void
+    ) throws(AgeError) {
+        try start(into: output)
+        try payload.update(reading: read, into: output)
+    }
+
     /// Writes the last chunk. A file without this call is truncated, and is refused as such.
     package consuming func finish(into output: (RawSpan) throws -> Void) throws(AgeError) {
         try start(into: output)

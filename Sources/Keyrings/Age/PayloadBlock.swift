@@ -11,10 +11,8 @@ final class PayloadBlock: Sendable {
         var firstIndex: UInt64 = 0
         /// The bytes that are filled, of chunks that are full but for the last.
         private(set) var byteCount = 0
-        /// Chunks with room for a tag behind each: what comes in, and where it is sealed in place what goes out.
+        /// Chunks with room for a tag behind each, which are sealed and opened in their place.
         var text: WipedBuffer
-        /// Where opened chunks go.
-        var opened: WipedBuffer
         /// How many chunks were found to be authentic.
         var authenticCount = 0
         /// Bytes that fill one chunk.
@@ -22,13 +20,10 @@ final class PayloadBlock: Sendable {
         /// How many chunks there is room for.
         let chunkLimit: Int
 
-        init(chunkLimit: Int, purpose: Purpose) {
+        init(chunkLimit: Int, inputByteCount: Int) {
             self.chunkLimit = chunkLimit
-            inputByteCount =
-                purpose == .sealing ? PayloadStream.chunkByteCount : PayloadStream.sealedChunkByteCount
+            self.inputByteCount = inputByteCount
             text = WipedBuffer(byteCount: chunkLimit * PayloadStream.sealedChunkByteCount)
-            opened = WipedBuffer(
-                byteCount: purpose == .opening ? chunkLimit * PayloadStream.chunkByteCount : 0)
         }
 
         /// How many chunks hold something.
@@ -46,16 +41,30 @@ final class PayloadBlock: Sendable {
         mutating func fill(_ bytes: RawSpan) -> Int {
             var taken = 0
             while taken < bytes.byteCount, !isFull {
-                let (position, offset) = byteCount.quotientAndRemainder(dividingBy: inputByteCount)
-                let count = min(inputByteCount - offset, bytes.byteCount - taken)
-                let start = position * PayloadStream.sealedChunkByteCount + offset
-                text.withMutableBytes(first: start + count) {
-                    bytes.extracting(taken..<(taken + count)).copy(into: &$0, at: start)
+                taken += fill { output in
+                    let count = min(output.byteCount, bytes.byteCount - taken)
+                    bytes.extracting(taken..<(taken + count)).copy(into: &output)
+                    return count
                 }
-                taken += count
-                byteCount += count
             }
             return taken
+        }
+
+        /// Lends the room that is left in the chunk that is being filled to `read`, which fills the front of it and
+        /// returns how many bytes. There must be room.
+        mutating func fill<Failure: Error>(
+            _ read: (inout MutableRawSpan) throws(Failure) -> Int
+        ) throws(Failure) -> Int {
+            let (position, offset) = byteCount.quotientAndRemainder(dividingBy: inputByteCount)
+            let start = position * PayloadStream.sealedChunkByteCount + offset
+            let end = start + inputByteCount - offset
+            let count = try text.withMutableBytes(first: end) { (span) throws(Failure) in
+                var room = span._mutatingExtracting(start..<end)
+                return try read(&room)
+            }
+            precondition((0...(end - start)).contains(count))
+            byteCount += count
+            return count
         }
 
         /// Makes room again, for chunks from number `index` on.
@@ -66,25 +75,15 @@ final class PayloadBlock: Sendable {
         }
     }
 
-    /// What is done with the chunks.
-    enum Purpose {
-        /// Ciphertext takes the place of plaintext.
-        case sealing
-        /// Plaintext goes into a buffer of its own.
-        case opening
-        /// The tags are looked at, and no plaintext is made.
-        case verifying
-    }
-
     /// The chunks. Nobody but the thread that works on them holds the lock for long.
     let content: Mutex<Content>
     /// 0 while nobody is to work on the chunks, else the number of the call that asked for it.
     private let task = Atomic<Int>(0)
     private let isDone = DispatchSemaphore(value: 0)
 
-    /// A block with room for `chunkLimit` chunks.
-    init(chunkLimit: Int, for purpose: Purpose) {
-        content = Mutex(Content(chunkLimit: chunkLimit, purpose: purpose))
+    /// A block with room for `chunkLimit` chunks of `inputByteCount` bytes.
+    init(chunkLimit: Int, inputByteCount: Int) {
+        content = Mutex(Content(chunkLimit: chunkLimit, inputByteCount: inputByteCount))
     }
 
     /// Asks a thread of the system's pool to do `work` on the content; `finish` waits for it. `number` is another one at
@@ -120,24 +119,24 @@ final class PayloadBlock: Sendable {
 struct PayloadBlocks: ~Copyable {
     /// Chunks of a block: 256 KiB, long enough for handing over to cost little.
     private static let chunkLimit = 4
-    /// Blocks under way: with the buffers of opening 4 MiB. Threads work ahead of a slow reader or writer by so much.
-    private static let startedLimit = 8
+    /// Blocks under way, 1 MiB: so far threads work ahead of a slow reader or writer. More of them would not stay in
+    /// the processor's caches.
+    private static let startedLimit = 4
 
     /// The block that is being filled.
     private(set) var current: PayloadBlock
-    private let purpose: PayloadBlock.Purpose
+    private let inputByteCount: Int
     private let work: @Sendable (inout PayloadBlock.Content) -> Void
     private var started: [(block: PayloadBlock, number: Int)] = []
     private var spare: [PayloadBlock] = []
     private var number = 0
     private var index: UInt64 = 0
 
-    /// Blocks whose chunks `work` is to be done on, each of them full and followed by another chunk.
-    init(for purpose: PayloadBlock.Purpose, _ work: @escaping @Sendable (inout PayloadBlock.Content) -> Void)
-    {
-        self.purpose = purpose
+    /// Blocks of chunks of `inputByteCount` bytes; `work` is to be done on those that are full and followed by another.
+    init(inputByteCount: Int, _ work: @escaping @Sendable (inout PayloadBlock.Content) -> Void) {
+        self.inputByteCount = inputByteCount
         self.work = work
-        current = PayloadBlock(chunkLimit: 1, for: purpose)
+        current = PayloadBlock(chunkLimit: 1, inputByteCount: inputByteCount)
     }
 
     /// Fills blocks with `bytes`. A full one is started when more bytes come, and the oldest goes to `output` when it is
@@ -150,6 +149,35 @@ struct PayloadBlocks: ~Copyable {
             if current.content.withLock({ $0.isFull }) { try advance(output: output) }
             let count = current.content.withLock { $0.fill(rest) }
             rest = rest.extracting(droppingFirst: count)
+        }
+    }
+
+    /// Fills blocks with what `read` gives, as `fill(_:output:)`, until it gives no more. Nothing is copied in between.
+    mutating func fill(
+        reading read: (inout MutableRawSpan) throws -> Int,
+        output: (PayloadBlock) throws(AgeError) -> Void
+    ) throws(AgeError) {
+        // A block is started when it is known that something follows it.
+        var next = WipedBuffer(byteCount: 1)
+        while true {
+            guard current.content.withLock({ $0.isFull }) else {
+                let count = try current.content.withLock { (content) throws(AgeError) in
+                    try content.fill { (room) throws(AgeError) in
+                        var count = 0
+                        try AgeError.interruptible { count = try read(&room) }
+                        return count
+                    }
+                }
+                guard count > 0 else { return }
+                continue
+            }
+            let count = try next.withMutableBytes(first: 1) { (room) throws(AgeError) in
+                var count = 0
+                try AgeError.interruptible { count = try read(&room) }
+                return count
+            }
+            guard count > 0 else { return }
+            try next.withBytes(first: 1) { (byte) throws(AgeError) in try fill(byte, output: output) }
         }
     }
 
@@ -175,7 +203,10 @@ struct PayloadBlocks: ~Copyable {
             if started.count > PayloadBlocks.startedLimit { try finishOldest(output: output) }
         }
         index += count
-        current = spare.popLast() ?? PayloadBlock(chunkLimit: PayloadBlocks.chunkLimit, for: purpose)
+        current =
+            spare.popLast()
+            ?? PayloadBlock(
+                chunkLimit: PayloadBlocks.chunkLimit, inputByteCount: inputByteCount)
         current.content.withLock { $0.clear(firstIndex: index) }
     }
 

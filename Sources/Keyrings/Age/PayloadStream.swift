@@ -52,25 +52,22 @@ extension PayloadBlock.Content {
         }
     }
 
-    /// Whether the chunk at `position` is authentic; where the purpose is opening its plaintext is then among the opened.
-    fileprivate mutating func open(_ position: Int, isLast: Bool, _ key: PayloadKey) -> Bool {
+    /// Whether the chunk at `position` is authentic; its plaintext is then in its place unless only `verifying`.
+    fileprivate mutating func open(
+        _ position: Int, isLast: Bool, _ key: PayloadKey, verifying: Bool
+    ) -> Bool {
         let count = chunkByteCount(position)
         guard count >= PayloadStream.tagByteCount else { return false }
         let nonce = PayloadStream.nonce(firstIndex + UInt64(position), isLast: isLast)
         let start = position * PayloadStream.sealedChunkByteCount
-        let target = position * PayloadStream.chunkByteCount
-        let plainCount = count - PayloadStream.tagByteCount
-        let isVerifying = opened.byteCount == 0
         do throws(SodiumError) {
             try key.bytes.withBytes { (key) throws(SodiumError) in
-                try text.withBytes(first: start + count) { (span) throws(SodiumError) in
-                    let chunk = span.extracting(start..<(start + count))
-                    guard !isVerifying else {
-                        return try ChaCha20Poly1305.verify(chunk, key: key, nonce: nonce)
-                    }
-                    try opened.withMutableBytes(first: target + plainCount) { (span) throws(SodiumError) in
-                        var output = span._mutatingExtracting(target..<(target + plainCount))
-                        try ChaCha20Poly1305.open(chunk, key: key, nonce: nonce, into: &output)
+                try text.withMutableBytes(first: start + count) { (span) throws(SodiumError) in
+                    var chunk = span._mutatingExtracting(start..<(start + count))
+                    if verifying {
+                        try ChaCha20Poly1305.verify(chunk.bytes, key: key, nonce: nonce)
+                    } else {
+                        try ChaCha20Poly1305.open(inPlace: &chunk, key: key, nonce: nonce)
                     }
                 }
             }
@@ -81,19 +78,19 @@ extension PayloadBlock.Content {
     }
 
     /// Opens chunks that are full and followed by another, up to the first that is not authentic.
-    fileprivate mutating func openAll(_ key: PayloadKey) {
-        while authenticCount < chunkCount, open(authenticCount, isLast: false, key) { authenticCount += 1 }
+    fileprivate mutating func openAll(_ key: PayloadKey, verifying: Bool) {
+        while authenticCount < chunkCount, open(authenticCount, isLast: false, key, verifying: verifying) {
+            authenticCount += 1
+        }
     }
 
-    /// Lends the plaintext of the chunks in `positions` to `output`, which is not called where none is made.
-    fileprivate func release(
-        _ positions: Range<Int>, into output: (RawSpan) throws -> Void
-    ) throws(AgeError) {
-        guard opened.byteCount > 0, !positions.isEmpty else { return }
-        let last = chunkByteCount(positions.upperBound - 1) - PayloadStream.tagByteCount
-        let end = (positions.upperBound - 1) * PayloadStream.chunkByteCount + last
-        try opened.withBytes(first: end) { (bytes) throws(AgeError) in
-            let plaintext = bytes.extracting(positions.lowerBound * PayloadStream.chunkByteCount..<end)
+    /// Lends the plaintext of the chunk at `position` to `output`.
+    fileprivate func release(_ position: Int, into output: (RawSpan) throws -> Void) throws(AgeError) {
+        let start = position * PayloadStream.sealedChunkByteCount
+        let end = start + chunkByteCount(position) - PayloadStream.tagByteCount
+        guard end > start else { return }
+        try text.withBytes(first: end) { (bytes) throws(AgeError) in
+            let plaintext = bytes.extracting(start..<end)
             try AgeError.interruptible { try output(plaintext) }
         }
     }
@@ -108,7 +105,7 @@ struct PayloadSealer: ~Copyable {
     init(key: consuming SecretBytes) {
         let key = PayloadKey(key)
         self.key = key
-        blocks = PayloadBlocks(for: .sealing) { content in
+        blocks = PayloadBlocks(inputByteCount: PayloadStream.chunkByteCount) { content in
             for position in 0..<content.chunkCount { content.seal(position, isLast: false, key) }
         }
     }
@@ -117,6 +114,16 @@ struct PayloadSealer: ~Copyable {
     /// or in a later call. Throws `interrupted` where `output` throws.
     mutating func update(_ bytes: RawSpan, into output: (RawSpan) throws -> Void) throws(AgeError) {
         try blocks.fill(bytes) { (block) throws(AgeError) in
+            try PayloadSealer.write(block, into: output)
+        }
+    }
+
+    /// Takes all that `read` gives, as `update`: it fills the front of what it is lent and returns how many bytes, 0 at
+    /// the end.
+    mutating func update(
+        reading read: (inout MutableRawSpan) throws -> Int, into output: (RawSpan) throws -> Void
+    ) throws(AgeError) {
+        try blocks.fill(reading: read) { (block) throws(AgeError) in
             try PayloadSealer.write(block, into: output)
         }
     }
@@ -150,75 +157,102 @@ struct PayloadSealer: ~Copyable {
 /// only when it is authentic and all before it were; after an error nothing more is.
 struct PayloadOpener: ~Copyable {
     private let key: PayloadKey
+    private let isVerifying: Bool
     private var blocks: PayloadBlocks
 
     /// An opener under the 32-byte payload `key`. Where it is only `verifying`, nothing is decrypted or released.
     init(key: consuming SecretBytes, verifying: Bool = false) {
         let key = PayloadKey(key)
         self.key = key
-        blocks = PayloadBlocks(for: verifying ? .verifying : .opening) { $0.openAll(key) }
+        isVerifying = verifying
+        blocks = PayloadBlocks(inputByteCount: PayloadStream.sealedChunkByteCount) {
+            $0.openAll(key, verifying: verifying)
+        }
     }
 
     /// Takes `bytes` of ciphertext; the plaintext of chunks that are full and have a successor goes to `output`, here
     /// or in a later call. Throws `payload` where a chunk isn't authentic or follows the last one, `interrupted` where
     /// `output` throws. Not to be called again after an error.
     mutating func update(_ bytes: RawSpan, into output: (RawSpan) throws -> Void) throws(AgeError) {
-        let key = key
-        try blocks.fill(bytes) { (block) throws(AgeError) in
-            try PayloadOpener.release(block, key, into: output)
-        }
+        let chunks = ChunkRelease(key: key, isVerifying: isVerifying)
+        try blocks.fill(bytes) { (block) throws(AgeError) in try chunks.release(block, into: output) }
+    }
+
+    /// Takes all that `read` gives, as `update`: it fills the front of what it is lent and returns how many bytes, 0 at
+    /// the end.
+    mutating func update(
+        reading read: (inout MutableRawSpan) throws -> Int, into output: (RawSpan) throws -> Void
+    ) throws(AgeError) {
+        let chunks = ChunkRelease(key: key, isVerifying: isVerifying)
+        try blocks.fill(reading: read) { (block) throws(AgeError) in try chunks.release(block, into: output) }
     }
 
     /// Opens what is left, at the end the last chunk. Throws as `update`, and `payload` where the end is missing.
     mutating func finish(into output: (RawSpan) throws -> Void) throws(AgeError) {
-        let key = key
-        try blocks.drain { (block) throws(AgeError) in
-            try PayloadOpener.release(block, key, into: output)
-        }
+        let chunks = ChunkRelease(key: key, isVerifying: isVerifying)
+        try blocks.drain { (block) throws(AgeError) in try chunks.release(block, into: output) }
         try blocks.current.content.withLock { (content) throws(AgeError) in
-            let last = content.chunkCount - 1
-            for position in 0..<max(0, last) {
-                try PayloadOpener.open(position, of: &content, key, into: output)
-            }
-            guard last >= 0 else { throw AgeError(.payload, "ends before the last chunk") }
-            let index = content.firstIndex + UInt64(last)
-            let count = content.chunkByteCount(last)
-            if count == PayloadStream.sealedChunkByteCount, content.open(last, isLast: false, key) {
-                try content.release(last..<(last + 1), into: output)
-                throw AgeError(.payload, "ends before the last chunk")
-            }
-            // An empty last chunk says nothing that the chunk before could not have said.
-            let isAllowed = count > PayloadStream.tagByteCount || index == 0
-            guard isAllowed, content.open(last, isLast: true, key) else {
-                throw AgeError(.payload, "chunk \(index) is not authentic")
-            }
-            try content.release(last..<(last + 1), into: output)
+            try chunks.finish(&content, into: output)
+        }
+    }
+}
+
+/// How chunks leave an opener.
+private struct ChunkRelease {
+    let key: PayloadKey
+    let isVerifying: Bool
+
+    /// Releases a block that was worked on, and that other bytes follow.
+    func release(_ block: PayloadBlock, into output: (RawSpan) throws -> Void) throws(AgeError) {
+        try block.content.withLock { (content) throws(AgeError) in
+            for position in 0..<content.authenticCount { try release(position, of: content, into: output) }
+            guard content.authenticCount < content.chunkCount else { return }
+            try open(content.authenticCount, of: &content, into: output)
         }
     }
 
-    /// Releases a block that a thread has worked on, and that other bytes follow.
-    private static func release(
-        _ block: PayloadBlock, _ key: PayloadKey, into output: (RawSpan) throws -> Void
+    /// Opens and releases a block that was not worked on, and that nothing follows.
+    func finish(
+        _ content: inout PayloadBlock.Content, into output: (RawSpan) throws -> Void
     ) throws(AgeError) {
-        try block.content.withLock { (content) throws(AgeError) in
-            try content.release(0..<content.authenticCount, into: output)
-            guard content.authenticCount < content.chunkCount else { return }
-            try open(content.authenticCount, of: &content, key, into: output)
+        let last = content.chunkCount - 1
+        for position in 0..<max(0, last) { try open(position, of: &content, into: output) }
+        guard last >= 0 else { throw AgeError(.payload, "ends before the last chunk") }
+        let index = content.firstIndex + UInt64(last)
+        let count = content.chunkByteCount(last)
+        if count == PayloadStream.sealedChunkByteCount,
+            content.open(last, isLast: false, key, verifying: isVerifying)
+        {
+            try release(last, of: content, into: output)
+            throw AgeError(.payload, "ends before the last chunk")
         }
+        // An empty last chunk says nothing that the chunk before could not have said.
+        let isAllowed = count > PayloadStream.tagByteCount || index == 0
+        guard isAllowed, content.open(last, isLast: true, key, verifying: isVerifying) else {
+            throw AgeError(.payload, "chunk \(index) is not authentic")
+        }
+        try release(last, of: content, into: output)
     }
 
     /// Opens and releases the chunk at `position`, which others follow: were it the last one, they should not.
-    private static func open(
-        _ position: Int, of content: inout PayloadBlock.Content, _ key: PayloadKey,
-        into output: (RawSpan) throws -> Void
+    private func open(
+        _ position: Int, of content: inout PayloadBlock.Content, into output: (RawSpan) throws -> Void
     ) throws(AgeError) {
-        if content.open(position, isLast: false, key) {
-            return try content.release(position..<(position + 1), into: output)
+        if content.open(position, isLast: false, key, verifying: isVerifying) {
+            return try release(position, of: content, into: output)
         }
-        guard content.open(position, isLast: true, key) else {
+        guard content.open(position, isLast: true, key, verifying: isVerifying) else {
             throw AgeError(.payload, "chunk \(content.firstIndex + UInt64(position)) is not authentic")
         }
-        try content.release(position..<(position + 1), into: output)
+        try release(position, of: content, into: output)
         throw AgeError(.payload, "bytes after the last chunk")
+    }
+
+    private func release(
+        _ position: Int, of content: borrowing PayloadBlock.Content,
+        into output: (RawSpan) throws -> Void
+    ) throws(AgeError) {
+        guard !isVerifying else { return }
+        try content.release(position, into: output)
     }
 }

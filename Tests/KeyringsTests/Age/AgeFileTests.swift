@@ -55,6 +55,36 @@ import Testing
         try decryptor.finish { _ in Issue.record("released") }
     }
 
+    @Test(arguments: [0, 5, chunk, chunk + 1, 5 * chunk, 40 * chunk, 41 * chunk + 9])
+    func `reading gives the bytes that pieces give`(count: Int) throws {
+        let plaintext = Self.plaintext(count)
+        let own = identity(1)
+        for limit in [7_001, 1 << 20] {
+            var encryptor = try AgeEncryptor(recipients: [own.recipient])
+            var file: [UInt8] = []
+            var rest = plaintext[...]
+            try encryptor.update(reading: { Self.take(&rest, limit, &$0) }) { file += $0.array }
+            try encryptor.finish { file += $0.array }
+            #expect(attempt(file, [own]).released == plaintext)
+            var decryptor = AgeDecryptor(identities: [own])
+            var released: [UInt8] = []
+            rest = file[...]
+            try decryptor.update(reading: { Self.take(&rest, limit, &$0) }) { released += $0.array }
+            try decryptor.finish { released += $0.array }
+            #expect(released == plaintext)
+        }
+    }
+
+    /// Moves up to `limit` bytes from the front of `rest` into `room`.
+    private static func take(_ rest: inout ArraySlice<UInt8>, _ limit: Int, _ room: inout MutableRawSpan)
+        -> Int
+    {
+        let part = Array(rest.prefix(min(limit, room.byteCount)))
+        part.withBytes { $0.copy(into: &room) }
+        rest = rest.dropFirst(part.count)
+        return part.count
+    }
+
     @Test
     func `F026 a large file with a fault in any chunk gives the chunks before it, verifying refuses it`()
         throws
