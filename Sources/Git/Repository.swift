@@ -14,10 +14,11 @@ package final class Repository: Sendable {
 
     /// Opens the repository at `path`: a bare one, a work tree's root or its `.git`.
     ///
-    /// Throws `repositoryMissing`, or `unsupportedRepository` for SHA-256, shallow and partial repositories.
-    package convenience init(at path: Path) throws(GitError) {
+    /// Throws `repositoryMissing`, or `unsupportedRepository` for SHA-256, partial and, but for `allowingShallow`,
+    /// shallow repositories: of those `graph(from:)` alone reads the commits.
+    package convenience init(at path: Path, allowingShallow: Bool = false) throws(GitError) {
         let place = try RepositoryPlace(at: path)
-        try place.checkFormat()
+        try place.checkFormat(allowingShallow: allowingShallow)
         try self.init(directory: place.directory, configuration: nil)
     }
 

@@ -73,7 +73,7 @@ struct RepositoryPlace {
 extension RepositoryPlace {
     /// Refuses what libgit2 would misread: SHA-256 objects, shallow and partial clones, reftables, extensions
     /// unknown to us. Reads the repository's own config for that alone, without includes, as Git does.
-    func checkFormat() throws(GitError) {
+    func checkFormat(allowingShallow: Bool = false) throws(GitError) {
         let place = common
         let (isShallow, bytes) = try GitError.onFiles("read the format of \(place)") {
             () throws(FileError) -> (Bool, [UInt8]) in
@@ -82,7 +82,7 @@ extension RepositoryPlace {
             guard try shared.metadataIfPresent(of: "config") != nil else { return (shallow != nil, []) }
             return (shallow != nil, try shared.read("config", limit: 1 << 20))
         }
-        guard !isShallow else {
+        guard !isShallow || allowingShallow else {
             throw GitError(.unsupportedRepository, "a shallow clone: its history is cut off")
         }
         let configuration = try ConfigurationText(bytes)
