@@ -57,6 +57,35 @@ package struct KeyringRebase: Sendable {
             threshold: mine.threshold ?? winning.chain.newest.threshold)
     }
 
+    /// The renumbering that `result` carries out already; nil where it is no successor of `winning` that holds all that
+    /// `losing` changed since `base`. A rebase that was stopped goes on from there: another one would make other keys.
+    package static func renumbering(
+        of losing: Keyring, from base: Keyring, onto winning: Keyring, in result: Keyring
+    ) -> [Renumbering]? {
+        let (newer, older) = (result.chain.headers, winning.chain.headers)
+        guard newer.count > older.count, newer.starts(with: older) else { return nil }
+        let start = (body: base.body, header: base.chain.newest)
+        let mine = KeyringDifference(from: start, to: (losing.body, losing.chain.newest))
+        let members = Dictionary(result.body.members.map { ($0.name, $0) }) { first, _ in first }
+        let isApplied =
+            mine.added.allSatisfy { members[$0.name]?.recipient == $0.recipient }
+            && mine.removed.allSatisfy { members[$0.name] == nil }
+            && mine.changed.allSatisfy {
+                members[$0.name]?.recipient == $0.recipient && members[$0.name]?.roles == $0.roles
+            }
+            && mine.addedAdmins.allSatisfy(result.chain.newest.admins.contains)
+            && !mine.removedAdmins.contains(where: result.chain.newest.admins.contains)
+        guard isApplied else { return nil }
+        var renumbered: [Renumbering] = []
+        for epoch in losing.body.epochs where mine.newEpochs.contains(epoch.number) {
+            guard let now = result.body.epochs.first(where: { $0.recipient == epoch.recipient }) else {
+                return nil
+            }
+            renumbered.append(Renumbering(from: epoch.number, to: now.number))
+        }
+        return renumbered
+    }
+
     private static func checkCommon(
         _ losing: Keyring, _ base: Keyring, _ winning: Keyring
     ) throws(KeyringError) {

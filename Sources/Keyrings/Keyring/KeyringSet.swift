@@ -70,7 +70,7 @@ package struct KeyringSet: Sendable {
                 throw KeyringError(.cycle, "environment \(name): is a member of itself")
             }
             guard !ordered.contains(name) else { return }
-            for host in keyrings.keys.sorted() where memberEnvironments(of: host).contains(name) {
+            for host in hosts(of: name) {
                 try visit(host, above: above + [name])
             }
             ordered.append(name)
@@ -151,8 +151,13 @@ package struct KeyringSet: Sendable {
         return found
     }
 
+    /// The environments that have `environment` as a member themselves, sorted.
+    func hosts(of environment: String) -> [String] {
+        keyrings.keys.sorted().filter { memberEnvironments(of: $0).contains(environment) }
+    }
+
     /// The environments that `environment` can be opened through, itself among them.
-    private func reachable(from environment: String) -> Set<String> {
+    func reachable(from environment: String) -> Set<String> {
         var found: Set<String> = []
         var open = [environment]
         while let name = open.popLast() {

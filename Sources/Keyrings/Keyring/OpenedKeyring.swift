@@ -23,4 +23,9 @@ package struct OpenedKeyring: Sendable {
 
     /// The numbers of the epochs that were opened, ascending.
     package var epochs: [UInt64] { identities.keys.sorted() }
+
+    /// The same with no more than the identities of `epochs`.
+    package func keeping(_ epochs: Set<UInt64>) -> OpenedKeyring {
+        OpenedKeyring(environment: environment, identities: identities.filter { epochs.contains($0.key) })
+    }
 }

@@ -150,4 +150,25 @@ import Trust
                 } == .notAMember)
         }
     }
+
+    @Test func `a rebase that was done is known again, one that was not is none`() throws {
+        let losing = try changed(changed(base) { body, _ in try body.rotating() }) {
+            try $0.removing(["cat"], opened: $1)
+        }
+        let winning = try changed(base) { body, _ in try body.rotating() }
+        let rebase = try rebase(losing, winning)
+        let next = try rebase.proposal.adding(signaturesBy: signer(1)).completed()
+        func known(_ result: Keyring, _ losing: Keyring) -> [KeyringRebase.Renumbering]? {
+            KeyringRebase.renumbering(of: losing, from: base, onto: winning, in: result)
+        }
+        #expect(known(next, losing) == rebase.renumbered && rebase.renumbered.map(\.to) == [3, 4])
+        // Also when other changes came after it.
+        let later = try changed(next) { body, _ in try body.rotating() }
+        #expect(known(later, losing) == rebase.renumbered)
+        #expect(known(winning, losing) == nil && known(losing, losing) == nil)
+        // A successor of the other side that lacks one of this side's changes.
+        let other = try changed(base) { try $0.removing(["bob"], opened: $1) }
+        #expect(known(next, other) == nil)
+        #expect(known(try changed(winning) { body, _ in try body.rotating() }, losing) == nil)
+    }
 }

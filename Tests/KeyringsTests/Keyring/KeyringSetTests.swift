@@ -46,6 +46,31 @@ import Trust
         #expect(keyringCode { _ = try broken.open("archive", with: own(2)) } == .notAMember)
     }
 
+    @Test func `a member reaches what his environment can open, from his first epoch on`() throws {
+        let keyrings = try keyrings()
+        let ops = try with(keyrings[0].body.rotating(), keyrings[0])
+        let joined = try with(
+            ops.body.adding(
+                [person("new", 4)], epochs: .current, opened: ops.open(with: own(1))), ops)
+        let prod = try with(keyrings[1].body.rotating(), keyrings[1])
+        let set = KeyringSet([joined, prod] + keyrings[2...])
+        func reach(_ name: String, _ environment: String) throws -> [String: Set<UInt64>] {
+            try set.reach(of: try #require(set[environment]).body.member(name), in: environment)
+        }
+        #expect(
+            try reach("ada", "ops") == ["ops": [1, 2], "prod": [1, 2], "staging": [1], "archive": [1]])
+        #expect(try reach("new", "ops")["ops"] == [2])
+        #expect(try reach("new", "ops")["prod"] == [1, 2])
+        #expect(try reach("bob", "prod") == ["prod": [1, 2], "archive": [1]])
+        #expect(try reach("eve", "apart") == ["apart": [1]])
+        #expect(set.ways(of: .x25519(identity(1).recipient), into: "archive") == ["ops"])
+        #expect(set.ways(of: .x25519(identity(2).recipient), into: "archive") == ["prod"])
+        #expect(set.ways(of: .x25519(identity(3).recipient), into: "archive") == [])
+        // prod and staging have the key that ops had before.
+        #expect(set.stale(of: "ops") == ["prod", "staging"])
+        #expect(set.stale(of: "prod") == ["archive"] && set.stale(of: "staging") == [])
+    }
+
     @Test func `an older epoch of the member still opens, and both ways in add up`() throws {
         let ops = try keyring("ops", [person("ada", 1)])
         let prod = try keyring("prod", [member(of: ops)])
