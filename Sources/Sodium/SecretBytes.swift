@@ -13,14 +13,13 @@ internal import CSodium
     package let byteCount: Int
 
     /// A region of `byteCount` bytes, zero at first, filled by `fill` and read-only from then on. Rethrows what
-    /// `fill` throws; the region is wiped then. Traps where the system has no memory to lock.
+    /// `fill` throws; the region is wiped then. Where the system has no memory, or locks none and that is required, the
+    /// program ends as `LockedMemory` was told.
     package init<Failure: Error>(
         byteCount: Int, fill: (inout MutableRawSpan) throws(Failure) -> Void
     ) throws(Failure) {
         precondition(byteCount >= 0 && Sodium.isPrepared, "guarded memory before sodium_init")
-        guard let base = unsafe sodium_malloc(max(1, byteCount)) else {
-            preconditionFailure("guarded memory exhausted")
-        }
+        let base = unsafe LockedMemory.allocate(max(1, byteCount))
         unsafe self.base = base
         self.byteCount = byteCount
         unsafe sodium_memzero(base, max(1, byteCount))

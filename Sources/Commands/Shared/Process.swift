@@ -18,6 +18,36 @@ enum Process {
             unsafe _ = write(STDERR_FILENO, words.utf8Start, words.utf8CodeUnitCount)
             _exit(Failure.Code.internalError.rawValue)
         })
+        try lockMemory()
+    }
+
+    /// Sees to it that secrets are kept in locked memory, as STRONGROOM_LOCKED_MEMORY asks: `warn`, the default, says
+    /// where it can't be; `require` ends with exit code 5 then, whenever it is; `off` doesn't ask (CASES: F035).
+    private static func lockMemory() throws {
+        let hint = "raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=), or STRONGROOM_LOCKED_MEMORY=warn"
+        let mode = variable("STRONGROOM_LOCKED_MEMORY") ?? "warn"
+        guard ["warn", "require", "off"].contains(mode) else {
+            throw Failure(.usage, "STRONGROOM_LOCKED_MEMORY: warn, require or off")
+        }
+        LockedMemory.configure(isRequired: mode == "require") { fault in
+            switch fault {
+            case .exhausted:
+                Console.note("strongroom: error: no memory is left for secrets")
+                exit(Failure.Code.inputOutput.rawValue)
+            case .notLocked:
+                Console.note(
+                    "strongroom: error: no more memory can be locked, and that is required for secrets")
+                Console.note("strongroom: hint: \(hint)")
+                exit(Failure.Code.refused.rawValue)
+            }
+        }
+        guard mode != "off", !LockedMemory.isAvailable else { return }
+        guard mode == "warn" else {
+            throw Failure(.refused, "memory can't be locked, and that is required for secrets", hints: [hint])
+        }
+        Console.note(
+            "strongroom: warning: memory can't be locked: secrets may reach the swap space (ulimit -l, STRONGROOM_LOCKED_MEMORY)"
+        )
     }
 
     private static let originalMask = Atomic<mode_t>(0o022)
