@@ -26,8 +26,32 @@ package struct Checker {
             case repeatedEphemeral
             /// A token under no rule: nothing says who seals it.
             case noRule
-            /// Something that the rule asks for and this check doesn't tell.
+            /// A value that stood here before another one took its place, and came back.
+            case returned
+            /// A value that stands unchanged for longer than its rule allows.
+            case tooOld
+            /// Text that looks like a secret, outside of what the rules seal.
+            case secretLike
+            /// Something that the rule asks for and this check can't tell.
             case notChecked
+
+            /// A word that stands for the kind, for programs.
+            package var name: String {
+                switch self {
+                case .fault(let code): "fault-\(code)"
+                case .plaintext: "plaintext"
+                case .otherEnvironment: "other-environment"
+                case .unknownEpoch: "unknown-epoch"
+                case .closedEpoch: "closed-epoch"
+                case .otherScope: "other-scope"
+                case .repeatedEphemeral: "repeated-ephemeral"
+                case .noRule: "no-rule"
+                case .returned: "returned"
+                case .tooOld: "too-old"
+                case .secretLike: "secret-like"
+                case .notChecked: "not-checked"
+                }
+            }
         }
 
         /// The file, from the repository's root.
@@ -44,12 +68,15 @@ package struct Checker {
         package let reason: String
     }
 
-    private let rules: Rules
+    /// The rules that are checked.
+    let rules: Rules
     private let epochs: [String: Epochs]
     /// Where each ephemeral key was first met.
     private var ephemerals: [[UInt8]: (path: [UInt8], line: Int)] = [:]
     /// What was found so far, in the order of the files.
     package private(set) var findings: [Finding] = []
+    /// What is sealed under a rule, as far as it is well-formed: what history can tell more about.
+    package private(set) var sealed: [Sealed] = []
 
     private struct Epochs {
         let all: [UInt64]
@@ -120,9 +147,6 @@ package struct Checker {
             || (format.holdsObjects && SealedToken.containsWrappedMark(bytes))
         guard isOurs || isMarked else { return }
         let placed = try PlacedDocument(bytes, format: format, path: path, rule)
-        if let age = rule?.maxAge {
-            note(path, .notChecked, isRefused: false, "maxAge \(age) is not checked yet")
-        }
         if let stray = Marks.firstStray(in: placed) {
             note(
                 path, .fault(.nestedToken), line: stray, isRefused: rule != nil,
@@ -197,6 +221,11 @@ package struct Checker {
                 "scope \(token.scope.text), and the rule gives \(expected?.scope.text ?? "none")")
         }
         checkEpoch(token.environment, token.epoch, placed.path, line: line, placed.keyPath(index))
+        sealed.append(
+            Sealed(
+                path: placed.path,
+                standing: placed.standing(at: index, token, namespace: rule.namespace, in: rules),
+                maxAge: rule.maxAge))
     }
 
     private mutating func checkEpoch(
@@ -235,6 +264,9 @@ package struct Checker {
                 of: header, environment: rule.environment, epochs: known.all, repository: rules.repository,
                 path: path)
             checkEpoch(rule.environment, epoch, path, line: nil, nil)
+            for standing in SealedItem.standing(in: bytes, path: path, rules: rules) {
+                sealed.append(Sealed(path: path, standing: standing, maxAge: rule.maxAge))
+            }
         } catch {
             note(path, .fault(error.code), isRefused: rule != nil, error.context)
         }
@@ -242,7 +274,8 @@ package struct Checker {
 
     // MARK: Noting
 
-    private mutating func note(
+    /// Notes a finding.
+    mutating func note(
         _ path: [UInt8], _ kind: Finding.Kind, line: Int? = nil, keyPath: String? = nil, isRefused: Bool,
         _ reason: String
     ) {

@@ -6,22 +6,31 @@ package struct DocumentResealer: Sendable {
     private let rules: Rules
     private let keyring: OpenedKeyring
     private let key: EnvironmentPublicKey
+    private let former: OpenedKeyring?
 
     /// A resealer of what the identities of `keyring` open, to `key` of the same environment.
-    package init(rules: Rules, keyring: OpenedKeyring, key: EnvironmentPublicKey) {
+    ///
+    /// `former` has identities of epochs whose numbers mean other keys in `keyring`: those of a branch whose keyring
+    /// was rebased. They are tried first.
+    package init(
+        rules: Rules, keyring: OpenedKeyring, key: EnvironmentPublicKey, former: OpenedKeyring? = nil
+    ) {
         precondition(keyring.environment == key.environment)
         self.rules = rules
         self.keyring = keyring
         self.key = key
+        self.former = former
     }
 
-    /// The document `bytes` at `path` with each token of an older epoch sealed anew for its place. Tokens of the
-    /// key's epoch and of other environments are kept.
+    /// The document `bytes` at `path` with each token of an older epoch, or with `all` each token, sealed anew for its
+    /// place. All others, and those of other environments, are kept.
     ///
     /// Throws with `failures` where tokens don't open; nothing is resealed then.
-    package func reseal(_ bytes: [UInt8], path: [UInt8]) throws(SealingError) -> DocumentSealer.Outcome {
+    package func reseal(
+        _ bytes: [UInt8], path: [UInt8], all: Bool = false
+    ) throws(SealingError) -> DocumentSealer.Outcome {
         try replace(in: bytes, path: path) { (index, token, placed) throws(SealingError) in
-            guard token.environment == key.environment, token.epoch != key.epoch else { return nil }
+            guard token.environment == key.environment, all || token.epoch != key.epoch else { return nil }
             let coordinates = try placed.coordinates(
                 at: index, token.scope, namespace: rules.rule(for: path)?.namespace, in: rules)
             return try seal(token, openedAt: coordinates, for: coordinates)
@@ -60,6 +69,14 @@ package struct DocumentResealer: Sendable {
         }
     }
 
+    private func open(_ token: SealedToken, at coordinates: Coordinates) throws(SealingError) -> OpenedValue {
+        if let former, former[epoch: token.epoch] != nil {
+            // The commitment tells which of two keys of one number it is.
+            do { return try SealedValue.open(token, with: former, at: coordinates) } catch {}
+        }
+        return try SealedValue.open(token, with: keyring, at: coordinates)
+    }
+
     private func opens(_ token: SealedToken, at coordinates: Coordinates) -> Bool {
         do {
             _ = try SealedValue.open(token, with: keyring, at: coordinates)
@@ -70,7 +87,7 @@ package struct DocumentResealer: Sendable {
     private func seal(
         _ token: SealedToken, openedAt old: Coordinates, for new: Coordinates
     ) throws(SealingError) -> SealedToken {
-        let value = try SealedValue.open(token, with: keyring, at: old)
+        let value = try open(token, at: old)
         return try value.withSource { (source) throws(SealingError) in
             try SealedValue.seal(source, as: value.head, to: key, at: new)
         }

@@ -80,6 +80,18 @@ package enum SealedFile {
         return epoch
     }
 
+    /// Whether the identity in `keyring` that the digest of `header` names at `path` of `repository` opens the file.
+    package static func opens(
+        _ header: AgeHeader, with keyring: OpenedKeyring, repository: RepositoryID, path: [UInt8]
+    ) -> Bool {
+        let identity = ScopedIdentity(keyring: keyring, repository: repository, path: path)
+        guard (try? identity.epoch(of: header)) != nil else { return false }
+        do {
+            _ = try header.unwrap(with: [identity])
+            return true
+        } catch { return false }
+    }
+
     /// The digest in a header of exactly the described form.
     static func scope(of header: AgeHeader) throws(SealingError) -> [UInt8] {
         let malformed = SealingError(.malformed, "age file without exactly the two stanzas of a sealed file")

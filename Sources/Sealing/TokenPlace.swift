@@ -50,7 +50,8 @@ extension PlacedDocument {
         }
     }
 
-    private static func words(_ object: KubernetesObject, namespace: [UInt8]?) -> String {
+    /// The object in words: kind, namespace and name.
+    static func words(_ object: KubernetesObject, namespace: [UInt8]?) -> String {
         let kind = (object.group.isEmpty ? [] : object.group + [0x2F]) + object.kind
         let space = (object.namespace ?? namespace).map { $0 + [0x2F] } ?? []
         return SealingError.text(kind + [0x20] + space + object.name)

@@ -87,10 +87,32 @@ import Testing
         #expect(try refusals([("a.yaml", sealed)], fixture) == ["otherScope", "otherScope"])
     }
 
-    @Test func `an age that is not checked is worth a word`() throws {
+    @Test func `ages and values that came back are judged by what history tells`() throws {
         let fixture = DocumentFixture("{ paths: ['**'], environment: prod, maxAge: 90d }")
-        let found = try findings([("a.yaml", "a: b\n")], fixture)
-        #expect(found.count == 1 && found.allSatisfy { !$0.isRefused })
+        let sealed = try fixture.seal(Self.secret).text
+        func findings(_ past: Checker.Past, now: Int64 = 100 * 86_400) throws -> [String] {
+            var checker = Checker(
+                rules: try fixture.parsed(), epochs: [(environment: "prod", all: [1, 2, 3], open: 3)])
+            checker.check(Array(sealed.utf8), path: Array("a.yaml".utf8))
+            #expect(checker.sealed.count == 2 && checker.isClean)
+            checker.check(now: now) { _ in past }
+            return checker.findings.map { "\($0.kind) \($0.isRefused)" }
+        }
+        func past(_ since: Int64?, isCut: Bool = false, _ replacedIn: String? = nil) -> Checker.Past {
+            Checker.Past(since: since, isCut: isCut, replacedIn: replacedIn)
+        }
+        #expect(try findings(past(nil)) == [])
+        #expect(try findings(past(10 * 86_400)) == [])
+        #expect(try findings(past(10 * 86_400 - 1)) == ["tooOld true", "tooOld true"])
+        #expect(try findings(past(Int64.min)) == ["tooOld true", "tooOld true"])
+        // A clock that is behind makes nothing old.
+        #expect(try findings(past(200 * 86_400)) == [])
+        #expect(try findings(past(50 * 86_400, isCut: true)) == ["notChecked false"])
+        #expect(try findings(past(50 * 86_400, "abc")) == ["returned true", "returned true"])
+        var checker = Checker(rules: try fixture.parsed(), epochs: [])
+        checker.check(Array(sealed.utf8), path: Array("a.yaml".utf8))
+        checker.noteNoHistory()
+        #expect(checker.findings.count == 1 && checker.isClean)
     }
 
     @Test func `a token under no rule is worth a word`() throws {
