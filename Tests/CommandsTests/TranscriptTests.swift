@@ -100,8 +100,7 @@ import Testing
         expect(world.run("open", "deploy/prod/database.yaml"), 2, "no such identity file")
     }
 
-    @Test func `an identity that others can read is refused`() {
-        // F031
+    @Test func `F031, F032: an identity that others can read, or that is none, is refused`() {
         let world = World()
         _ = ShellCommand.run("chmod", ["644", world.path("alice.identity")])
         expect(world.run("open", "deploy/prod/database.yaml", identity: "alice"), 5, "alice.identity")

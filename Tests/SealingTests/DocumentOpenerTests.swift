@@ -68,7 +68,7 @@ import Testing
         #expect(fixture.openCode(tokens.replacingFirst("name: a", with: "name: c")) == .notAuthentic)
     }
 
-    @Test func `F025 all or nothing, and every failing token is listed with its place`() throws {
+    @Test func `F025: all or nothing, and every failing token is listed with its place`() throws {
         let fixture = DocumentFixture.file
         let sealed = try fixture.seal("secrets:\n  a: 1\n  b: 2\n  c: 3\n").text
         let tokens = sealed.tokens

@@ -80,7 +80,7 @@ import Testing
         #expect(read([0x61]).plaintext.isEmpty)
     }
 
-    @Test func `F020 F025 another path, repository, environment, epoch or key does not open it`() throws {
+    @Test func `F020, F025: another path, repository, environment, epoch or key does not open it`() throws {
         let sealed = try Self.seal([1, 2, 3])
         #expect(Self.code(sealed) == nil)
         #expect(Self.code(sealed, path: Array("tls/other.key".utf8)) == .notAuthentic)

@@ -98,7 +98,7 @@ struct SealingFixture {
                 != base.ephemeral)
     }
 
-    @Test func `F025 another key, environment or epoch does not open it`() throws {
+    @Test func `F025: another key, environment or epoch does not open it`() throws {
         let token = try SealingFixture.seal("value")
         #expect(SealingFixture.code(token, with: SealingFixture.keyring(2)) == .notAuthentic)
         #expect(SealingFixture.code(token, with: SealingFixture.keyring(epoch: 4)) == .noKey)

@@ -187,7 +187,7 @@ import Testing
         }
     }
 
-    @Test func `F022 every flipped bit is refused, and nothing is released`() throws {
+    @Test func `F022: every flipped bit is refused, and nothing is released`() throws {
         let scope = Stanza(type: "strongroom-scope", arguments: [String(repeating: "A", count: 43)], body: [])
         let own = identity(1)
         let file = try Self.file(Array("attack at dawn".utf8), to: [own.recipient], extraStanzas: [scope])
@@ -204,7 +204,7 @@ import Testing
         }
     }
 
-    @Test func `F022 recipients removed, added, reordered or duplicated are refused`() throws {
+    @Test func `F022: recipients removed, added, reordered or duplicated are refused`() throws {
         let own = identity(1)
         let file = try Self.file([1], to: [own.recipient, identity(2).recipient])
         let header = try file.withBytes { (bytes) throws in try AgeHeader(parsing: bytes) }

@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    @Test func `F033 work factors outside of 1 to 22 are malformed`() throws {
+    @Test func `F033: work factors outside of 1 to 22 are malformed`() throws {
         let wrapping = ScryptIdentity(passphrase: SecretBytes("p"))
         let salt = String(repeating: "A", count: 22)
         let wrong = [

@@ -15,7 +15,7 @@ import Testing
         try IdentityFile.parse(SecretBytes(text)).map(\.recipient)
     }
 
-    @Test func `F032 identities, comments and blank lines are read, with LF and CRLF`() throws {
+    @Test func `F032: identities, comments and blank lines are read, with LF and CRLF`() throws {
         let own = identity(0x42).recipient
         let texts = [
             Self.first, Self.first + "\n", Self.first + "\r\n", "# created: today\r\n\r\n" + Self.first,
@@ -26,7 +26,7 @@ import Testing
         #expect(try Self.recipients(two) == [own, identity(2).recipient])
     }
 
-    @Test func `F032 any other line is refused by its number and never quoted`() {
+    @Test func `F032: any other line is refused by its number and never quoted`() {
         let cases: [(text: String, line: Int?)] = [
             ("", nil), ("\n\n", nil), ("# nothing\n", nil), ("\u{FEFF}" + Self.first, 1),
             ("\u{FEFF}# a\n" + Self.first, 1),
@@ -54,7 +54,7 @@ import Testing
         #expect(ageCode { _ = try IdentityFile.parse(latin1) } == .identity)
     }
 
-    @Test func `F032 a key file cut anywhere is refused`() {
+    @Test func `F032: a key file cut anywhere is refused`() {
         for count in 0..<Self.first.utf8.count {
             #expect(ageCode { _ = try Self.recipients(String(Self.first.prefix(count))) } == .identity)
         }
@@ -71,7 +71,7 @@ import Testing
         #expect(!isEncrypted)
     }
 
-    @Test func `F033 a passphrase protects the file, and another one opens nothing`() throws {
+    @Test func `F033: a passphrase protects the file, and another one opens nothing`() throws {
         let content = IdentityFile.content(of: identity(0x42), created: Timestamp(nanoseconds: 0))
         let file = SecretBytes(
             try IdentityFile.encrypt(content, passphrase: SecretBytes("correct horse"), logN: 4))
@@ -110,7 +110,7 @@ import Testing
         #expect(isUnchanged)
     }
 
-    @Test func `F031 a key file that others could read or exchange is refused unless allowed`() throws {
+    @Test func `F031: a key file that others could read or exchange is refused unless allowed`() throws {
         let directory = TemporaryDirectory()
         let path = Path(directory.file("key.txt"))
         try SecretBytes(Self.first).withBytes { (bytes) throws in

@@ -32,7 +32,7 @@ import Testing
         #expect(again.recipient == first.recipient)
     }
 
-    @Test func `F004 each malformed recipient is refused and says why`() throws {
+    @Test func `F004: each malformed recipient is refused and says why`() throws {
         let short = Bech32.encode(prefix: "age", data: [UInt8](repeating: 7, count: 31))
         let long = Bech32.encode(prefix: "age", data: [UInt8](repeating: 7, count: 33))
         let zero = Bech32.encode(prefix: "age", data: [UInt8](repeating: 0, count: 32))

@@ -62,7 +62,7 @@ func sshIdentity(_ byte: UInt8) throws -> SSHEd25519Identity {
         #expect(recipient.tag == Base64.unpadded.encode(Array(SHA256.hash(recipient.wire).prefix(4))))
     }
 
-    @Test func `F004 malformed SSH recipients, other types and points of low order are refused`() throws {
+    @Test func `F004: malformed SSH recipients, other types and points of low order are refused`() throws {
         let good = try sshIdentity(1).recipient.text
         let zero = SSHPublicKey(ed25519: [1] + [UInt8](repeating: 0, count: 31)).text
         let texts = [

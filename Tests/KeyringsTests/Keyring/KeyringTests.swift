@@ -67,7 +67,7 @@ import Trust
         #expect(identities.map(\.recipient.publicKey) == [keyring.sealingKey.key])
     }
 
-    @Test func `F004 an empty list of members and a bad environment are refused`() {
+    @Test func `F004: an empty list of members and a bad environment are refused`() {
         #expect(
             keyringCode { _ = try Keyring.create(environment: "prod", members: [], signingWith: admin(1)) }
                 == .badMember)

@@ -24,7 +24,7 @@ import Trust
         #expect(try MemberRecipient(text: ssh.text + " a comment").text == ssh.text)
     }
 
-    @Test func `F004 an environment's key in any other form is refused`() {
+    @Test func `F004: an environment's key in any other form is refused`() {
         let age = identity(7).recipient.text
         for text in [
             "environment", "environment ", "environment ops-3", "environment ops \(age)",

@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func `F004 a recipient that is malformed or of low order is refused with the member's name`() {
+    @Test func `F004: a recipient that is malformed or of low order is refused with the member's name`() {
         let good = identity(1).recipient.text
         let low = Bech32.encode(prefix: "age", data: [UInt8](repeating: 0, count: 32))
         let order1 = Bech32.encode(prefix: "age", data: [1] + [UInt8](repeating: 0, count: 31))
