@@ -1,6 +1,8 @@
 internal import ArgumentParser
 internal import Documents
+internal import Encodings
 internal import Files
+internal import Git
 internal import Keyrings
 internal import Sealing
 internal import Sodium
@@ -12,7 +14,19 @@ struct CheckCommand: AsyncParsableCommand {
         discussion: """
             Checks the whole repository, or the files and directories that are named. Exit code 0: clean; 5: something \
             breaks the rules. Findings go to standard output, a line each.
+
+            Git history tells two things more: a value that stood at its place before another one replaced it, and came \
+            back; and values that stand unchanged for longer than their rule's maxAge, counted from the commit that \
+            brought them. In a shallow clone only so much of it is known as is there.
+
+            Files that no rule seals are looked through for what looks like a secret: known beginnings, private keys, \
+            long random words. That is a guess in both directions; a line with strongroom:allow is passed over.
             """)
+
+    /// What becomes of text that looks like a secret.
+    enum Entropy: String, CaseIterable, ExpressibleByArgument {
+        case off, warn, refuse
+    }
 
     @Argument(
         help: ArgumentHelp("Files or directories of this repository. Default: all of it.", valueName: "path"))
@@ -21,11 +35,18 @@ struct CheckCommand: AsyncParsableCommand {
     @Flag(help: "Print the findings as JSON.")
     var json = false
 
+    @Flag(inversion: .prefixedNo, help: "Look into Git history.")
+    var history = true
+
+    @Option(help: "Text that looks like a secret where no rule seals it: pass over, name, or refuse.")
+    var entropy = Entropy.warn
+
     @OptionGroup var list: FileListOption
     @OptionGroup var trust: TrustOptions
 
     func run() async throws {
-        let checkout = try Checkout(around: paths.first.map { Path($0).parent.description } ?? ".")
+        let (checkout, hasGit) = try Checkout.withoutGit(
+            around: paths.first.map { Path($0).parent.description } ?? ".")
         var keyrings: [Keyring] = []
         for environment in Set(checkout.rules.rules.map(\.environment)).sorted() {
             let keyring = try checkout.keyring(environment)
@@ -36,12 +57,16 @@ struct CheckCommand: AsyncParsableCommand {
         var fileCount = 0
         let root = try Directory(Path(checkout.root))
         let starts = try starts(checkout)
+        let tracked = hasGit && paths.isEmpty && list.pathsFrom == nil ? CheckCommand.tracked(checkout) : nil
         for start in starts {
             try visit(Path(start), in: root, from: starts) { bytes, path in
                 fileCount += 1
                 checker.check(bytes, path: path)
+                guard entropy != .off, tracked?.contains(path) != false else { return }
+                checker.scan(bytes, path: path, isRefused: entropy == .refuse)
             }
         }
+        try look(into: checkout, hasGit, &checker)
         let documents = checker.findings.map { FindingDocument($0) }
         if json { try Console.json(documents) } else { documents.forEach { Console.print($0.line) } }
         let refused = documents.count { $0.refused }
@@ -52,6 +77,34 @@ struct CheckCommand: AsyncParsableCommand {
         }
         Console.note(
             "strongroom: checked \(fileCount == 1 ? "1 file" : "\(fileCount) files"): the rules are kept")
+    }
+
+    /// Checks what is sealed against the commits of HEAD, where they are there and asked for.
+    private func look(into checkout: Checkout, _ hasGit: Bool, _ checker: inout Checker) throws {
+        guard history, hasGit, !checker.sealed.isEmpty else { return checker.noteNoHistory() }
+        do {
+            var past = try SealedHistory(at: checkout.root, from: .head) {
+                checkout.rules.rule(for: $0) != nil
+            }
+            if past.graph.isCut {
+                Console.note(
+                    "strongroom: the history here is cut off (a shallow clone): values that came back and ages are told as far as it goes"
+                )
+            }
+            try checker.check(now: Process.now.seconds) { try past.past(of: $0, rules: checkout.rules) }
+        } catch let error as GitError {
+            Console.note("strongroom: the Git history is left out: \(Failure(error).message)")
+            checker.noteNoHistory()
+        }
+    }
+
+    /// The paths in Git's index: what else lies in the work tree may be anything. Nil where nothing is in it yet, or they can't be
+    /// told.
+    private static func tracked(_ checkout: Checkout) -> Set<[UInt8]>? {
+        guard let tree = try? WorkTree.discover(from: Path(checkout.root)),
+            let entries = try? tree.indexEntries(), !entries.isEmpty
+        else { return nil }
+        return Set(entries.map(\.path))
     }
 
     /// What is checked, from the root; empty for the root itself.
@@ -102,6 +155,7 @@ private struct FindingDocument: Encodable {
     let lineNumber: Int?
     let keyPath: String?
     let refused: Bool
+    let kind: String
     let reason: String
 
     init(_ finding: Checker.Finding) {
@@ -109,11 +163,12 @@ private struct FindingDocument: Encodable {
         lineNumber = finding.line
         keyPath = finding.keyPath
         refused = finding.isRefused
+        kind = finding.kind.name
         reason = finding.reason
     }
 
     enum CodingKeys: String, CodingKey {
-        case path, keyPath, refused, reason
+        case path, keyPath, refused, kind, reason
         case lineNumber = "line"
     }
 }

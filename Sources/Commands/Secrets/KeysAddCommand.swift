@@ -83,7 +83,7 @@ struct KeysAddCommand: AsyncParsableCommand {
             after: work.keyring, body: body,
             admins: try work.keyring.admins(adding: try admins.admin.map(AdminSigner.publicKey)),
             threshold: admins.threshold)
-        guard try await work.publish(proposal) else { return }
+        guard try await work.publish(proposal) != nil else { return }
         for member in newcomers {
             Console.note("strongroom: \(work.keyring.environment): added \(member.name)")
         }

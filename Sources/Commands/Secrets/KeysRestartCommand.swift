@@ -24,7 +24,7 @@ struct KeysRestartCommand: AsyncParsableCommand {
         let proposal = try KeyringProposal(
             restarting: keyring, opened: try work.opened(),
             admins: named.isEmpty ? [work.signerKey] : named, threshold: admins.threshold ?? 1)
-        guard try await work.publish(proposal) else { return }
+        guard try await work.publish(proposal) != nil else { return }
         Console.note("strongroom: everybody has to trust the new root: strongroom keys trust")
     }
 }

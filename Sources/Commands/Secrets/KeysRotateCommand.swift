@@ -6,10 +6,12 @@ struct KeysRotateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate", abstract: "Make a new epoch of an environment's key.",
         discussion: """
-            New secrets are sealed to the new key; older tokens keep opening until they are sealed anew with \
-            strongroom reseal. Keyrings of which the environment is a member follow.
+            New secrets are sealed to the new key, and what the tree holds is sealed anew to it; --no-reseal leaves that \
+            to a member's strongroom reseal. The rotation itself needs no identity, resealing does. Keyrings of which \
+            the environment is a member follow. Commits that are there keep their ciphertext.
             """)
 
+    @OptionGroup var resealing: ResealOptions
     @OptionGroup var options: KeyringOptions
 
     func run() async throws {
@@ -26,7 +28,7 @@ struct KeysRotateCommand: AsyncParsableCommand {
             body = try body.replacing(key, opened: try work.opened())
         }
         let proposal = try KeyringProposal(after: work.keyring, body: try body.rotating())
-        guard try await work.publish(proposal) else { return }
-        Console.note("strongroom: next: strongroom reseal, then commit the keyring with what it changed")
+        guard let renewed = try await work.publish(proposal) else { return }
+        try resealing.finish(work, renewed)
     }
 }

@@ -9,12 +9,14 @@ struct KeysSignCommand: AsyncParsableCommand {
         commandName: "sign", abstract: "Sign a proposed change of a keyring as one of its admins.",
         discussion: """
             Prints what the proposal changes. Where the caller can open the new keyring, its wrapped identities are \
-            checked against the list of members first. The last signature puts it in force.
+            checked against the list of members first. The last signature puts it in force; where it makes a new epoch \
+            and the caller is a member, what the tree holds is sealed anew to it.
             """)
 
     @Flag(help: "Print what would be signed, and do not sign.")
     var dryRun = false
 
+    @OptionGroup var resealing: ResealOptions
     @OptionGroup var options: KeyringOptions
 
     func run() async throws {
@@ -39,7 +41,9 @@ struct KeysSignCommand: AsyncParsableCommand {
         let work = try KeyringWork(
             checkout, keyring, options, needsIdentity: false, admins: proposal.authority.admins)
         try verify(proposal, checkout, work.identities)
-        try await work.publish(proposal)
+        guard let renewed = try await work.publish(proposal) else { return }
+        // Whoever signs need not be a member: then resealing is left to one.
+        try resealing.finish(work, renewed, isRequired: false)
     }
 
     /// Opens what is proposed where one of `identities` can: a recipient who is not on the list is found only so.

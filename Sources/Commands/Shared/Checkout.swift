@@ -15,7 +15,27 @@ struct Checkout {
 
     /// The repository around `path`. Throws `usage` where there is none, or it has no rules.
     init(around path: String) throws {
-        root = try Checkout.root(around: path)
+        try self.init(at: try Checkout.root(around: path))
+    }
+
+    /// The directory around `path` that has rules, be it in a Git repository or not; `hasGit` says which. Throws `usage`
+    /// where there is none.
+    static func withoutGit(around path: String) throws -> (checkout: Checkout, hasGit: Bool) {
+        do {
+            return (try Checkout(at: try root(around: path)), true)
+        } catch let error as Failure where error.code == .usage {
+            var place = Path(try Process.canonical(path))
+            while !place.components.isEmpty {
+                guard let root = String(validating: place.bytes, as: UTF8.self) else { break }
+                if try readRules(root) != nil { return (try Checkout(at: root), false) }
+                place = place.parent
+            }
+            throw error
+        }
+    }
+
+    private init(at root: String) throws {
+        self.root = root
         guard let text = try Checkout.readRules(root) else {
             throw Failure(
                 .usage, "\(root): no \(Rules.fileName) here",

@@ -73,19 +73,51 @@ struct KeyringWork: ~Copyable {
     }
 
     /// Signs `proposal` and writes it: as the keyring where the signatures are enough, else as a proposal. Keyrings
-    /// of which the environment is a member follow its new epoch. Returns whether the change is in force.
+    /// of which the environment is a member follow its new epoch. Returns the environments that have a new epoch now;
+    /// nil where the change is not in force.
     @discardableResult
-    func publish(_ proposal: KeyringProposal) async throws -> Bool {
+    func publish(_ proposal: KeyringProposal) async throws -> [String]? {
         let signature = try await signer.sign(proposal.pending.header)
         let signed = try proposal.adding(signature)
         guard signed.missingCount == 0 else {
             try propose(signed)
-            return false
+            return nil
         }
         let next = try signed.completed()
         try put(next)
-        if next.sealingKey != keyring.sealingKey { try await follow(next.sealingKey) }
-        return true
+        guard next.sealingKey != keyring.sealingKey else { return [] }
+        return try await [keyring.environment] + follow(next.sealingKey)
+    }
+
+    /// Lets keyrings follow that a run which was stopped left behind: those that have this environment, or one of its
+    /// hosts, as a member with an old key. Returns the environments that have a new epoch now.
+    func catchUp() async throws -> [String] {
+        var renewed: [String] = []
+        var names = [keyring.environment]
+        var seen: Set<String> = []
+        while let name = names.popLast() {
+            guard seen.insert(name).inserted else { continue }
+            let set = try checkout.keyrings()
+            if let key = set[name]?.sealingKey, !set.stale(of: name).isEmpty {
+                renewed += try await follow(key)
+            }
+            names += try set.dependents(of: name)
+        }
+        return renewed
+    }
+
+    /// Reseals what the tree holds of `environments` with the caller's identities; see `TreeResealing`.
+    func reseal(
+        _ environments: [String], former: [String: OpenedKeyring] = [:],
+        onChange: (TreeResealer.Change) -> Void
+    ) throws -> TreeResealing {
+        try TreeResealing(
+            checkout, of: environments, with: identities, trust: trust, former: former, onChange: onChange)
+    }
+
+    /// The bodies with which other keyrings would follow the new `key` of this environment.
+    func following(_ key: EnvironmentPublicKey) throws -> [(environment: String, body: KeyringBody)] {
+        try checkout.keyrings().following(key, with: identities).bodies
     }
 
     /// Writes a proposal that needs more signatures.
@@ -106,19 +138,25 @@ struct KeyringWork: ~Copyable {
         try next.yaml.withBytes { try root.write($0, to: Path(path), mode: 0o644, .anyFile) }
         let proposal = Path(checkout.proposalPath(next.environment))
         if try root.metadataIfPresent(of: proposal) != nil { try root.removeFile(proposal) }
-        // Without a home nothing was remembered before either, which was said then.
-        if let directory = try? Locations.pins() {
-            let repository = checkout.rules.repository.description
-            if let error = try Pins(directory: Path(directory)).trust(next.chain, repository: repository) {
-                Console.note("strongroom: the keyring could not be pinned (\(error.description)); going on")
-            }
-        }
+        try pin(next)
         Console.note(
             "strongroom: \(path): generation \(next.generation), epoch \(next.sealingKey.epoch) is sealed to")
     }
 
-    /// Gives the keyrings that depend on this environment the new `key` and a new epoch.
-    private func follow(_ key: EnvironmentPublicKey) async throws {
+    /// Remembers a keyring that this program wrote itself.
+    func pin(_ next: Keyring) throws {
+        // Without a home nothing was remembered before either, which was said then.
+        guard let directory = try? Locations.pins() else { return }
+        let repository = checkout.rules.repository.description
+        if let error = try Pins(directory: Path(directory)).trust(next.chain, repository: repository) {
+            Console.note("strongroom: the keyring could not be pinned (\(error.description)); going on")
+        }
+    }
+
+    /// Gives the keyrings that depend on the environment of `key` that key and a new epoch. Returns those for which
+    /// that is in force.
+    private func follow(_ key: EnvironmentPublicKey) async throws -> [String] {
+        var renewed: [String] = []
         let set = try checkout.keyrings()
         let following = try set.following(key, with: identities)
         for name in following.closed {
@@ -135,8 +173,14 @@ struct KeyringWork: ~Copyable {
                 continue
             }
             let signed = try proposal.adding(try await signer.sign(proposal.pending.header))
-            if signed.missingCount == 0 { try put(try signed.completed()) } else { try propose(signed) }
+            guard signed.missingCount == 0 else {
+                try propose(signed)
+                continue
+            }
+            try put(try signed.completed())
+            renewed.append(name)
         }
+        return renewed
     }
 }
 

@@ -21,6 +21,12 @@ struct TreeResealer {
         let key: EnvironmentPublicKey
     }
 
+    /// A sealed file that can't be resealed; others can.
+    struct FileLeft: Error {
+        /// Why, with the file's name.
+        let failure: Failure
+    }
+
     /// The keys of an environment.
     struct Keys {
         /// Opened by a member.
@@ -29,17 +35,26 @@ struct TreeResealer {
         let epochs: [UInt64]
         /// The newest epoch's.
         let newest: EnvironmentPublicKey
+        /// Of a branch whose keyring was rebased: its identities of epochs that have other numbers now.
+        var former: OpenedKeyring?
     }
 
     private let checkout: Checkout
     private let isDryRun: Bool
-    private let open: (String) throws -> Keys
-    private var keys: [String: Keys] = [:]
+    /// Whether what is sealed to the newest epoch is sealed anew too.
+    private let isForced: Bool
+    private let open: (String) throws -> Keys?
+    private var keys: [String: Keys?] = [:]
 
-    /// A resealer of the work tree of `checkout`; `open` gives the keys of an environment, once each.
-    init(_ checkout: Checkout, dryRun: Bool, open: @escaping (String) throws -> Keys) {
+    /// A resealer of the work tree of `checkout`; `open` gives the keys of an environment, once each, nil where its files
+    /// stay as they are.
+    init(
+        _ checkout: Checkout, dryRun: Bool, all isForced: Bool = false,
+        open: @escaping (String) throws -> Keys?
+    ) {
         self.checkout = checkout
         isDryRun = dryRun
+        self.isForced = isForced
         self.open = open
     }
 
@@ -55,9 +70,10 @@ struct TreeResealer {
         guard DocumentFormat(path: path) != nil else { return nil }
         let bytes = try work.read(limit: DocumentLimits().byteCount)
         guard SealedToken.containsMark(bytes) else { return nil }
-        let keys = try keys(of: rule.environment)
-        let outcome = try DocumentResealer(rules: checkout.rules, keyring: keys.opened, key: keys.newest)
-            .reseal(bytes, path: path)
+        guard let keys = try keys(of: rule.environment) else { return nil }
+        let outcome = try DocumentResealer(
+            rules: checkout.rules, keyring: keys.opened, key: keys.newest, former: keys.former
+        ).reseal(bytes, path: path, all: isForced)
         guard outcome.sealedCount > 0 else { return nil }
         if !isDryRun { try outcome.bytes.withBytes { try work.replace(with: $0) } }
         return Change(path: path, valueCount: outcome.sealedCount, isFile: false, key: keys.newest)
@@ -66,21 +82,41 @@ struct TreeResealer {
     private mutating func resealFile(_ work: borrowing WorkFile, _ path: [UInt8], _ rule: Rule) throws
         -> Change?
     {
-        let keys = try keys(of: rule.environment)
+        guard let keys = try keys(of: rule.environment) else { return nil }
         let repository = checkout.rules.repository
-        let epoch = try Failure.about(String(decoding: path, as: UTF8.self)) {
+        let (epoch, opened) = try about(path) {
             let header = try AgeHeader(of: work)
-            return try SealedFile.epoch(
+            let epoch = try SealedFile.epoch(
                 of: header, environment: rule.environment, epochs: keys.epochs, repository: repository,
                 path: path)
+            let isFormer = keys.former.map {
+                SealedFile.opens(header, with: $0, repository: repository, path: path)
+            }
+            return (epoch, isFormer == true ? keys.former ?? keys.opened : keys.opened)
         }
-        guard epoch != keys.newest.epoch else { return nil }
-        try SealedFile.reseal(
-            work, keys.opened, from: path, to: path, keys.newest, repository, isDryRun: isDryRun)
+        guard isForced || epoch != keys.newest.epoch else { return nil }
+        try about(path) {
+            try SealedFile.reseal(
+                work, opened, from: path, to: path, keys.newest, repository, isDryRun: isDryRun)
+        }
         return Change(path: path, valueCount: 0, isFile: true, key: keys.newest)
     }
 
-    private mutating func keys(of environment: String) throws -> Keys {
+    /// Does `work` on the sealed file at `path`: what is wrong with that one leaves the others to be resealed.
+    private func about<Result>(_ path: [UInt8], _ work: () throws -> Result) throws -> Result {
+        func left(_ error: any Error) -> FileLeft {
+            FileLeft(failure: Failure(error).at(String(decoding: path, as: UTF8.self)))
+        }
+        do {
+            return try work()
+        } catch let error as SealingError {
+            throw left(error)
+        } catch let error as AgeError {
+            throw left(error)
+        }
+    }
+
+    private mutating func keys(of environment: String) throws -> Keys? {
         if let known = keys[environment] { return known }
         let opened = try open(environment)
         keys[environment] = opened
