@@ -21,8 +21,9 @@ struct Checkout {
     /// The directory around `path` that has rules, be it in a Git repository or not; `hasGit` says which. Throws `usage`
     /// where there is none.
     static func withoutGit(around path: String) throws -> (checkout: Checkout, hasGit: Bool) {
+        let root: String
         do {
-            return (try Checkout(at: try root(around: path)), true)
+            root = try Checkout.root(around: path)
         } catch let error as Failure where error.code == .usage {
             var place = Path(try Process.canonical(path))
             while !place.components.isEmpty {
@@ -32,6 +33,7 @@ struct Checkout {
             }
             throw error
         }
+        return (try Checkout(at: root), true)
     }
 
     private init(at root: String) throws {

@@ -143,6 +143,7 @@ import Testing
         let lines = world.text("alice.identity").split(separator: "\n").map(String.init)
         let key = lines.first { $0.hasPrefix("AGE") } ?? ""
         let other = world.text("mallory.identity").split(separator: "\n").map(String.init).last ?? ""
+        let broken = other.dropLast() + (other.hasSuffix("Q") ? "P" : "Q")
         func open(_ text: String) -> ShellCommand.Outcome {
             world.write("alice.identity", text)
             return world.run("open", Self.database, identity: "alice")
@@ -151,7 +152,7 @@ import Testing
             expect(open(text), 0)
         }
         for (text, line) in [
-            ("\u{FEFF}\(key)\n", 1), ("# one\n\(key.dropLast())\n", 2), ("\(key)\n\(other.dropLast())Q\n", 2),
+            ("\u{FEFF}\(key)\n", 1), ("# one\n\(key.dropLast())\n", 2), ("\(key)\n\(broken)\n", 2),
             ("\(key)\(other)\n", 1), ("\n\n \(key)\n", 3), ("\(key)\n\(world.text("alice.recipient"))", 2),
         ] {
             let outcome = open(text)
