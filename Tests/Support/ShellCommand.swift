@@ -35,6 +35,14 @@ package struct ShellCommand: Sendable {
         for (number, file) in files.enumerated() {
             unsafe posix_spawn_file_actions_adddup2(&actions, file, Int32(number))
         }
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        // Worker threads have all signals blocked, and a shell that can't have SIGCHLD waits for ever.
+        var mask = sigset_t()
+        unsafe sigemptyset(&mask)
+        unsafe posix_spawnattr_setsigmask(&attributes, &mask)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var words = [executable] + arguments
         if let directory {
             words = ["/bin/sh", "-c", "cd \"$1\" && shift && exec \"$@\"", "sh", directory] + words
@@ -44,10 +52,10 @@ package struct ShellCommand: Sendable {
         var process: pid_t = 0
         let failure = unsafe withStrings(words) { argv in
             guard let variables else {
-                return unsafe posix_spawnp(&process, words[0], &actions, nil, argv, environ)
+                return unsafe posix_spawnp(&process, words[0], &actions, &attributes, argv, environ)
             }
             return unsafe withStrings(variables) { envp in
-                unsafe posix_spawnp(&process, words[0], &actions, nil, argv, envp)
+                unsafe posix_spawnp(&process, words[0], &actions, &attributes, argv, envp)
             }
         }
         guard failure == 0 else {
