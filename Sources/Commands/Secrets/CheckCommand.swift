@@ -41,6 +41,7 @@ struct CheckCommand: AsyncParsableCommand {
     @Option(help: "Text that looks like a secret where no rule seals it: pass over, name, or refuse.")
     var entropy = Entropy.warn
 
+    @OptionGroup var list: FileListOption
     @OptionGroup var trust: TrustOptions
 
     func run() async throws {
@@ -56,7 +57,7 @@ struct CheckCommand: AsyncParsableCommand {
         var fileCount = 0
         let root = try Directory(Path(checkout.root))
         let starts = try starts(checkout)
-        let tracked = hasGit && paths.isEmpty ? CheckCommand.tracked(checkout) : nil
+        let tracked = hasGit && paths.isEmpty && list.pathsFrom == nil ? CheckCommand.tracked(checkout) : nil
         for start in starts {
             try visit(Path(start), in: root, from: starts) { bytes, path in
                 fileCount += 1
@@ -108,10 +109,7 @@ struct CheckCommand: AsyncParsableCommand {
 
     /// What is checked, from the root; empty for the root itself.
     private func starts(_ checkout: Checkout) throws -> [[UInt8]] {
-        guard !paths.isEmpty else { return [[]] }
-        return try paths.map { path in
-            try Process.canonicalIfDirectory(path) == checkout.root ? [] : checkout.path(of: path)
-        }
+        try checkout.places(of: paths, and: list)
     }
 
     /// Hands every regular file at or below `path` to `body`, but for Git's own directories. Links are not followed.

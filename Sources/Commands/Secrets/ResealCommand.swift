@@ -26,6 +26,7 @@ struct ResealCommand: AsyncParsableCommand {
     @Flag(help: "Print what was resealed as JSON.")
     var json = false
 
+    @OptionGroup var list: FileListOption
     @OptionGroup var identities: IdentityOptions
     @OptionGroup var trust: TrustOptions
 
@@ -38,7 +39,7 @@ struct ResealCommand: AsyncParsableCommand {
             return try checkout.resealingKeys(environment, with: loaded, trust: trust)
         }
         let resealing = try TreeResealing(
-            checkout, at: try checkout.places(of: paths), with: resealer, dryRun: dryRun
+            checkout, at: try checkout.places(of: paths, and: list), with: resealer, dryRun: dryRun
         ) { change in
             if !json { Console.print(TreeResealing.line(change)) }
         }
