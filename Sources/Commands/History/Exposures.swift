@@ -43,6 +43,8 @@ struct Exposures {
     let history: SealedHistory?
     /// Why there is no history, in words.
     let reason: String?
+    /// What of the work tree could not be looked into.
+    private(set) var unread: [Failure] = []
     private var positions: [Key: Int] = [:]
     private let reaches: [(name: String, reach: [String: Set<UInt64>])]
     private let checkout: Checkout
@@ -97,11 +99,11 @@ struct Exposures {
             if let item = history?.items[stay.item] { atHead[stay.path, default: []].insert(item) }
         }
         var paths: [[UInt8]] = []
-        try checkout.forEachFile(at: [[]]) { paths.append($0) }
+        var closed: [Failure] = []
+        try checkout.forEachFile(at: [[]], unread: { closed.append($0) }) { paths.append($0) }
+        unread = closed
         for path in paths {
-            let file = try WorkFile(checkout.place(path))
-            guard file.metadata.byteCount <= DocumentLimits().byteCount else { continue }
-            let bytes = try file.read(limit: DocumentLimits().byteCount)
+            guard let bytes = try content(path) else { continue }
             let new = SealedItem.all(in: bytes).filter { atHead[path]?.contains($0) != true }
             guard new.contains(where: { !readable($0, at: path).isEmpty }) else { continue }
             for standing in SealedItem.standing(in: bytes, path: path, rules: checkout.rules)
@@ -110,6 +112,18 @@ struct Exposures {
                     add(path, standing, found) { $0.isUncommitted = true }
                 }
             }
+        }
+    }
+
+    /// The bytes of a file of the work tree; nil where it is too large, or this user may not read it.
+    private mutating func content(_ path: [UInt8]) throws -> [UInt8]? {
+        do {
+            let file = try WorkFile(checkout.place(path))
+            guard file.metadata.byteCount <= DocumentLimits().byteCount else { return nil }
+            return try file.read(limit: DocumentLimits().byteCount)
+        } catch let error as FileError where error.code == .permission {
+            unread.append(Failure(error))
+            return nil
         }
     }
 
@@ -176,6 +190,7 @@ extension Exposures {
         if let reason {
             lines.append("the Git history could not be looked through (\(reason)): only the work tree was")
         }
+        lines += unread.map { "not looked into: \($0.message)" }
         guard let history else { return lines }
         if history.graph.isCut {
             lines.append("the history here is cut off (a shallow clone): older commits hold more")

@@ -25,7 +25,8 @@ struct EditCommand: AsyncParsableCommand {
         let checkout = try Checkout(around: Path(file).parent.description)
         let path = try checkout.path(of: file)
         let rule = try checkout.rule(for: path, file)
-        let keys = try checkout.resealingKeys(rule.environment, with: try identities.load(), trust: trust)
+        let own = try identities.load()
+        let keys = try checkout.resealingKeys(rule.environment, with: own, trust: trust)
         let sealed = try content()
         let opened = try DocumentOpener(rules: checkout.rules, keyring: keys.opened, enforcing: false)
             .openFile(sealed, path: path)
@@ -44,8 +45,12 @@ struct EditCommand: AsyncParsableCommand {
             }
             guard !isSame else { return Console.note("\(file): unchanged") }
             do {
-                let (result, words) = try seal(edited, over: sealed, path, rule, keys, checkout)
-                return try replace(sealed, with: result, words)
+                // The keyring may have a new epoch since the editor began.
+                return try checkout.locked(.shared) {
+                    let keys = try checkout.resealingKeys(rule.environment, with: own, trust: trust)
+                    let (result, words) = try seal(edited, over: sealed, path, rule, keys, checkout)
+                    try replace(sealed, with: result, words)
+                }
             } catch let error as SealingError {
                 guard Console.isInputTerminal else { throw error }
                 Console.note("strongroom: error: \(error.context)")

@@ -39,6 +39,7 @@ struct InitCommand: AsyncParsableCommand {
     func run() async throws {
         try EnvironmentName.check(environment)
         let root = try Checkout.root(around: ".")
+        let lock = try TreeLock(root, .exclusive)
         let directory = try Directory(Path(root))
         let rules = try newRules(try Checkout.readRules(root))
         let parsed = try Failure.about(Rules.fileName) { try Rules(parsing: rules.text) }
@@ -60,6 +61,7 @@ struct InitCommand: AsyncParsableCommand {
                 try directory.write($0, to: Path(Rules.fileName), mode: 0o644, .anyFile)
             }
         }
+        lock.release()
         Console.print(keyring.root.description)
         let names = keyring.body.members.map(\.name).joined(separator: ", ")
         Console.note("strongroom: \(keyringPath): \(environment) can be opened by \(names); trust root above")

@@ -25,6 +25,7 @@ struct KeysRebaseCommand: AsyncParsableCommand {
     func run() async throws {
         let checkout = try Checkout(around: ".")
         let name = try options.environment.name(in: checkout)
+        let lock = try TreeLock(checkout.root, .exclusive)
         let git = GitProgram(directory: checkout.root)
         let base = try await git.run(["merge-base", "--end-of-options", from, onto])
         guard base.status == 0 else {
@@ -37,7 +38,8 @@ struct KeysRebaseCommand: AsyncParsableCommand {
         let set = try checkout.keyrings()
         let opened = try KeyringSet(losing) { set[$0] }.open(name, with: identities)
         let work = try KeyringWork(
-            checkout, winning, options, needsIdentity: true, admins: winning.chain.newest.admins)
+            checkout, winning, options, needsIdentity: true, admins: winning.chain.newest.admins,
+            lock: lock)
         var renewed = [name]
         let renumbered: [KeyringRebase.Renumbering]
         if let current = set[name],
@@ -77,7 +79,7 @@ struct KeysRebaseCommand: AsyncParsableCommand {
             Array(Set(renewed)).sorted(), former: [name: opened.keeping(Set(moved.map(\.from)))]
         ) { Console.print(TreeResealing.line($0)) }
         resealing.report()
-        try resealing.finish(.partial)
+        try resealing.finish()
         Console.note("strongroom: next: commit the keyring with what was resealed")
     }
 

@@ -40,7 +40,7 @@ struct KeysRemoveCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let work = try KeyringWork.begin(options, needsIdentity: !names.isEmpty)
+        let work = try KeyringWork.begin(options, needsIdentity: !names.isEmpty, dryRun: dryRun)
         if !dryRun { try work.checkNothingPends() }
         let leavers = try Leaver.all(names, of: work.keyring, in: work.checkout)
         let (proposal, leavingAdmins) = try proposal(work, leavers)
@@ -76,7 +76,7 @@ struct KeysRemoveCommand: AsyncParsableCommand {
         done?.report()
         if dryRun { return Console.note("strongroom: dry run: nothing was changed") }
         guard isInForce, !leavers.isEmpty else { return }
-        try done?.finish(.partial)
+        try done?.finish()
         Console.note(
             resealing.reseal
                 ? "strongroom: next: commit the keyring with what was resealed"

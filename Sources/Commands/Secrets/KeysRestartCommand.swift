@@ -16,11 +16,13 @@ struct KeysRestartCommand: AsyncParsableCommand {
 
     func run() async throws {
         let checkout = try Checkout(around: ".")
+        let lock = try TreeLock(checkout.root, .exclusive)
         let keyring = try checkout.keyring(try options.environment.name(in: checkout))
         try options.trust.verify(keyring, of: checkout, sealing: true)
         let named = try admins.admin.map(AdminSigner.publicKey)
         let work = try KeyringWork(
-            checkout, keyring, options, needsIdentity: true, admins: named.isEmpty ? nil : named)
+            checkout, keyring, options, needsIdentity: true, admins: named.isEmpty ? nil : named,
+            lock: lock)
         let proposal = try KeyringProposal(
             restarting: keyring, opened: try work.opened(),
             admins: named.isEmpty ? [work.signerKey] : named, threshold: admins.threshold ?? 1)

@@ -22,6 +22,7 @@ struct KeysSignCommand: AsyncParsableCommand {
     func run() async throws {
         let checkout = try Checkout(around: ".")
         let name = try options.environment.name(in: checkout)
+        let lock = try dryRun ? nil : TreeLock(checkout.root, .exclusive)
         guard let proposal = try checkout.proposal(name) else {
             throw Failure(.usage, "\(checkout.proposalPath(name)): there is no proposal")
         }
@@ -39,7 +40,8 @@ struct KeysSignCommand: AsyncParsableCommand {
         for line in difference.lines { Console.print(line) }
         guard !dryRun else { return }
         let work = try KeyringWork(
-            checkout, keyring, options, needsIdentity: false, admins: proposal.authority.admins)
+            checkout, keyring, options, needsIdentity: false, admins: proposal.authority.admins,
+            lock: lock)
         try verify(proposal, checkout, work.identities)
         guard let renewed = try await work.publish(proposal) else { return }
         // Whoever signs need not be a member: then resealing is left to one.

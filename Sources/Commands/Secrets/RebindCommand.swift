@@ -31,12 +31,14 @@ struct RebindCommand: AsyncParsableCommand {
         let checkout = try Checkout(around: Path(file).parent.description)
         let path = try checkout.path(of: file)
         let rule = try checkout.rule(for: path, file)
-        let keys = try checkout.resealingKeys(
-            rule.environment, with: try identities.load(), trust: trust)
-        if case .file = rule.treatment {
-            try rebindFile(path, rule, keys, checkout)
-        } else {
-            try rebindValues(path, keys, checkout)
+        let own = try identities.load()
+        try checkout.locked(.exclusive, if: !dryRun) {
+            let keys = try checkout.resealingKeys(rule.environment, with: own, trust: trust)
+            if case .file = rule.treatment {
+                try rebindFile(path, rule, keys, checkout)
+            } else {
+                try rebindValues(path, keys, checkout)
+            }
         }
     }
 

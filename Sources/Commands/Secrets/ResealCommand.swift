@@ -17,6 +17,8 @@ struct ResealCommand: AsyncParsableCommand {
         help: ArgumentHelp("Files or directories of this repository. Default: all of it.", valueName: "path"))
     var paths: [String] = []
 
+    @OptionGroup var list: FileListOption
+
     @Flag(help: "Seal anew also what is sealed to the newest epoch.")
     var all = false
 
@@ -26,7 +28,6 @@ struct ResealCommand: AsyncParsableCommand {
     @Flag(help: "Print what was resealed as JSON.")
     var json = false
 
-    @OptionGroup var list: FileListOption
     @OptionGroup var identities: IdentityOptions
     @OptionGroup var trust: TrustOptions
 
@@ -38,10 +39,11 @@ struct ResealCommand: AsyncParsableCommand {
             own = loaded
             return try checkout.resealingKeys(environment, with: loaded, trust: trust)
         }
-        let resealing = try TreeResealing(
-            checkout, at: try checkout.places(of: paths, and: list), with: resealer, dryRun: dryRun
-        ) { change in
-            if !json { Console.print(TreeResealing.line(change)) }
+        let places = try checkout.places(of: paths, and: list)
+        let resealing = try checkout.locked(.exclusive, if: !dryRun) {
+            try TreeResealing(checkout, at: places, with: resealer, dryRun: dryRun) { change in
+                if !json { Console.print(TreeResealing.line(change)) }
+            }
         }
         if json { try Console.json(resealing.changes.map { ResealedDocument($0) }) }
         resealing.report()

@@ -39,9 +39,13 @@ struct SealCommand: AsyncParsableCommand {
                 hints: ["name its files: git ls-files -z \(file) | strongroom seal --paths-from -"])
         }
         let paths = try files.map { try checkout.path(of: $0) }
-        let environments = Set(paths.compactMap { checkout.rules.rule(for: $0)?.environment })
+        try checkout.locked(.shared, if: !dryRun) { try seal(Array(zip(files, paths)), checkout) }
+    }
+
+    private func seal(_ files: [(Path, [UInt8])], _ checkout: Checkout) throws {
+        let environments = Set(files.compactMap { checkout.rules.rule(for: $0.1)?.environment })
         let keys = try checkout.sealingKeys(environments, trust: trust)
-        for (file, path) in zip(files, paths) {
+        for (file, path) in files {
             guard let rule = checkout.rules.rule(for: path) else {
                 throw Failure(
                     .usage, "\(file): no rule is for this file: 0 values matched",

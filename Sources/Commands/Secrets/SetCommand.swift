@@ -41,17 +41,22 @@ struct SetCommand: AsyncParsableCommand {
             throw Failure(
                 .refused, "\(file): no rule is for this file", hints: ["add a rule to \(Rules.fileName)"])
         }
-        let keys = try checkout.sealingKeys([rule.environment], trust: trust)
-        let work = try WorkFile(file)
-        var bytes = try work.read(limit: DocumentLimits().byteCount)
-        defer { bytes.wipe() }
+        // Before the value is asked for, which takes its time: nobody else is locked out meanwhile.
+        _ = try checkout.keyring(rule.environment)
+        _ = try WorkFile(file)
         let value =
             Console.isInputTerminal
             ? try Terminal.askTwice("value of \(keyPath)") : try Terminal.standardInput(raw: raw)
-        let outcome = try checkout.sealer(keys).set(
-            value, type: DocumentSealer.ValueType(rawValue: type) ?? .string, at: Array(keyPath.utf8),
-            in: try document.selector(), of: bytes, path: path)
-        try outcome.bytes.withBytes { try work.replace(with: $0) }
+        try checkout.locked(.shared) {
+            let keys = try checkout.sealingKeys([rule.environment], trust: trust)
+            let work = try WorkFile(file)
+            var bytes = try work.read(limit: DocumentLimits().byteCount)
+            defer { bytes.wipe() }
+            let outcome = try checkout.sealer(keys).set(
+                value, type: DocumentSealer.ValueType(rawValue: type) ?? .string, at: Array(keyPath.utf8),
+                in: try document.selector(), of: bytes, path: path)
+            try outcome.bytes.withBytes { try work.replace(with: $0) }
+        }
         Console.note("\(file): sealed \(keyPath) to \(rule.environment)")
     }
 }

@@ -29,11 +29,13 @@ struct UnsetCommand: AsyncParsableCommand {
         let checkout = try Checkout(around: Path(file).parent.description)
         let path = try checkout.path(of: file)
         _ = try checkout.rule(for: path, file)
-        let work = try WorkFile(file)
-        let bytes = try work.read(limit: DocumentLimits().byteCount)
-        let result = try checkout.sealer([:])
-            .unset(Array(keyPath.utf8), in: try document.selector(), of: bytes, path: path)
-        if !dryRun { try result.withBytes { try work.replace(with: $0) } }
+        try checkout.locked(.shared, if: !dryRun) {
+            let work = try WorkFile(file)
+            let bytes = try work.read(limit: DocumentLimits().byteCount)
+            let result = try checkout.sealer([:])
+                .unset(Array(keyPath.utf8), in: try document.selector(), of: bytes, path: path)
+            if !dryRun { try result.withBytes { try work.replace(with: $0) } }
+        }
         Console.note("\(file): \(dryRun ? "would remove" : "removed") \(keyPath)")
     }
 }

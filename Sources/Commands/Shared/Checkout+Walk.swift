@@ -22,24 +22,51 @@ extension Checkout {
     }
 
     /// Hands the path from the root of every regular file at or below `places` to `body`, in the order of names;
-    /// Git's own directories are left out and links not followed.
-    func forEachFile(at places: [[UInt8]], _ body: ([UInt8]) throws -> Void) throws {
+    /// Git's own directories are left out and links not followed. `unread` gets what is wrong with a directory that this
+    /// user may not read, which is passed over; without it that is thrown.
+    func forEachFile(
+        at places: [[UInt8]], unread: ((Failure) -> Void)? = nil, _ body: ([UInt8]) throws -> Void
+    ) throws {
         let directory = try Directory(Path(root))
-        for place in places { try Checkout.visit(Path(place), in: directory, body) }
+        for place in places { try Checkout.visit(Path(place), in: directory, unread, body) }
     }
 
     private static func visit(
-        _ path: Path, in root: borrowing Directory, _ body: ([UInt8]) throws -> Void
+        _ path: Path, in root: borrowing Directory, _ unread: ((Failure) -> Void)?,
+        _ body: ([UInt8]) throws -> Void
     ) throws {
         let kind: FileKind? = path.bytes.isEmpty ? .directory : try root.metadata(of: path).kind
         guard kind == .directory else {
             if kind == .regular { try body(path.bytes) }
             return
         }
-        let directory = try path.bytes.isEmpty ? root.duplicate() : root.openDirectory(path)
-        for entry in try directory.entries().sorted(by: { $0.name < $1.name })
-        where entry.name != Path(".git") {
-            try visit(path.bytes.isEmpty ? entry.name : path.appending(entry.name), in: root, body)
+        for entry in try entries(of: path, in: root, unread) where entry.name != Path(".git") {
+            try visit(path.bytes.isEmpty ? entry.name : path.appending(entry.name), in: root, unread, body)
+        }
+    }
+
+    /// The entries of a directory in the order of names.
+    private static func entries(
+        of path: Path, in root: borrowing Directory, _ unread: ((Failure) -> Void)?
+    ) throws -> [DirectoryEntry] {
+        do throws(FileError) {
+            let directory = try path.bytes.isEmpty ? root.duplicate() : root.openDirectory(path)
+            let entries = try directory.entries()
+            // A directory that may be listed and not entered shows its names, and nothing behind them.
+            if let unread, let first = entries.first {
+                do throws(FileError) {
+                    _ = try directory.metadataIfPresent(of: first.name)
+                } catch {
+                    guard error.code == .permission else { throw error }
+                    unread(Failure(error))
+                    return []
+                }
+            }
+            return entries.sorted { $0.name < $1.name }
+        } catch {
+            guard let unread, error.code == .permission else { throw error }
+            unread(Failure(error))
+            return []
         }
     }
 

@@ -15,39 +15,48 @@ struct KeyringWork: ~Copyable {
     let identities: [MemberIdentity]
     private let signer: AdminSigner
     private let trust: TrustOptions
+    /// Keeps every other change of this work tree away; nil where nothing is changed.
+    private let lock: TreeLock?
 
     /// Loads the keyring that `options` name. `needsIdentity` says that the change has to open it. Throws `refused`
-    /// where the caller is no admin of it or it is not the trusted one.
-    static func begin(_ options: KeyringOptions, needsIdentity: Bool = true) throws -> KeyringWork {
+    /// where the caller is no admin of it or it is not the trusted one, `locked` where another change is under way; a
+    /// `dryRun` locks nothing.
+    static func begin(
+        _ options: KeyringOptions, needsIdentity: Bool = true, dryRun: Bool = false
+    ) throws -> KeyringWork {
         let checkout = try Checkout(around: ".")
+        let lock = try dryRun ? nil : TreeLock(checkout.root, .exclusive)
         let keyring = try checkout.keyring(try options.environment.name(in: checkout))
         try options.trust.verify(keyring, of: checkout, sealing: true)
         return try KeyringWork(
-            checkout, keyring, options, needsIdentity: needsIdentity, admins: keyring.chain.newest.admins)
+            checkout, keyring, options, needsIdentity: needsIdentity, admins: keyring.chain.newest.admins,
+            lock: lock)
     }
 
-    /// Work on a `keyring` that was trusted before, signed by one of `admins`; nil takes any signer.
+    /// Work on a `keyring` that was trusted before, and read under `lock`, signed by one of `admins`; nil takes any
+    /// signer.
     init(
         _ checkout: Checkout, _ keyring: Keyring, _ options: KeyringOptions, needsIdentity: Bool,
-        admins: [SSHPublicKey]?
+        admins: [SSHPublicKey]?, lock: consuming TreeLock?
     ) throws {
         let identities =
             needsIdentity ? try options.identities.load() : (try? options.identities.load()) ?? []
         let signer = try AdminSigner.find(
             among: admins, keyFile: options.signingKey, repository: checkout.root, identities: identities,
             of: checkout.keyringPath(keyring.environment))
-        self.init(checkout, keyring, identities, signer, options.trust)
+        self.init(checkout, keyring, identities, signer, options.trust, lock)
     }
 
     private init(
         _ checkout: Checkout, _ keyring: Keyring, _ identities: [MemberIdentity],
-        _ signer: consuming AdminSigner, _ trust: TrustOptions
+        _ signer: consuming AdminSigner, _ trust: TrustOptions, _ lock: consuming TreeLock?
     ) {
         self.checkout = checkout
         self.keyring = keyring
         self.identities = identities
         self.signer = signer
         self.trust = trust
+        self.lock = lock
     }
 
     /// The key that signs.

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Files
 internal import Keyrings
 internal import Sealing
 
@@ -28,7 +29,7 @@ struct ResealOptions: ParsableArguments {
             return Console.note(
                 "strongroom: next: a member runs strongroom reseal; commit the keyring with what it changes")
         }
-        try resealing.finish(.partial)
+        try resealing.finish()
         Console.note("strongroom: next: commit the keyring with what was resealed")
     }
 }
@@ -51,17 +52,21 @@ struct TreeResealing {
     ) throws {
         isDryRun = dryRun
         var resealer = resealer
-        try checkout.forEachFile(at: places) { path in
+        var unread: [Failure] = []
+        try checkout.forEachFile(at: places, unread: { unread.append($0) }) { path in
             do {
                 guard let change = try resealer.reseal(path) else { return }
                 changes.append(change)
                 onChange(change)
+            } catch let error as FileError where error.code == .permission {
+                failures.append(Failure(error))
             } catch let error as SealingError {
                 failures.append(Failure(error))
             } catch let error as TreeResealer.FileLeft {
                 failures.append(error.failure)
             }
         }
+        failures += unread
     }
 
     /// Reseals what the tree holds of `environments`, which have a new epoch in their keyrings by now; `former` are the
@@ -98,11 +103,11 @@ struct TreeResealing {
         )
     }
 
-    /// Throws where files were left as they are: `code`, else the first one's own.
-    func finish(_ code: Failure.Code? = nil) throws {
-        if let first = failures.first {
+    /// Throws `partial` where files were left as they are.
+    func finish() throws {
+        guard failures.isEmpty else {
             throw Failure(
-                code ?? first.code,
+                .partial,
                 "\(failures.count) \(failures.count == 1 ? "file was" : "files were") left as they are",
                 hints: [
                     "strongroom explain FILE says why a token does not open; strongroom rebind FILE takes up a move; strongroom reseal does the rest"
@@ -110,7 +115,7 @@ struct TreeResealing {
         }
         guard closed.isEmpty else {
             throw Failure(
-                code ?? .cannotDecrypt,
+                .partial,
                 "\(closed.joined(separator: ", ")): not resealed: no identity here belongs to a member",
                 hints: [
                     "a member runs strongroom reseal, and commits the keyring with what it changed; --no-reseal leaves it to him from the start"
