@@ -1,7 +1,8 @@
 /// A node of one of Strongroom's own configuration files: a strict subset of YAML.
 ///
 /// One document of mappings, sequences and scalars; aliases, anchors, tags, directives, further
-/// documents, keys that are no scalars and equal keys are refused. Every node knows its line and its
+/// documents, keys that are no scalars, equal keys and characters that hide what is written (controls, line breaks other
+/// than a line feed, bidirectional marks) are refused. Every node knows its line and its
 /// place (`rules[0].paths`), so that the typed accessors can say "line 7: rules[0].scope: expected …".
 /// Errors name keys and places, never values.
 package struct YAMLNode: Sendable {
@@ -38,6 +39,7 @@ package struct YAMLNode: Sendable {
     /// - Throws: `encoding`, `syntax`, `duplicateKey`, `limit`, `configuration` with the line. An empty
     ///   file is refused.
     package init(parsing bytes: [UInt8], limits: DocumentLimits = DocumentLimits()) throws(DocumentError) {
+        try bytes.withRawSpan { source throws(DocumentError) in try Self.checkCharacters(source) }
         var bounds = limits
         bounds.depth = min(limits.depth, 64)
         self = try bytes.withRawSpan { source throws(DocumentError) in
@@ -52,6 +54,38 @@ package struct YAMLNode: Sendable {
         self.content = content
         self.line = line
         self.place = place
+    }
+
+    /// Refuses characters by which a text is something else than what people see of it: those that readers take for the
+    /// end of a line and editors don't, those that turn the direction of writing, and other controls. They can be
+    /// written as escapes in double quotes.
+    private static func checkCharacters(_ source: RawSpan) throws(DocumentError) {
+        func byte(_ position: Int) -> UInt8 {
+            source.byte(at: position) ?? 0
+        }
+        var line = 1
+        for position in 0..<source.byteCount {
+            let isRefused =
+                switch (byte(position), byte(position + 1), byte(position + 2)) {
+                case (0x0A, _, _), (0x09, _, _), (0x0D, 0x0A, _): false
+                // C0 and DEL, among them a carriage return alone; C1, among them U+0085.
+                case (0...0x1F, _, _), (0x7F, _, _), (0xC2, 0x80...0x9F, _): true
+                // U+200E and F, U+2028 to E, U+2066 to 9, U+061C.
+                case (0xE2, 0x80, 0x8E...0x8F), (0xE2, 0x80, 0xA8...0xAE), (0xE2, 0x81, 0xA6...0xA9),
+                    (0xD8, 0x9C, _):
+                    true
+                // A byte order mark that doesn't begin the file.
+                case (0xEF, 0xBB, 0xBF): position > 0
+                default: false
+                }
+            guard !isRefused else {
+                throw DocumentError(
+                    .configuration, line: line,
+                    context: "a control character, or one that breaks lines or turns the direction of writing"
+                )
+            }
+            if byte(position) == 0x0A { line += 1 }
+        }
     }
 
     private static func checkSubset(_ tree: NodeTree) throws(DocumentError) {

@@ -55,6 +55,15 @@ extension Checker {
         }
     }
 
+    /// Notes that history, which was asked for, doesn't tell all: `reason`. Told once.
+    package mutating func noteIncompleteHistory(_ reason: String) {
+        guard !isIncomplete else { return }
+        isIncomplete = true
+        note(
+            Array(".".utf8), .notChecked, isRefused: false,
+            "\(reason): older keyrings and values that came back, and ages, are told as far as it goes")
+    }
+
     /// Notes files whose rule has a `maxAge`, which can't be told without history.
     package mutating func noteNoHistory() {
         var known: Set<[UInt8]> = []

@@ -78,6 +78,9 @@ package struct Checker {
     /// What is sealed under a rule, as far as it is well-formed: what history can tell more about.
     package private(set) var sealed: [Sealed] = []
 
+    /// Whether history was asked for and is not all there.
+    package internal(set) var isIncomplete = false
+
     private struct Epochs {
         let all: [UInt64]
         let open: UInt64

@@ -148,6 +148,14 @@ extension Rule {
             guard let glob = try? Glob(text),
                 components.allSatisfy({ !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8) })
             else { throw element.expected("a glob from the repository's root, as deploy/prod/**") }
+            // Other tools' globs know more; taken literally they would match nothing, without a word.
+            guard text.first != 0x21, !text.contains(where: { "{}?[]\\".utf8.contains($0) }),
+                components.allSatisfy({ $0.first != 0x20 && $0.last != 0x20 })
+            else {
+                throw element.expected(
+                    "a glob of literal names, * and ** alone: no {}, ?, [], backslash, ! before it, or blank at an end"
+                )
+            }
             globs.append(glob)
         }
         guard !globs.isEmpty else { throw node.expected("at least one glob") }

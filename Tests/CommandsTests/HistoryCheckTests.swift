@@ -130,8 +130,67 @@ import Testing
             "clone", "-q", "--depth", "1", "file://" + world.config.path, world.path("shallow"),
         ])
         let outcome = world.run("check", in: "shallow")
-        expect(outcome, 0, "cut off (a shallow clone)")
+        expect(outcome, 10, "the Git history is not all here")
+        #expect(outcome.text.contains("cut off (a shallow clone, or objects are missing)"))
         #expect(outcome.text.contains("older than the history that is here: maxAge 36500d can't be told"))
+        #expect(world.run("check", "--json", in: "shallow").text.contains("\"kind\" : \"not-checked\""))
+        expect(world.run("check", "--no-history", in: "shallow"), 0)
+    }
+
+    @Test func `history that lacks objects or can't be read is no clean check`() {
+        let world = world()
+        set(world, "CANARY two")
+        ScratchRepository.git([
+            "clone", "-q", "--no-local", "file://" + world.config.path, world.path("partial"),
+        ])
+        let clone = ScratchRepository(at: world.path("partial"))
+        clone.git("config", "core.repositoryformatversion", "1")
+        clone.git("config", "extensions.partialClone", "origin")
+        clone.git("config", "remote.origin.promisor", "true")
+        expect(world.run("check", in: "partial"), 10, "the Git history is not all here")
+        #expect(
+            world.run("check", "--json", in: "partial").text.contains("the Git history can't be read"))
+        expect(world.run("check", "--no-history", in: "partial"), 0)
+    }
+
+    @Test func `an older keyring that was put back is refused by its history and by its pin`() {
+        let world = world()
+        let path = "Keys/prod.yaml"
+        let old = world.text("config/\(path)")
+        world.must(
+            "keys", "remove", "--environment", "prod", "host", "--signing-key", world.path("alice"),
+            identity: "alice")
+        commit(world)
+        let newest = world.config.git("rev-parse", "HEAD").prefix(12)
+        expect(world.run("check"), 0)
+        // The pin remembers, history or not.
+        world.config.write(path, old)
+        expect(world.run("check", "--no-history"), 5, "an older generation than one that was seen before")
+        for name in ["database.yaml", "server.key"] {
+            world.config.git("checkout", "-q", "HEAD~1", "--", "deploy/prod/\(name)")
+        }
+        world.config.git("checkout", "-q", "HEAD~1", "--", "deploy")
+        commit(world)
+        // Somebody who never saw the newer one, and trusts by fingerprint alone.
+        let fresh = ["STRONGROOM_TRUST": "prod=" + world.text("prod.trust")]
+        func newcomer(_ arguments: String..., stdin: String = "") -> ShellCommand.Outcome {
+            TemporaryDirectory.removeTree(world.path("home/.local"))
+            return world.run(arguments, identity: "alice", stdin: stdin, adding: fresh)
+        }
+        let words = "generation 1 of the keyring, and commit \(newest) has generation 2"
+        expect(newcomer("check"), 5, words)
+        expect(newcomer("check", "--no-history"), 0)
+        world.config.write("deploy/prod/new.yaml", World.database)
+        expect(newcomer("seal", "deploy/prod/new.yaml"), 5, words)
+        expect(newcomer("set", Self.file, "stringData.password", stdin: "CANARY"), 5, words)
+        expect(newcomer("generate", Self.file, "stringData.password"), 5, words)
+        expect(newcomer("reseal", Self.file), 5, words)
+        world.config.git("clean", "-q", "-f", "deploy/prod/new.yaml")
+        // In another folder than it was in, it is the same keyring.
+        world.config.git("mv", "Keys", "Other")
+        world.edit("config/.strongroom.yaml", "keyrings: Keys", "keyrings: Other")
+        commit(world)
+        expect(newcomer("check"), 5, words)
     }
 
     @Test func `a copy without Git is checked, but for what history tells`() {

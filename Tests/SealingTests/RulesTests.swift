@@ -33,6 +33,32 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        "a/{b,c}", "a/b?.yaml", "a/[bc].yaml", "!a/**", "a/b ", " a/**", "a /b", "a\\*",
+    ]) func `a glob that would never match is refused in words`(glob: String) {
+        let refusal = DocumentFixture.refusal { () throws(SealingError) in
+            _ = try parse(Self.head + "rules: [{paths: ['\(glob)'], environment: prod}]")
+        }
+        #expect(refusal?.code == .rules)
+        #expect(refusal?.context.contains("literal names, * and ** alone") == true)
+    }
+
+    @Test(arguments: [
+        "\u{2028}", "\u{2029}", "\u{85}", "\r", "\u{202E}", "\u{2066}", "\u{200F}", "\u{1B}", "\u{9B}",
+        "\u{7F}",
+    ]) func `a rule can't hide in what looks like a comment`(character: String) {
+        let refusal = DocumentFixture.refusal { () throws(SealingError) in
+            _ = try parse(Self.head + "rules: []\n# note:\(character)keyrings: Other\n")
+        }
+        #expect(refusal?.code == .rules)
+        #expect(refusal?.context.contains("line 4") == true)
+    }
+
+    @Test func `line ends of two bytes, tabs in comments and other scripts are read`() throws {
+        let text = (Self.head + "# \tnaïve, ключи, 鍵 and a – dash\nrules: []\n").replacing("\n", with: "\r\n")
+        #expect(try parse(text).rules.isEmpty)
+    }
+
     @Test func `the first rule that matches is the one`() throws {
         let rules = try parse(
             Self.head + "rules: [{paths: [a/*, b], environment: one}, {paths: ['**'], environment: two}]")

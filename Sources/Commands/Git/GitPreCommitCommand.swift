@@ -55,9 +55,10 @@ struct GitPreCommitCommand: AsyncParsableCommand {
                     hints: ["strongroom init --environment \(environment) makes it"])
             }
             let keyring = try Failure.about(path) { try Keyring(parsing: text, environment: environment) }
-            try trust.verify(keyring, of: checkout, sealing: false)
+            try trust.verify(keyring, of: checkout, sealing: true)
             keyrings.append(keyring)
         }
+        try checkout.requireNewestForSealing(keyrings)
         return keyrings
     }
 

@@ -15,9 +15,10 @@ struct CheckCommand: AsyncParsableCommand {
             Checks the whole repository, or the files and directories that are named. Exit code 0: clean; 5: something \
             breaks the rules. Findings go to standard output, a line each.
 
-            Git history tells two things more: a value that stood at its place before another one replaced it, and came \
+            Git history tells more: a value that stood at its place before another one replaced it, and came \
             back; and values that stand unchanged for longer than their rule's maxAge, counted from the commit that \
-            brought them. In a shallow clone only so much of it is known as is there.
+            brought them. It tells a third: a keyring of which a commit has a newer generation was put back, and is refused. \
+            Where not all of the history is here (a shallow or partial clone), the exit code is 10 instead of 0.
 
             Files that no rule seals are looked through for what looks like a secret: known beginnings, private keys, \
             long random words. That is a guess in both directions; a line with strongroom:allow is passed over.
@@ -50,9 +51,10 @@ struct CheckCommand: AsyncParsableCommand {
         var keyrings: [Keyring] = []
         for environment in Set(checkout.rules.rules.map(\.environment)).sorted() {
             let keyring = try checkout.keyring(environment)
-            try trust.verify(keyring, of: checkout, sealing: false)
+            try trust.verify(keyring, of: checkout, sealing: true)
             keyrings.append(keyring)
         }
+        let missing = try requireNewest(keyrings, of: checkout, hasGit)
         var checker = Checker(rules: checkout.rules, keyrings: keyrings)
         var fileCount = 0
         let root = try Directory(Path(checkout.root))
@@ -67,6 +69,7 @@ struct CheckCommand: AsyncParsableCommand {
             }
         }
         try look(into: checkout, hasGit, &checker)
+        if let missing { checker.noteIncompleteHistory(missing) }
         let documents = checker.findings.map { FindingDocument($0) }
         if json { try Console.json(documents) } else { documents.forEach { Console.print($0.line) } }
         let refused = documents.count { $0.refused }
@@ -75,8 +78,31 @@ struct CheckCommand: AsyncParsableCommand {
                 .refused, "\(refused) \(refused == 1 ? "finding breaks" : "findings break") the rules",
                 hints: ["strongroom seal FILE seals plaintext; the findings say what else is wrong"])
         }
+        guard !checker.isIncomplete else {
+            throw Failure(
+                .partial, "the Git history is not all here: what it tells was not checked",
+                hints: [
+                    "git fetch --unshallow brings the history of a shallow clone; --no-history leaves it out on purpose"
+                ])
+        }
         Console.note(
             "strongroom: checked \(fileCount == 1 ? "1 file" : "\(fileCount) files"): the rules are kept")
+    }
+
+    /// Throws `refused` where a commit of HEAD has a newer generation of one of `keyrings`. Returns what of the history
+    /// can't be told, in words; nil where all was, or it isn't asked for.
+    private func requireNewest(
+        _ keyrings: [Keyring], of checkout: Checkout, _ hasGit: Bool
+    ) throws -> String? {
+        guard history, hasGit else { return nil }
+        do {
+            guard try checkout.requireNewest(keyrings) else {
+                return "the Git history here is cut off (a shallow clone, or objects are missing)"
+            }
+            return nil
+        } catch let error as GitError {
+            return "the Git history can't be read: \(Failure(error).message)"
+        }
     }
 
     /// Checks what is sealed against the commits of HEAD, where they are there and asked for.
@@ -86,15 +112,10 @@ struct CheckCommand: AsyncParsableCommand {
             var past = try SealedHistory(at: checkout.root, from: .head) {
                 checkout.rules.rule(for: $0) != nil
             }
-            if past.graph.isCut {
-                Console.note(
-                    "strongroom: the history here is cut off (a shallow clone): values that came back and ages are told as far as it goes"
-                )
-            }
             try checker.check(now: Process.now.seconds) { try past.past(of: $0, rules: checkout.rules) }
         } catch let error as GitError {
-            Console.note("strongroom: the Git history is left out: \(Failure(error).message)")
             checker.noteNoHistory()
+            checker.noteIncompleteHistory("the Git history can't be read: \(Failure(error).message)")
         }
     }
 

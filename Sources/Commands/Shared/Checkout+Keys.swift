@@ -2,16 +2,20 @@ internal import Keyrings
 internal import Sealing
 
 extension Checkout {
-    /// The newest public keys of `environments`, out of verified and pinned keyrings: what sealing needs.
+    /// The newest public keys of `environments`, out of verified and pinned keyrings of which no commit of HEAD has a
+    /// newer generation: what sealing needs.
     func sealingKeys(_ environments: Set<String>, trust: TrustOptions) throws -> [String:
         EnvironmentPublicKey]
     {
         var keys: [String: EnvironmentPublicKey] = [:]
+        var keyrings: [Keyring] = []
         for environment in environments.sorted() {
             let keyring = try keyring(environment)
             try trust.verify(keyring, of: self, sealing: true)
+            keyrings.append(keyring)
             keys[environment] = keyring.sealingKey
         }
+        try requireNewestForSealing(keyrings)
         return keys
     }
 

@@ -158,6 +158,7 @@ extension Checkout {
     ) throws -> TreeResealer.Keys {
         let keyring = try keyring(environment)
         try trust.verify(keyring, of: self, sealing: true)
+        try requireNewestForSealing([keyring])
         let opened = try Failure.about(keyringPath(environment)) {
             try openThrough(keyring, with: identities)
         }

@@ -1,7 +1,7 @@
 internal import Documents
 internal import Encodings
 internal import SSH
-internal import Trust
+package import Trust
 
 extension Keyring {
     /// The longest file that is read.
@@ -24,6 +24,17 @@ extension Keyring {
     package init(parsing yaml: [UInt8], environment: String) throws(KeyringError) {
         let file = try KeyringFile(parsing: yaml, environment: environment)
         try self.init(environment: environment, generations: file.generations, body: file.body)
+    }
+
+    /// What the file `yaml` says of itself, of which nothing is verified: good for passing over what is not looked for.
+    /// Nil where it is no keyring file of `environment`.
+    package static func claim(
+        in yaml: [UInt8], environment: String
+    ) -> (root: Fingerprint, generation: UInt64)? {
+        guard let file = try? KeyringFile(parsing: yaml, environment: environment),
+            let first = file.generations.first, let last = file.generations.last
+        else { return nil }
+        return (first.header.fingerprint, last.header.generation)
     }
 }
 
