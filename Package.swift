@@ -48,6 +48,7 @@ let libraries: [Target] = [
     system("CZstd", "libzstd", "libzstd-dev"),
     system("CYAML", "yaml-0.1", "libyaml-dev"),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CSpawn"),
     .target(name: "Support", path: "Tests/Support", swiftSettings: settings),
     .executableTarget(name: "CrashHarness", path: "Tests/CrashHarness"),
     .testTarget(
@@ -61,6 +62,7 @@ let materials: [Target] = [
         .executableTarget(
             name: "WriteProbe", dependencies: ["Files"], path: "Tests/WriteProbe", swiftSettings: settings)
     ],
+    module("Processes", ["CSpawn", "Files"]),
     module("Sodium", ["CSodium", "Encodings"]),
     module("OpenSSL", ["CCrypto", "CLate"], tests: ["Encodings"]),
     module("SSH", ["Encodings", "OpenSSL", "Sodium"]),
@@ -98,7 +100,10 @@ let formats: [Target] = [
 let flows: [Target] = [
     module(
         "Delivery",
-        ["Documents", "Encodings", "Files", "Git", "Keyrings", "SSH", "Sealing", "Sodium", "Trust"],
+        [
+            "Documents", "Encodings", "Files", "Git", "Keyrings", "Processes", "SSH", "Sealing", "Sodium",
+            "Trust",
+        ],
         exclude: ["FORMAT.md"]),
     module(
         "Backups",

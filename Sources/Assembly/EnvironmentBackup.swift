@@ -99,8 +99,16 @@ package struct EnvironmentBackup: Sendable {
             BackupSource.Document(path: Array("strongroom.yaml".utf8), bytes: try file(settingsFile))
         ]
         for source in environment.sources {
-            if case .allowedSigners(let signers, _) = source.verification {
-                documents.append(.init(path: Array("allowed_signers".utf8), bytes: try file(signers)))
+            if case .signed(let rule) = source.verification {
+                if let signers = rule.allowedSigners {
+                    documents.append(.init(path: Array("allowed_signers".utf8), bytes: try file(signers)))
+                }
+                if let revoked = rule.revokedKeys {
+                    documents.append(.init(path: Array("revoked_keys".utf8), bytes: try file(revoked)))
+                }
+                if let openPGP = rule.openPGP {
+                    documents.append(.init(path: Array("signers.gpg".utf8), bytes: try file(openPGP.keyring)))
+                }
             }
             guard let revision = applied.first(where: { $0.source == source.name }) else { continue }
             let mirror = SyncState(directory: Path(settings.state)).mirror(of: try Source(source).location)

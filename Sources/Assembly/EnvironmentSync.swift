@@ -19,12 +19,17 @@ package struct EnvironmentSync: Sendable {
         package var state: String
         /// The directory of pins.
         package var pins: String
+        /// The commit that the source may go back to, where a person said so.
+        package var rollback: RollbackOverride?
 
         /// A request of these values.
-        package init(environment: EnvironmentSettings, state: String, pins: String) {
+        package init(
+            environment: EnvironmentSettings, state: String, pins: String, rollback: RollbackOverride? = nil
+        ) {
             self.environment = environment
             self.state = state
             self.pins = pins
+            self.rollback = rollback
         }
     }
 
@@ -56,7 +61,7 @@ package struct EnvironmentSync: Sendable {
     private let identities: [MemberIdentity]
     private let signers: @Sendable (String) throws -> [UInt8]
 
-    /// A sync for `request` with a member's `identities`; `signers` reads an allowed-signers file.
+    /// A sync for `request` with a member's `identities`; `signers` reads an allowed-signers or keyring file.
     package init(
         _ request: Request, identities: [MemberIdentity],
         signers: @escaping @Sendable (String) throws -> [UInt8]
@@ -91,6 +96,12 @@ package struct EnvironmentSync: Sendable {
                     url: source.location.description,
                     ref: source.ref, commit: commit, time: now, outcome: outcome, message: message),
                 marking: source.isFollowing)
+        }
+        if let rollback = request.rollback, let mark = reconciliation.lastTrusted {
+            try rollback.record(
+                environment: request.environment.name, source: source, from: mark, state: request.state,
+                journal,
+                at: now)
         }
         let receipts: [Receipt]
         do throws(DeliveryError) {
@@ -134,19 +145,12 @@ package struct EnvironmentSync: Sendable {
             trust: try KeyringTrust(root: root, pins: Pins(directory: Path(request.pins))),
             identities: identities)
         let reconciliation = try Reconciliation(
-            source: source, policy: try policy(settings.verification), opener: opener, targets: targets,
+            source: source, policy: try SignaturePolicy(settings.verification, signers), opener: opener,
+            targets: targets,
             state: SyncState(directory: Path(request.state)),
-            lastTrusted: try mark.map { try ObjectID(hex: $0) })
+            lastTrusted: try mark.map { try ObjectID(hex: $0) },
+            allowedRollback: try request.rollback?.id(for: source))
         return (reconciliation, journal)
-    }
-
-    private func policy(_ verification: SourceSettings.Verification) throws -> SignaturePolicy {
-        switch verification {
-        case .none: .none
-        case .allowedSigners(let file, let range):
-            try SignaturePolicy.allowedSigners(
-                parsing: try signers(file), range: range, zoneOffset: LocalTime.offset)
-        }
     }
 }
 

@@ -35,6 +35,8 @@ package struct DeliveryError: Error, Sendable {
         case badSignature
         /// A good signature by a key that is not allowed, or not at this time.
         case signerNotAllowed
+        /// gpgv can't be run, or gave no answer in time.
+        case verifierFailed
         // Rules and keyring.
         /// `.strongroom.yaml` is not well-formed, or says what can't be.
         case malformedRules
@@ -126,7 +128,7 @@ package struct DeliveryError: Error, Sendable {
         case .noIdentity, .cannotOpen, .sourceRefused: .cannotOpen
         case .nonFastForward, .branchMissing, .sourceNotTrusted, .signersUnusable, .targetCollision,
             .unsigned, .badSignature,
-            .signerNotAllowed, .configurationMissing,
+            .signerNotAllowed, .verifierFailed, .configurationMissing,
             .foreignRepository, .keyringRefused, .plaintextRefused, .stillSealed, .epochClosed, .emptyTree:
             .refused
         case .targetNotOurs, .targetRefused, .unhealthy, .stoppedByHook: .target

@@ -12,29 +12,39 @@ package struct PulledCommit: Sendable {
     package let raw: [UInt8]
     /// The last commit of this source that was delivered, as the caller remembers it.
     package let lastTrusted: ObjectID?
+    /// Whether the operator named this very commit as one that need not descend from `lastTrusted`.
+    package let isRollbackAllowed: Bool
+    /// The full name of the tag that led to the commit; nil where none did.
+    package let tag: ReferenceName?
     /// The mirror, from which alone everything that follows is read.
     package let mirror: Mirror
 
-    private init(source: Source, id: ObjectID, raw: [UInt8], lastTrusted: ObjectID?, mirror: Mirror) {
+    private init(
+        source: Source, id: ObjectID, raw: [UInt8], lastTrusted: ObjectID?, isRollbackAllowed: Bool,
+        tag: ReferenceName?, mirror: Mirror
+    ) {
         self.source = source
         self.id = id
         self.raw = raw
         self.lastTrusted = lastTrusted
+        self.isRollbackAllowed = isRollbackAllowed
+        self.tag = tag
         self.mirror = mirror
     }
 
     /// Fetches all refs of `source` into the bare mirror at `path`, whose parent is there, and picks the commit.
     ///
     /// `lastTrusted` is the high-water mark: the last commit that was delivered from this source and branch. A
-    /// branch that does not descend from it is refused (`nonFastForward`), and so is one that is gone
-    /// (`branchMissing`, F046). Throws `sourceMissing` where there is no repository or no such commit, `locked`,
-    /// `noSpace`, `io`, `limitExceeded`, `malformedSource`. The mirror stays usable, the target untouched.
+    /// branch that does not descend from it is refused (`nonFastForward`) unless it stands at `allowedRollback`, which
+    /// is the operator's explicit word for this one commit; a branch that is gone is refused (`branchMissing`, F046).
+    /// Throws `sourceMissing` where there is no repository or no such commit, `locked`, `noSpace`, `io`,
+    /// `limitExceeded`, `malformedSource`. The mirror stays usable, the target untouched.
     package static func pull(
-        _ source: Source, into path: Path, lastTrusted: ObjectID? = nil
+        _ source: Source, into path: Path, lastTrusted: ObjectID? = nil, allowedRollback: ObjectID? = nil
     ) throws(DeliveryError) -> PulledCommit {
         do throws(GitError) {
             let mirror = try Mirror.fetch(source.location, into: path)
-            return try pick(source, from: mirror, lastTrusted)
+            return try pick(source, from: mirror, lastTrusted, allowedRollback)
         } catch {
             guard error.code == .stoppedByCaller, let cause = error.underlying as? DeliveryError else {
                 throw DeliveryError(git: error, source)
@@ -44,7 +54,7 @@ package struct PulledCommit: Sendable {
     }
 
     private static func pick(
-        _ source: Source, from mirror: Mirror, _ lastTrusted: ObjectID?
+        _ source: Source, from mirror: Mirror, _ lastTrusted: ObjectID?, _ allowedRollback: ObjectID?
     ) throws(GitError) -> PulledCommit {
         let repository = mirror.repository
         let id: ObjectID
@@ -63,9 +73,8 @@ package struct PulledCommit: Sendable {
             guard try repository.header(of: head).type == .commit else {
                 throw stop(.malformedSource, "source \(source.name): \(name) is no commit")
             }
-            if let lastTrusted, lastTrusted != head {
-                guard try repository.contains(lastTrusted),
-                    try repository.isAncestor(lastTrusted, of: head)
+            if let lastTrusted, lastTrusted != head, allowedRollback != head {
+                guard try repository.contains(lastTrusted), try isBefore(lastTrusted, head, in: repository)
                 else {
                     throw stop(
                         .nonFastForward,
@@ -76,7 +85,22 @@ package struct PulledCommit: Sendable {
             id = head
         }
         let raw = try repository.object(id, limit: GitLimits.metadataByteCount).bytes
-        return PulledCommit(source: source, id: id, raw: raw, lastTrusted: lastTrusted, mirror: mirror)
+        return PulledCommit(
+            source: source, id: id, raw: raw, lastTrusted: lastTrusted,
+            isRollbackAllowed: allowedRollback == id,
+            tag: nil, mirror: mirror)
+    }
+
+    /// Whether `commit` is `last` or descends from it. History that can't be read leads to no commit before it.
+    private static func isBefore(
+        _ last: ObjectID, _ commit: ObjectID, in repository: Repository
+    ) throws(GitError) -> Bool {
+        do throws(GitError) {
+            return try repository.isAncestor(last, of: commit)
+        } catch {
+            guard error.code == .malformedCommit else { throw error }
+            return false
+        }
     }
 
     /// A refusal of ours on its way out of a function that throws what Git throws.

@@ -44,13 +44,15 @@ package struct Reconciliation: Sendable {
     package let state: SyncState
     /// The last commit of this source and branch that was delivered, out of the journal.
     package let lastTrusted: ObjectID?
+    /// A commit that the operator lets the source go back to: see `PulledCommit.pull`.
+    package let allowedRollback: ObjectID?
     private let hook: (any DeliveryHook)?
 
     /// A run over these values. Throws `targetCollision` where two targets are one directory, or one lies in the
     /// other.
     package init(
         source: Source, policy: SignaturePolicy, opener: TreeOpener, targets: [FilesTarget], state: SyncState,
-        lastTrusted: ObjectID? = nil, hook: (any DeliveryHook)? = nil
+        lastTrusted: ObjectID? = nil, allowedRollback: ObjectID? = nil, hook: (any DeliveryHook)? = nil
     ) throws(DeliveryError) {
         for (index, target) in targets.enumerated() {
             for other in targets[..<index] where target.overlaps(other) {
@@ -64,6 +66,7 @@ package struct Reconciliation: Sendable {
         self.targets = targets
         self.state = state
         self.lastTrusted = lastTrusted
+        self.allowedRollback = allowedRollback
         self.hook = hook
     }
 
@@ -154,7 +157,8 @@ package struct Reconciliation: Sendable {
 
     private func pull() throws(DeliveryError) -> PulledCommit {
         let pulled = try PulledCommit.pull(
-            source, into: state.mirror(of: source.location), lastTrusted: lastTrusted)
+            source, into: state.mirror(of: source.location), lastTrusted: lastTrusted,
+            allowedRollback: allowedRollback)
         try calling("after the pull") { try $0.didPull(pulled) }
         return pulled
     }

@@ -3,14 +3,16 @@ internal import CGit2
 // Facts of the commit graph. libgit2 reads parents leniently: whoever trusts a range verifies each commit of it
 // with `CommitObject` and compares its parents.
 extension Repository {
-    /// Whether `ancestor` is `commit` or stands before it. Throws `objectMissing` where either is not there.
+    /// Whether `ancestor` is `commit` or stands before it. Throws `objectMissing` where either is not there,
+    /// `malformedCommit` where libgit2 can't read a commit on the way.
     package func isAncestor(_ ancestor: ObjectID, of commit: ObjectID) throws(GitError) -> Bool {
         try withHandle { handle throws(GitError) in
             try handle.requireCommits([ancestor, commit])
             guard ancestor != commit else { return true }
             var (first, second) = (commit.structure, ancestor.structure)
             let code = unsafe git_graph_descendant_of(handle.repository, &first, &second)
-            return try GitError.check("git_graph_descendant_of", code, "is \(ancestor) before \(commit)") == 1
+            return try GitError.checkHistory(
+                "git_graph_descendant_of", code, "is \(ancestor) before \(commit)") == 1
         }
     }
 
@@ -27,7 +29,8 @@ extension Repository {
     }
 
     /// The commits that are reachable from `starts` and not from `excluded`, no parent before its child; the
-    /// newest first where the graph leaves a choice. Throws `limitExceeded` above `limit` commits.
+    /// newest first where the graph leaves a choice. Throws `limitExceeded` above `limit` commits, `malformedCommit`
+    /// where libgit2 can't read one.
     package func commits(
         from starts: [ObjectID], excluding excluded: [ObjectID] = [], limit: Int = Int.max
     ) throws(GitError) -> [ObjectID] {
@@ -57,20 +60,40 @@ extension RepositoryHandle {
         unsafe git_revwalk_sorting(walk, GIT_SORT_TOPOLOGICAL.rawValue | GIT_SORT_TIME.rawValue)
         for id in starts {
             var name = id.structure
-            try GitError.check("git_revwalk_push", unsafe git_revwalk_push(walk, &name), "walk from \(id)")
+            try GitError.checkHistory(
+                "git_revwalk_push", unsafe git_revwalk_push(walk, &name), "walk from \(id)")
         }
         for id in excluded {
             var name = id.structure
-            try GitError.check("git_revwalk_hide", unsafe git_revwalk_hide(walk, &name), "walk without \(id)")
+            try GitError.checkHistory(
+                "git_revwalk_hide", unsafe git_revwalk_hide(walk, &name), "walk without \(id)")
         }
         var found: [ObjectID] = []
         var name = git_oid()
         while true {
             let code = unsafe git_revwalk_next(&name, walk)
             guard code != GIT_ITEROVER.rawValue else { return found }
-            try GitError.check("git_revwalk_next", code, "walk commits")
+            try GitError.checkHistory("git_revwalk_next", code, "walk commits")
             guard found.count < limit else { throw GitError(.limitExceeded, "more than \(limit) commits") }
             found.append(ObjectID(name))
+        }
+    }
+}
+
+extension GitError {
+    /// As `check`, for functions that parse commits as they go: what they can't parse is `malformedCommit`.
+    @discardableResult
+    fileprivate static func checkHistory(
+        _ function: String, _ code: Int32, _ context: String
+    ) throws(GitError) -> Int32 {
+        do throws(GitError) {
+            return try check(function, code, context)
+        } catch {
+            let failure = error.underlying as? LibraryFailure
+            guard error.code == .library, failure?.errorClass == Int32(GIT_ERROR_INVALID.rawValue) else {
+                throw error
+            }
+            throw GitError(.malformedCommit, error.context, underlying: failure)
         }
     }
 }

@@ -1,7 +1,7 @@
 package import Encodings
 internal import GRDB
 
-/// A run other than a sync: a look for drift, a snapshot, a drill, a health check.
+/// A run other than a sync: a look for drift, a snapshot, a drill, a health check, an override.
 package struct RunRecord: Sendable, Hashable {
     /// What was done.
     package enum Kind: String, Sendable, CaseIterable {
@@ -15,6 +15,8 @@ package struct RunRecord: Sendable, Hashable {
         case drill
         /// Asked whether what was delivered works.
         case health
+        /// Let a source go back to one commit.
+        case override
     }
 
     /// How it ended.

@@ -107,9 +107,9 @@ package struct AllowedSigners: Sendable {
 }
 
 /// OpenSSH's comma-separated pattern lists (ssh_config(5), PATTERNS).
-enum PatternList {
+package enum PatternList {
     /// Whether `text` fits one of the patterns and none of the negated ones.
-    static func matches(_ list: String, _ text: String) -> Bool {
+    package static func matches(_ list: String, _ text: String) -> Bool {
         let name = Array(text.utf8)
         var isFound = false
         for pattern in list.utf8.split(separator: 0x2C, omittingEmptySubsequences: true) {

@@ -145,18 +145,7 @@ extension SourceSettings {
         default: throw node.expected("either branch or commit")
         }
         path = try mapping.optional("path")?.string() ?? ""
-        let verify = try mapping.required("verify")
-        if case .scalar = verify.content {
-            guard try verify.string() == "none" else {
-                throw verify.expected("allowedSigners: FILE, or none")
-            }
-            verification = .none
-            return
-        }
-        let rule = try verify.mapping(allowed: ["allowedSigners", "range"])
-        verification = .allowedSigners(
-            file: try Settings.path(rule.required("allowedSigners")),
-            range: try rule.optional("range")?.bool() ?? false)
+        verification = try Verification(mapping.required("verify"))
     }
 }
 

@@ -89,8 +89,8 @@ package struct SourceSettings: Sendable {
 
     /// The rule by which a commit counts as approved.
     package enum Verification: Sendable, Equatable {
-        /// Signed by a key of this allowed-signers file; `range`: so is every commit since the last delivered.
-        case allowedSigners(file: String, range: Bool)
+        /// Signed by one of the keys that these settings name.
+        case signed(SignatureSettings)
         /// Every commit of the source is delivered: said in words, never by default.
         case none
     }

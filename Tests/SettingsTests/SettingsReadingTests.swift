@@ -38,6 +38,61 @@ import Testing
         }
     }
 
+    @Test func `every way to say whose signatures count is read`() throws {
+        let fingerprint = String(repeating: "AB", count: 20)
+        let commit = String(repeating: "1", count: 40)
+        let old = "verify: { allowedSigners: /etc/strongroom/allowed_signers, range: true }"
+        func verification(_ text: String) throws -> SourceSettings.Verification? {
+            try read(Self.whole.replacing(old, with: "verify: \(text)")).environment("prod").sources.first?
+                .verification
+        }
+        func signed(_ text: String) throws -> SignatureSettings? {
+            guard case .signed(let settings) = try verification(text) else { return nil }
+            return settings
+        }
+        #expect(try verification("none") == SourceSettings.Verification.none)
+        let plain = try #require(try signed("{ allowedSigners: /a }"))
+        #expect(plain == SignatureSettings(allowedSigners: "/a"))
+        #expect(plain.extent == .head)
+        #expect(plain.securityKeys == "presence")
+        #expect(try signed("{ allowedSigners: /a, range: false }")?.extent == .head)
+        #expect(try signed("{ allowedSigners: /a, since: \(commit) }")?.extent == .range(since: commit))
+        #expect(
+            try signed("{ allowedSigners: /a, range: true, since: \(commit) }")?.extent
+                == .range(since: commit))
+        #expect(try signed("{ allowedSigners: /a, tag: true }")?.extent == .tag)
+        #expect(try signed("{ allowedSigners: /a, revokedKeys: /r }")?.revokedKeys == "/r")
+        #expect(
+            try signed("{ allowedSigners: /a, match: [author, committer] }")?.match == [
+                "author", "committer",
+            ])
+        #expect(
+            try signed("{ allowedSigners: /a, securityKeys: verification }")?.securityKeys == "verification")
+        let openPGP = try #require(
+            try signed(
+                "{ openpgp: { keyring: /k, keys: [\(fingerprint), { fingerprint: \(fingerprint), principals: \"a@b\" }] } }"
+            ))
+        #expect(openPGP.allowedSigners == nil)
+        #expect(openPGP.openPGP?.keyring == "/k")
+        #expect(openPGP.openPGP?.gpgv == "/usr/bin/gpgv")
+        #expect(openPGP.openPGP?.keys.map(\.fingerprint) == [fingerprint, fingerprint])
+        #expect(openPGP.openPGP?.keys.map(\.principals) == [nil, "a@b"])
+        for bad in [
+            "{}", "all", "[]", "{ range: true }", "{ allowedSigners: relative }",
+            "{ allowedSigners: /a, unknown: 1 }",
+            "{ allowedSigners: /a, since: main }", "{ allowedSigners: /a, since: \(commit), range: false }",
+            "{ allowedSigners: /a, tag: true, range: true }",
+            "{ allowedSigners: /a, tag: true, since: \(commit) }",
+            "{ allowedSigners: /a, match: [pusher] }", "{ allowedSigners: /a, match: committer }",
+            "{ allowedSigners: /a, securityKeys: none }", "{ openpgp: { keyring: /k } }",
+            "{ openpgp: { keyring: /k, keys: [] } }", "{ openpgp: { keys: [\(fingerprint)] } }",
+            "{ openpgp: { keyring: k, keys: [\(fingerprint)] } }",
+            "{ openpgp: { keyring: /k, keys: [{ principals: a }] } }",
+        ] {
+            #expect(throws: SettingsError.self, "\(bad)") { try verification(bad) }
+        }
+    }
+
     @Test func `a whole file is read`() throws {
         let settings = try read(Self.whole)
         let prod = try settings.environment("prod")
@@ -47,7 +102,8 @@ import Testing
         #expect(prod.sources.first?.revision == .branch("main"))
         #expect(
             prod.sources.first?.verification
-                == .allowedSigners(file: "/etc/strongroom/allowed_signers", range: true))
+                == .signed(
+                    SignatureSettings(allowedSigners: "/etc/strongroom/allowed_signers", isRange: true)))
         #expect(prod.targets.first?.mode == 0o440)
         #expect(prod.targets.first?.layout == .generation)
         #expect(prod.backup?.sources.map(\.name) == ["uploads", "database", "app"])

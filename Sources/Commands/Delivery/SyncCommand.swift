@@ -27,6 +27,18 @@ struct SyncCommand: AsyncParsableCommand {
     @Flag(help: "Print the outcome as JSON.")
     var json = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Deliver this commit, 40 digits, although the branch does not descend from what was delivered.",
+            discussion: """
+                For a branch that was rewritten or set back on purpose and stands at this very commit. Written into the \
+                audit log and the journal; signatures are verified as ever.
+                """, valueName: "id"))
+    var allowRollback: String?
+
+    @Option(help: ArgumentHelp("Why, with --allow-rollback: for the audit log.", valueName: "text"))
+    var reason: String?
+
     @OptionGroup var settingsFile: SettingsOptions
     @OptionGroup var identities: IdentityOptions
     @OptionGroup var trust: TrustOptions
@@ -34,6 +46,9 @@ struct SyncCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard once || dryRun else { throw ValidationError("sync runs once: add --once") }
+        guard reason == nil || allowRollback != nil else {
+            throw ValidationError("--reason goes with --allow-rollback")
+        }
         guard (adHoc.source == nil) == (adHoc.target == nil) else {
             throw ValidationError("--source and --target go together")
         }
@@ -61,7 +76,10 @@ struct SyncCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (request, files) = try request()
+        var (request, files) = try request()
+        request.rollback = allowRollback.map { commit in
+            RollbackOverride(commit: commit, author: "uid \(Process.user)", reason: reason ?? "")
+        }
         let sync = EnvironmentSync(request, identities: try identities.load(defaults: files)) { path in
             try Failure.about(path) {
                 let whole = Path(path)
@@ -156,7 +174,9 @@ struct AdHocSync: ParsableArguments {
             throw Failure(.usage, "--mode takes permission bits in octal, as 0400")
         }
         let verification: SourceSettings.Verification =
-            if let allowedSigners { .allowedSigners(file: allowedSigners, range: false) } else { .none }
+            if let allowedSigners { .signed(SignatureSettings(allowedSigners: allowedSigners)) } else {
+                .none
+            }
         let isURL = source.contains("://")
         return EnvironmentSettings(
             name: name, trustRoot: [], repository: "",

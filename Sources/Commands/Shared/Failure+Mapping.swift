@@ -270,7 +270,7 @@ extension DeliveryError: Reportable {
             Failure(
                 .refused, context,
                 hints: [
-                    "where the branch was rewritten on purpose, a sync of that very commit delivers it once"
+                    "where the branch was set back or rewritten on purpose: sync --allow-rollback COMMIT --reason TEXT"
                 ])
         case .refused: Failure(.refused, context)
         case .target: Failure(.deliveryFailed, context)

@@ -84,6 +84,9 @@ enum Process {
         }
     }
 
+    /// The real user's number (getuid(2)).
+    static var user: UInt32 { getuid() }
+
     /// The moment now, in UTC (clock_gettime(2)).
     static var now: Timestamp {
         var time = timespec()
