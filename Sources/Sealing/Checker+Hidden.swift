@@ -42,15 +42,12 @@ extension Checker {
             return try noteUnsealable(placed, rule)
         }
         guard bytes.count <= SecretScan.byteLimit, !bytes.prefix(8_192).contains(0) else { return }
-        // Dotenv takes many a text: there each line must be an assignment.
-        for format in [DocumentFormat.json, .yaml] {
+        // Dotenv takes many a text, there each line must be an assignment; and YAML takes those for one long scalar.
+        let isDotenv = Checker.consistsOfAssignments(bytes)
+        for format in isDotenv ? [DocumentFormat.dotenv] : [.json, .yaml] {
             guard let placed = try? PlacedDocument(bytes, format: format, path: path, rule) else { continue }
             return try noteUnsealable(placed, rule)
         }
-        guard Checker.consistsOfAssignments(bytes),
-            let placed = try? PlacedDocument(bytes, format: .dotenv, path: path, rule)
-        else { return }
-        try noteUnsealable(placed, rule)
     }
 
     private mutating func noteUnsealable(_ placed: PlacedDocument, _ rule: Rule) throws(SealingError) {
