@@ -34,6 +34,8 @@ package struct Checker {
             case secretLike
             /// Something that the rule asks for and this check can't tell.
             case notChecked
+            /// A rule that requires something sealed and matches no file.
+            case matchesNothing
 
             /// A word that stands for the kind, for programs.
             package var name: String {
@@ -50,6 +52,7 @@ package struct Checker {
                 case .tooOld: "too-old"
                 case .secretLike: "secret-like"
                 case .notChecked: "not-checked"
+                case .matchesNothing: "matches-nothing"
                 }
             }
         }
@@ -81,6 +84,9 @@ package struct Checker {
     /// Whether history was asked for and is not all there.
     package internal(set) var isIncomplete = false
 
+    /// The positions of the rules that were for a file so far.
+    private var usedRules: Set<Int> = []
+
     private struct Epochs {
         let all: [UInt64]
         let open: UInt64
@@ -107,7 +113,9 @@ package struct Checker {
 
     /// Checks the file `bytes` at `path` (from the repository's root, without leading slash).
     package mutating func check(_ bytes: [UInt8], path: [UInt8]) {
-        let rule = rules.rule(for: path)
+        let position = rules.rules.firstIndex { $0.matches(path) }
+        if let position { usedRules.insert(position) }
+        let rule = position.map { rules.rules[$0] }
         if bytes.withBytes({ SealedFile.isAgeFile($0) }) {
             checkSealedFile(bytes, path: path, rule)
             return
@@ -127,6 +135,16 @@ package struct Checker {
         }
     }
 
+    /// Notes rules that require something sealed and were for none of the files: all files were checked before.
+    package mutating func noteUnusedRules() {
+        for (position, rule) in rules.rules.enumerated()
+        where rule.isRequired && !usedRules.contains(position) {
+            note(
+                Array(Rules.fileName.utf8), .matchesNothing, line: rule.line, isRefused: false,
+                "the rule requires something sealed, and is for no file here")
+        }
+    }
+
     private mutating func checkDocument(
         _ bytes: [UInt8], path: [UInt8], _ rule: Rule?
     ) throws(SealingError) {
@@ -137,7 +155,8 @@ package struct Checker {
                 SealedToken.firstMark(in: text).map { Marks.line(of: $0.offset, in: text) }
             }
             guard let mark else {
-                guard let rule, rule.isRequired, rule.choosesBySelectors, !bytes.isEmpty else { return }
+                guard let rule, rule.isRequired, !bytes.isEmpty else { return }
+                guard rule.choosesBySelectors else { return try checkUnknown(bytes, path: path, rule) }
                 return note(path, .plaintext, isRefused: true, SealableFormat.unsealableType)
             }
             throw SealingError(
@@ -159,6 +178,7 @@ package struct Checker {
             rule.map { (rule) throws(SealingError) in try placed.selected(by: rule) } ?? [])
         if let rule {
             try checkAliases(placed, rule)
+            checkLists(placed, rule)
             if rule.isRequired {
                 for line in placed.selectedRootLines(by: rule) {
                     note(path, .plaintext, line: line, isRefused: true, SealableFormat.unsealableRoot)

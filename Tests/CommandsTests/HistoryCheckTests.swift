@@ -122,6 +122,18 @@ import Testing
         #expect(without.text.contains("maxAge 30d can't be told without Git history"))
     }
 
+    @Test func `check takes directories as they are named, and its JSON holds what kept it from checking`() {
+        let world = world()
+        expect(world.run("check", ".", in: "config/deploy"), 0)
+        expect(world.run("check", "..", in: "config/deploy"), 0)
+        expect(world.run("check", "prod", in: "config/deploy"), 0)
+        world.edit("config/.strongroom.yaml", "version: 1", "version: 1\nother: 1")
+        let outcome = world.run("check", "--json")
+        #expect(outcome.status != 0)
+        #expect(outcome.text.contains("\"kind\" : \"error\"") && outcome.text.contains("\"refused\" : true"))
+        #expect(!outcome.errorText.contains(".strongroom.yaml: .strongroom.yaml"))
+    }
+
     @Test func `a shallow clone is checked as far as its history goes`() {
         let world = world(maxAge: "36500d")
         set(world, "CANARY two")

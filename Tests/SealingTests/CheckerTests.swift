@@ -44,6 +44,58 @@ import Testing
         #expect(try refusals([("a.key", "PEM")], file) == ["plaintext"])
     }
 
+    @Test(arguments: [
+        "kind: SecretList\nitems: [{metadata: {name: a}, data: {k: eA==}}]\n",
+        "kind: SecretList\nitems: [{kind: Secret, metadata: {name: a}, data: {k: eA==}}]\n",
+        "kind: FooList\nitems:\n  - kind: Secret\n    stringData:\n      k: plain\n",
+        "kind: List\nitems: [{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Secret, data: {k: eA==}}]}]\n",
+        "kind: List\nitems: [{apiVersion: v1, kind: SecretList, items: [{data: {k: eA==}}]}]\n",
+        "x: &s {kind: Secret, data: {k: eA==}}\nkind: FooList\nitems: [*s]\n",
+    ]) func `a Secret in a list of any kind is plaintext that a rule requires sealed`(text: String) throws {
+        let required = DocumentFixture(#"{ paths: ["**"], environment: prod, required: true }"#)
+        let found = try refusals([("a.yaml", "apiVersion: v1\n" + text)], required)
+        #expect(!found.isEmpty && found.allSatisfy { $0 == "plaintext" })
+        #expect(try refusals([("a.yaml", "apiVersion: v1\n" + text)]) == [])
+    }
+
+    @Test(arguments: [
+        ("p.yaml.txt", secret), ("p.yml.j2", "{{ a }}: {{ b }}\n" + secret), ("p.txt", secret), ("p", secret),
+        ("p.json.bak", #"{"apiVersion":"v1","kind":"Secret","data":{"k":"eA=="}}"#),
+        ("p.key", "-----BEGIN PRIVATE KEY-----\nAA\n-----END PRIVATE KEY-----\n"),
+        ("app.env.dist", "PW=hunter2\n"), ("settings", "# c\nPW=hunter2\nexport B=x\n"),
+    ]) func `a secret in a file without a known format is refused where a rule requires it sealed`(
+        name: String, text: String
+    ) throws {
+        let required = DocumentFixture(#"{ paths: ["**"], environment: prod, required: true }"#)
+        #expect(try refusals([(name, text)], required) == ["plaintext"])
+        #expect(try refusals([(name, text)]) == [])
+    }
+
+    @Test(arguments: [
+        ("README.md", "# Deploying\n\nRun it: `make`.\n"), ("NOTES", "port: 80\n"),
+        ("Makefile", "all:\n\tmake\n"),
+        ("a.yaml.md", "kind: ConfigMap\ndata: {a: b}\n"), ("empty.txt", ""),
+    ]) func `plain text beside Secrets is no plaintext that a rule requires sealed`(
+        name: String, text: String
+    )
+        throws
+    {
+        let required = DocumentFixture(#"{ paths: ["**"], environment: prod, required: true }"#)
+        #expect(try findings([(name, text)], required).isEmpty)
+    }
+
+    @Test func `a rule that requires something sealed and is for no file is worth a word`() throws {
+        let fixture = DocumentFixture(#"{ paths: ["a/**"], environment: prod, required: true }"#)
+        var checker = Checker(
+            rules: try fixture.parsed(), epochs: [(environment: "prod", all: [3], open: 3)])
+        checker.check(Array("x".utf8), path: Array("b/x".utf8))
+        checker.noteUnusedRules()
+        #expect(checker.findings.map(\.kind.name) == ["matches-nothing"] && checker.isClean)
+        checker.check(Array("x".utf8), path: Array("a/x".utf8))
+        checker.noteUnusedRules()
+        #expect(checker.findings.count == 1)
+    }
+
     @Test func `a closed or unknown epoch and another environment are refused`() throws {
         let sealed = try DocumentFixture.secrets.seal(Self.secret).text
         #expect(try refusals([("a.yaml", sealed)], open: 4) == ["closedEpoch", "closedEpoch"])

@@ -46,8 +46,22 @@ struct CheckCommand: AsyncParsableCommand {
     @OptionGroup var trust: TrustOptions
 
     func run() async throws {
+        var hasPrinted = false
+        do {
+            try check { findings in
+                if json { try Console.json(findings) } else { findings.forEach { Console.print($0.line) } }
+                hasPrinted = true
+            }
+        } catch {
+            // Who reads JSON finds in it what went wrong before there were findings.
+            if json, !hasPrinted { try Console.json([FindingDocument(Failure(error))]) }
+            throw error
+        }
+    }
+
+    private func check(_ show: ([FindingDocument]) throws -> Void) throws {
         let (checkout, hasGit) = try Checkout.withoutGit(
-            around: paths.first.map { Path($0).parent.description } ?? ".")
+            around: paths.first.map { CheckCommand.directory(of: $0) } ?? ".")
         var keyrings: [Keyring] = []
         for environment in Set(checkout.rules.rules.map(\.environment)).sorted() {
             let keyring = try checkout.keyring(environment)
@@ -69,9 +83,10 @@ struct CheckCommand: AsyncParsableCommand {
             }
         }
         try look(into: checkout, hasGit, &checker)
+        if paths.isEmpty { checker.noteUnusedRules() }
         if let missing { checker.noteIncompleteHistory(missing) }
         let documents = checker.findings.map { FindingDocument($0) }
-        if json { try Console.json(documents) } else { documents.forEach { Console.print($0.line) } }
+        try show(documents)
         let refused = documents.count { $0.refused }
         guard refused == 0 else {
             throw Failure(
@@ -87,6 +102,19 @@ struct CheckCommand: AsyncParsableCommand {
         }
         Console.note(
             "strongroom: checked \(fileCount == 1 ? "1 file" : "\(fileCount) files"): the rules are kept")
+    }
+
+    /// The directory where the repository of `path` is looked for: itself, or the one that holds it.
+    private static func directory(of path: String) -> String {
+        let parent = Path(path).parent.description
+        guard !endsInDots(path) else { return path }
+        let isDirectory = try? Directory(Path(parent)).metadata(of: Path(path).name).kind == .directory
+        guard isDirectory != true else { return path }
+        return parent
+    }
+
+    private static func endsInDots(_ path: String) -> Bool {
+        path.split(separator: "/").last.map { $0 == "." || $0 == ".." } ?? true
     }
 
     /// Throws `refused` where a commit of HEAD has a newer generation of one of `keyrings`. Returns what of the history
@@ -186,6 +214,15 @@ private struct FindingDocument: Encodable {
         refused = finding.isRefused
         kind = finding.kind.name
         reason = finding.reason
+    }
+
+    /// What kept the check from being made.
+    init(_ failure: Failure) {
+        path = "."
+        (lineNumber, keyPath) = (nil, nil)
+        refused = true
+        kind = "error"
+        reason = failure.message
     }
 
     enum CodingKeys: String, CodingKey {

@@ -16,7 +16,15 @@ extension Checkout {
     /// given. Throws `usage` for what lies outside of the repository.
     func places(of paths: [String], and list: FileListOption? = nil) throws -> [[UInt8]] {
         guard !paths.isEmpty || list?.pathsFrom != nil else { return [[]] }
-        let named = try paths.map { try Process.canonicalIfDirectory($0) == root ? [] : path(of: $0) }
+        let named = try paths.map { path -> [UInt8] in
+            guard let directory = try Process.canonicalIfDirectory(path) else {
+                return try self.path(of: path)
+            }
+            guard directory != root else { return [] }
+            // Dots at the end are no name; a link's name is, and isn't followed.
+            let isDots = [".", ".."].contains(path.split(separator: "/").last ?? "")
+            return try self.path(of: isDots ? directory : path)
+        }
         let listed = try list?.names() ?? []
         return try named + listed.map { try path(of: $0) }
     }

@@ -60,8 +60,9 @@ struct Failure: Error {
         self.hints = hints
     }
 
-    /// The same failure with `subject` (a file, an environment) named first.
+    /// The same failure with `subject` (a file, an environment) named first, once.
     func at(_ subject: String) -> Failure {
-        Failure(code, "\(subject): \(message)", hints: hints)
+        guard !message.hasPrefix("\(subject): ") else { return self }
+        return Failure(code, "\(subject): \(message)", hints: hints)
     }
 }

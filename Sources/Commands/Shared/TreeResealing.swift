@@ -108,7 +108,7 @@ struct TreeResealing {
         guard failures.isEmpty else {
             throw Failure(
                 .partial,
-                "\(failures.count) \(failures.count == 1 ? "file was" : "files were") left as they are",
+                "\(failures.count) \(failures.count == 1 ? "file was left as it is" : "files were left as they are")",
                 hints: [
                     "strongroom explain FILE says why a token does not open; strongroom rebind FILE takes up a move; strongroom reseal does the rest"
                 ])
