@@ -203,7 +203,8 @@ import Testing
                 "--dry-run",
             ],
             identity: "alice", in: "shallow")
-        expect(outcome, 0, "the history here is cut off")
+        expect(outcome, 10, "the list is incomplete")
+        #expect(outcome.errorText.contains("the history here is cut off"))
         #expect(outcome.text.contains("deploy/prod/server.key: prod-1, "))
     }
 

@@ -43,7 +43,7 @@ struct Exposures {
     let history: SealedHistory?
     /// Why there is no history, in words.
     let reason: String?
-    /// What of the work tree could not be looked into.
+    /// What of the work tree and of the index could not be looked into.
     private(set) var unread: [Failure] = []
     private var positions: [Key: Int] = [:]
     private let reaches: [(name: String, reach: [String: Set<UInt64>])]
@@ -63,6 +63,7 @@ struct Exposures {
         }
         try addHistory()
         try addWorkTree()
+        try addIndex()
         places.sort {
             $0.path == $1.path
                 ? ($0.object ?? "", $0.keyPath ?? "") < ($1.object ?? "", $1.keyPath ?? "")
@@ -113,6 +114,36 @@ struct Exposures {
                 }
             }
         }
+    }
+
+    /// What is staged and stands neither in a commit nor, perhaps, in the work tree.
+    private mutating func addIndex() throws {
+        guard let history else { return }
+        do {
+            let tree = try WorkTree.discover(from: Path(checkout.root))
+            for entry in try tree.indexEntries() where !history.isKnown(entry.id) {
+                do {
+                    let standing = SealedItem.standing(
+                        in: try history.content(entry.id), path: entry.path, rules: checkout.rules)
+                    for one in standing {
+                        for found in readable(one.item, at: entry.path) {
+                            add(entry.path, one, found) { $0.isUncommitted = true }
+                        }
+                    }
+                } catch let error as GitError {
+                    unread.append(
+                        Failure(error).at("\(String(decoding: entry.path, as: UTF8.self)) (staged)"))
+                }
+            }
+        } catch let error as GitError {
+            unread.append(Failure(error).at("the index"))
+        }
+    }
+
+    /// Whether everything was looked through that could hold what the members could read.
+    var isComplete: Bool {
+        guard let history, unread.isEmpty, !history.graph.isCut else { return false }
+        return !history.unread.contains { checkout.rules.rule(for: $0) != nil }
     }
 
     /// The bytes of a file of the work tree; nil where it is too large, or this user may not read it.

@@ -4,36 +4,56 @@ internal import Keyrings
 internal import Sealing
 internal import Trust
 
-/// A member who was removed before: as the newest commit knows him in which he still was one.
+/// A member as a commit knows him: one who was removed before, or was one under other keys or of other epochs.
 struct FormerMember {
     /// The member.
     let member: Member
+    /// Whether the keyring of that commit is an earlier generation of today's; else another root came since.
+    let isOfThisChain: Bool
     /// All keyrings of that commit.
-    let keyrings: KeyringSet
+    private let keyrings: KeyringSet
 
-    /// Looks for the member `name` in the commits of HEAD. Nil where no generation before the one of `keyring` had him,
-    /// or the history can't be read.
-    static func find(_ name: String, of keyring: Keyring, in checkout: Checkout) throws -> FormerMember? {
+    /// Every state of the keyrings in the commits of all refs that has the member `name`, or one with `recipient`, in an
+    /// earlier generation of `keyring` or under another root; the newest first. None where the history can't be read.
+    static func all(
+        _ name: String, _ recipient: MemberRecipient?, of keyring: Keyring, in checkout: Checkout
+    ) -> [FormerMember] {
+        var found: [FormerMember] = []
         do {
             let repository = try Repository(at: Path(checkout.root), allowingShallow: true)
-            guard let head = try repository.references().headTarget else { return nil }
+            let references = try repository.references()
+            let starts = references.entries.map(\.target) + (references.headTarget.map { [$0] } ?? [])
+            let folder = Array(checkout.rules.keyrings.utf8)
             let path = Array(checkout.keyringPath(keyring.environment).utf8)
             var seen: Set<ObjectID> = []
-            for node in try repository.graph(from: [head]).nodes.reversed() {
-                guard let entry = try repository.entry(at: path, in: node.tree),
-                    seen.insert(entry.id).inserted,
+            for node in try repository.graph(from: starts).nodes.reversed() {
+                // Other keyrings change who reaches what, too.
+                guard let state = try repository.entry(at: folder, in: node.tree),
+                    seen.insert(state.id).inserted,
+                    let entry = try repository.entry(at: path, in: node.tree),
                     let then = try? Keyring(
                         parsing: repository.blob(entry.id, limit: Keyring.fileByteLimit),
-                        environment: keyring.environment),
-                    keyring.chain.headers.starts(with: then.chain.headers),
-                    let member = then.body.members.first(where: { $0.name == name })
+                        environment: keyring.environment)
                 else { continue }
-                return FormerMember(member: member, keyrings: try all(in: node.tree, repository, checkout))
+                let isOfThisChain = keyring.chain.headers.starts(with: then.chain.headers)
+                guard isOfThisChain || then.root != keyring.root else { continue }
+                let members = then.body.members.filter { $0.name == name || $0.recipient == recipient }
+                guard !members.isEmpty else { continue }
+                let keyrings = try all(in: node.tree, repository, checkout)
+                for member in members {
+                    found.append(
+                        FormerMember(member: member, isOfThisChain: isOfThisChain, keyrings: keyrings))
+                }
             }
-            return nil
         } catch {
-            return nil
+            // What can't be read, the report says for the whole history.
         }
+        return found
+    }
+
+    /// Adds the epochs that he could open, by environment, through `environment`.
+    func add(to reach: inout [String: Set<UInt64>], _ environment: String) throws {
+        reach.merge(try keyrings.reach(of: member, in: environment)) { $0.union($1) }
     }
 
     private static func all(

@@ -79,7 +79,8 @@ struct SealedHistory {
         difference = TreeDifference(in: repository)
         let references = try repository.references()
         let headTarget = references.headTarget
-        let others = start == .head ? [] : references.entries.map(\.target)
+        let others =
+            start == .head ? [] : try references.entries.map(\.target) + SealedHistory.stashes(at: root)
         let graph = try repository.graph(from: (headTarget.map { [$0] } ?? []) + others)
         self.graph = graph
         head = headTarget.flatMap { graph.position(of: $0) }
@@ -93,6 +94,20 @@ struct SealedHistory {
         for position in graph.nodes.indices { try walk(position, isAsked) }
         try markTips(isAsked)
     }
+
+    /// The commits of all stashes of the work tree at `root`: the ref names the newest, its log the others.
+    private static func stashes(at root: String) throws -> [ObjectID] {
+        let directory = try Directory(WorkTree.discover(from: Path(root)).commonDirectory)
+        let log = Path("logs/refs/stash")
+        guard try directory.metadataIfPresent(of: log) != nil else { return [] }
+        return try directory.read(log, limit: 64 << 20).split(separator: 0x0A).compactMap { line in
+            let words = line.split(separator: 0x20, maxSplits: 2)
+            return words.count > 1 ? try? ObjectID(hex: words[1]) : nil
+        }
+    }
+
+    /// Whether a file of these commits was looked into.
+    func isKnown(_ blob: ObjectID) -> Bool { known[blob] != nil }
 
     private mutating func walk(_ position: Int, _ isAsked: ([UInt8]) -> Bool) throws {
         let node = graph.nodes[position]

@@ -41,11 +41,12 @@ struct KeysRemoveCommand: AsyncParsableCommand {
 
     func run() async throws {
         let work = try KeyringWork.begin(options, needsIdentity: !names.isEmpty, dryRun: dryRun)
-        if !dryRun { try work.checkNothingPends() }
+        let pending = work.pending()
         let leavers = try Leaver.all(names, of: work.keyring, in: work.checkout)
         let (proposal, leavingAdmins) = try proposal(work, leavers)
         let exposures =
             leavers.isEmpty ? nil : try Exposures(work.checkout, leavers.map { ($0.name, $0.reach) })
+        let missing = proposal.map { work.missing($0) } ?? 0
         if !json { try report(work, leavers, leavingAdmins, proposal) }
         var changes: [TreeResealer.Change] = []
         func note(_ change: TreeResealer.Change) {
@@ -54,8 +55,15 @@ struct KeysRemoveCommand: AsyncParsableCommand {
         }
         var done: TreeResealing?
         var isInForce = true
+        if let pending {
+            // What could be read is asked for again while others sign.
+            try show(work.keyring.environment, leavers, exposures, [])
+            guard dryRun else { throw pending }
+            Console.note("strongroom: \(pending.message): without it, this would begin")
+            return Console.note("strongroom: dry run: nothing was changed")
+        }
         if dryRun {
-            done = try plan(work, leavers, proposal, note)
+            if missing == 0 { done = try plan(work, leavers, proposal, note) }
         } else {
             var renewed: [String] = []
             if let proposal {
@@ -74,9 +82,24 @@ struct KeysRemoveCommand: AsyncParsableCommand {
         }
         try show(work.keyring.environment, leavers, exposures, changes)
         done?.report()
-        if dryRun { return Console.note("strongroom: dry run: nothing was changed") }
-        guard isInForce, !leavers.isEmpty else { return }
-        try done?.finish()
+        if dryRun, missing > 0 {
+            Console.note(
+                "strongroom: \(work.checkout.proposalPath(work.keyring.environment)): only a proposal would be written: "
+                    + "\(missing) more of \(proposal?.authority.admins.count ?? 0) admins would have to sign; nothing is resealed before"
+            )
+        }
+        if dryRun { Console.note("strongroom: dry run: nothing was changed") }
+        if !dryRun, isInForce { try done?.finish() }
+        if let exposures, !exposures.isComplete {
+            throw Failure(
+                .partial, "what the removed could read is not all known: the list is incomplete",
+                hints: [
+                    dryRun || !isInForce
+                        ? "the warnings say what is missing; a whole clone has all commits"
+                        : "the removal is done; the warnings say what is missing: the same command in a whole clone lists it"
+                ])
+        }
+        guard !dryRun, isInForce, !leavers.isEmpty else { return }
         Console.note(
             resealing.reseal
                 ? "strongroom: next: commit the keyring with what was resealed"
@@ -188,7 +211,11 @@ struct KeysRemoveCommand: AsyncParsableCommand {
         guard let exposures else { return }
         for warning in exposures.warnings { Console.note("strongroom: warning: \(warning)") }
         guard !exposures.places.isEmpty else {
-            return Console.note("strongroom: nothing was found that the removed could read")
+            return Console.note(
+                exposures.isComplete
+                    ? "strongroom: nothing was found that the removed could read"
+                    : "strongroom: nothing that the removed could read was found in the part that could be looked through"
+            )
         }
         let count = exposures.places.count
         Console.note(
@@ -216,23 +243,24 @@ struct Leaver {
         var leavers: [Leaver] = []
         for name in names where !leavers.contains(where: { $0.name == name }) {
             if let member = keyring.body.members.first(where: { $0.name == name }) {
-                leavers.append(
-                    Leaver(
-                        name: name, member: member, isPresent: true,
-                        reach: try set.reach(of: member, in: keyring.environment)))
+                var reach = try set.reach(of: member, in: keyring.environment)
+                for former in FormerMember.all(name, member.recipient, of: keyring, in: checkout) {
+                    try former.add(to: &reach, keyring.environment)
+                }
+                leavers.append(Leaver(name: name, member: member, isPresent: true, reach: reach))
                 continue
             }
-            guard let former = try FormerMember.find(name, of: keyring, in: checkout) else {
+            let all = FormerMember.all(name, nil, of: keyring, in: checkout)
+            guard let former = all.first(where: \.isOfThisChain) else {
                 throw Failure(
                     .usage, "\(checkout.keyringPath(keyring.environment)): there is no member \(name)",
                     hints: [
                         "strongroom keys list names the members; strongroom reseal finishes a removal that was stopped before its keyring was committed"
                     ])
             }
-            leavers.append(
-                Leaver(
-                    name: name, member: former.member, isPresent: false,
-                    reach: try former.keyrings.reach(of: former.member, in: keyring.environment)))
+            var reach: [String: Set<UInt64>] = [:]
+            for former in all { try former.add(to: &reach, keyring.environment) }
+            leavers.append(Leaver(name: name, member: former.member, isPresent: false, reach: reach))
         }
         return leavers
     }

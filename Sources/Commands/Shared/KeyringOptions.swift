@@ -79,9 +79,17 @@ extension Checkout {
         let path = Path(proposalPath(environment))
         let directory = try Directory(Path(root))
         guard try directory.metadataIfPresent(of: path) != nil else { return nil }
-        return try Failure.about(proposalPath(environment)) {
-            try KeyringProposal(
-                parsing: try directory.read(path, limit: Keyring.fileByteLimit), environment: environment)
+        do {
+            return try Failure.about(proposalPath(environment)) {
+                try KeyringProposal(
+                    parsing: try directory.read(path, limit: Keyring.fileByteLimit), environment: environment)
+            }
+        } catch {
+            throw Failure(
+                error.code, error.message,
+                hints: error.hints + [
+                    "remove the file, or get it back from Git; then propose the change again"
+                ])
         }
     }
 }

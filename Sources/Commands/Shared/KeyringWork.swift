@@ -71,6 +71,28 @@ struct KeyringWork: ~Copyable {
 
     /// Refuses to begin a change while another one waits for signatures.
     func checkNothingPends() throws {
+        if let pending = pending() { throw pending }
+    }
+
+    /// Why no change can begin: another one waits for signatures, or its file can't be read. Nil where none does.
+    func pending() -> Failure? {
+        do {
+            try refusePending()
+            return nil
+        } catch {
+            return Failure(error)
+        }
+    }
+
+    /// Whether one more signature, the caller's, is not enough for `proposal`.
+    func isProposalOnly(_ proposal: KeyringProposal) -> Bool { missing(proposal) > 0 }
+
+    /// How many admins have to sign `proposal` besides the caller.
+    func missing(_ proposal: KeyringProposal) -> Int {
+        max(0, proposal.missingCount - (proposal.authority.admins.contains(signer.publicKey) ? 1 : 0))
+    }
+
+    private func refusePending() throws {
         guard let pending = try checkout.proposal(keyring.environment) else { return }
         guard pending.base?.newest.fingerprint == keyring.chain.newest.fingerprint else {
             // It follows an older generation, and so will never be in force.
