@@ -46,7 +46,7 @@ package enum Git {
         var (major, minor, patch): (Int32, Int32, Int32) = (0, 0, 0)
         unsafe git_libgit2_version(&major, &minor, &patch)
         guard (major, minor) >= (1, 5) else { throw GitError(.libraryFailed, "libgit2 older than 1.5") }
-        guard git_libgit2_init() > 0 else { throw GitError(.libraryFailed, "git_libgit2_init") }
+        guard git_libgit2_init() > 0 else { throw GitError(.libraryFailed, "libgit2 cannot be started") }
         // Configuration of the user and the system names programs and other files: it is not looked for.
         for level in [
             GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL,

@@ -187,7 +187,7 @@ import Testing
         let world = world()
         world.edit("config/\(Self.database)", "name: database", "name: moved")
         let outcome = remove(world)
-        expect(outcome, 10, "1 file was left as they are")
+        expect(outcome, 10, "1 file was left as it is")
         #expect(outcome.errorText.contains("deploy/prod/database.yaml"))
         #expect(outcome.text.contains("deploy/prod/server.key: the file to prod-2"))
     }

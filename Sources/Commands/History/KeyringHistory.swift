@@ -119,10 +119,11 @@ extension Checkout {
     }
 
     /// As `requireNewest`, before something is sealed: as far as the history goes that is here, which pins go beyond.
+    /// Throws `libraryFailed` where libgit2 doesn't start, which says nothing of the history.
     func requireNewestForSealing(_ keyrings: [Keyring]) throws {
         do {
             try requireNewest(keyrings)
-        } catch let error as GitError {
+        } catch let error as GitError where error.code != .libraryFailed {
             Console.note(
                 "strongroom: the Git history can't tell whether the keyring is the newest: \(Failure(error).message)"
             )
