@@ -19,11 +19,11 @@ package struct EnvironmentBackup: Sendable {
 
     /// The backup of an environment of the settings: its own sources, keyring and rules, and what its `backup` lists.
     ///
-    /// `file` reads a file of configuration (the settings, allowed signers). The commits are those that the journal says
+    /// `file` reads a file of configuration (the settings, allowed signers). Repositories are fetched by `access`. The commits are those that the journal says
     /// are applied.
     package init(
         _ environment: EnvironmentSettings, settings: Settings, settingsFile: String,
-        clock: @escaping @Sendable () -> Timestamp, file: (String) throws -> [UInt8]
+        access: SourceAccess, clock: @escaping @Sendable () -> Timestamp, file: (String) throws -> [UInt8]
     ) throws {
         _ = try Directory.makePath(Path(settings.state))
         let journal = try JournalFile.open(settings.state + "/journal.sqlite")
@@ -34,12 +34,13 @@ package struct EnvironmentBackup: Sendable {
             }
         }
         let mirrors = "\(settings.state)/backups/\(name)"
-        var sources = environment.sources.map { source in
+        var sources = try environment.sources.map { source in
             BackupSource.repository(
-                name: source.name, url: source.url, mirror: Path("\(mirrors)/\(source.name).git"))
+                name: source.name, url: source.url, mirror: Path("\(mirrors)/\(source.name).git"),
+                fetching: try access.options(source.access))
         }
         for source in environment.backup?.sources ?? [] {
-            sources.append(BackupSource(source, mirrors: mirrors))
+            sources.append(try BackupSource(source, mirrors: mirrors, access))
         }
         let documents = try EnvironmentBackup.documents(
             environment, settings: settings, settingsFile: settingsFile, applied: try revisions(), file: file)
@@ -98,16 +99,16 @@ package struct EnvironmentBackup: Sendable {
         var documents = [
             BackupSource.Document(path: Array("strongroom.yaml".utf8), bytes: try file(settingsFile))
         ]
+        // What is asked of more than one source has the name of the source before it.
         for source in environment.sources {
+            let prefix = source.isDelivered ? "" : "\(source.name)/"
             if case .signed(let rule) = source.verification {
-                if let signers = rule.allowedSigners {
-                    documents.append(.init(path: Array("allowed_signers".utf8), bytes: try file(signers)))
-                }
-                if let revoked = rule.revokedKeys {
-                    documents.append(.init(path: Array("revoked_keys".utf8), bytes: try file(revoked)))
-                }
-                if let openPGP = rule.openPGP {
-                    documents.append(.init(path: Array("signers.gpg".utf8), bytes: try file(openPGP.keyring)))
+                for (name, path) in [
+                    ("allowed_signers", rule.allowedSigners), ("revoked_keys", rule.revokedKeys),
+                    ("signers.gpg", rule.openPGP?.keyring),
+                ] {
+                    guard let path else { continue }
+                    documents.append(.init(path: Array("\(prefix)\(name)".utf8), bytes: try file(path)))
                 }
             }
             guard let revision = applied.first(where: { $0.source == source.name }) else { continue }
@@ -120,10 +121,10 @@ package struct EnvironmentBackup: Sendable {
                 }
             }
             guard let rules = try blob(Rules.fileName) else { continue }
-            documents.append(.init(path: Array(Rules.fileName.utf8), bytes: rules))
+            documents.append(.init(path: Array("\(prefix)\(Rules.fileName)".utf8), bytes: rules))
             let path = "\(try Rules(parsing: rules).keyrings)/\(environment.name).yaml"
             if let keyring = try blob(path) {
-                documents.append(.init(path: Array(path.utf8), bytes: keyring))
+                documents.append(.init(path: Array("\(prefix)\(path)".utf8), bytes: keyring))
             }
         }
         return documents
@@ -139,7 +140,7 @@ package struct EnvironmentBackup: Sendable {
 
 extension BackupSource {
     /// The source that `settings` describe; repositories are mirrored below `mirrors`.
-    init(_ settings: BackupSourceSettings, mirrors: String) {
+    init(_ settings: BackupSourceSettings, mirrors: String, _ access: SourceAccess) throws {
         switch settings {
         case .directory(let name, let path):
             self = .directory(name: name, path: Path(path))
@@ -147,8 +148,10 @@ extension BackupSource {
             self = .command(
                 name: name,
                 CommandRun(arguments: arguments, deadline: .seconds(seconds), minimumByteCount: minimum))
-        case .repository(let name, let url):
-            self = .repository(name: name, url: url, mirror: Path("\(mirrors)/\(name).git"))
+        case .repository(let name, let url, let settings):
+            self = .repository(
+                name: name, url: url, mirror: Path("\(mirrors)/\(name).git"),
+                fetching: try access.options(settings))
         }
     }
 }

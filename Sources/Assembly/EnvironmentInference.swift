@@ -1,6 +1,6 @@
 internal import Delivery
 internal import Files
-internal import Git
+package import Git
 internal import Sealing
 package import Settings
 
@@ -11,7 +11,9 @@ package enum EnvironmentInference {
     /// The commit is not verified yet: the sync that follows does that, and opens nothing before. Fetches into the
     /// mirror below `state`. Throws `configurationMissing` where the commit has no rules, `unusableRequest` where none
     /// of them is for a file there.
-    package static func name(for settings: SourceSettings, state: String) throws -> String {
+    package static func name(
+        for settings: SourceSettings, state: String, _ options: FetchOptions = FetchOptions()
+    ) throws -> String {
         _ = try Directory.makePath(Path(state))
         let source = try Source(settings)
         let syncState = SyncState(directory: Path(state))
@@ -19,7 +21,9 @@ package enum EnvironmentInference {
         let lock = try syncState.lock(environment: "_")
         defer { _ = lock }
         let pulled = try PulledCommit.pull(
-            source, into: syncState.mirror(of: source.location), lastTrusted: nil)
+            source, into: syncState.mirror(of: source.location), mark: nil, allowedRollback: nil,
+            rebuilding: false,
+            options)
         let repository = pulled.mirror.repository
         let root = try repository.commit(pulled.id).tree
         guard let file = try repository.entry(at: Array(Rules.fileName.utf8), in: root) else {

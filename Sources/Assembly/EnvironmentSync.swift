@@ -1,7 +1,7 @@
 internal import Delivery
 package import Encodings
 internal import Files
-internal import Git
+package import Git
 internal import Journal
 package import Keyrings
 internal import Sealing
@@ -21,6 +21,10 @@ package struct EnvironmentSync: Sendable {
         package var pins: String
         /// The commit that the source may go back to, where a person said so.
         package var rollback: RollbackOverride?
+        /// The process that fetches; nil fetches directories of this machine alone, in this process.
+        package var process: FetchProcess?
+        /// The user of this process (geteuid(2)), who alone may read private keys.
+        package var user: UInt32 = 0
 
         /// A request of these values.
         package init(
@@ -45,12 +49,22 @@ package struct EnvironmentSync: Sendable {
         package let lines: [String]
     }
 
+    /// A commit that counts together with the delivered one.
+    package struct CompanionCommit: Sendable, Equatable {
+        /// The source's name.
+        package let source: String
+        /// The commit, 40 hexadecimal digits.
+        package let commit: String
+    }
+
     /// What became of a run.
     package struct Report: Sendable, Equatable {
         /// The commit, 40 hexadecimal digits.
         package let commit: String
         /// The source's name.
         package let source: String
+        /// The sources that were approved together with it.
+        package let companions: [CompanionCommit]
         /// One for each target, in order.
         package let results: [Result]
         /// What was not delivered, and what is to be known about the keyring.
@@ -73,11 +87,13 @@ package struct EnvironmentSync: Sendable {
 
     /// What a run would change now. Fetches, verifies and opens; touches no target.
     package func plan(at now: Timestamp) throws -> Report {
-        let (reconciliation, _) = try prepare()
+        let approvals = ApprovedCommits()
+        let (reconciliation, _) = try prepare(approvals)
         let plans = try reconciliation.plan(at: now)
         let tree = plans.first?.tree
         return Report(
             commit: tree.map { "\($0.commit)" } ?? "", source: tree?.source ?? "",
+            companions: approvals.companions,
             results: plans.map { plan in
                 Result(
                     target: plan.target.directory.description, isChange: !plan.isEmpty, summary: plan.summary,
@@ -87,15 +103,23 @@ package struct EnvironmentSync: Sendable {
 
     /// Runs once and records the outcome in the journal, a failure too.
     package func run(at now: Timestamp) async throws -> Report {
-        let (reconciliation, journal) = try prepare()
+        let approvals = ApprovedCommits()
+        let (reconciliation, journal) = try prepare(approvals)
         let source = reconciliation.source
         func record(_ outcome: SyncRecord.Outcome, _ commit: String?, _ message: String) throws {
-            try journal.record(
-                SyncRecord(
-                    environment: request.environment.name, source: source.name,
-                    url: source.location.description,
-                    ref: source.ref, commit: commit, time: now, outcome: outcome, message: message),
-                marking: source.isFollowing)
+            var syncs = [
+                (
+                    sync: SyncRecord(
+                        environment: request.environment.name, source: source.name,
+                        url: source.location.description, ref: source.ref, commit: commit, time: now,
+                        outcome: outcome, message: message), isMarking: source.isFollowing
+                )
+            ]
+            if commit != nil {
+                syncs[0].sync.tag = approvals.tag
+                syncs += approvals.records(request.environment.name, now, outcome)
+            }
+            try journal.record(syncs)
         }
         if let rollback = request.rollback, let mark = reconciliation.lastTrusted {
             try rollback.record(
@@ -114,7 +138,7 @@ package struct EnvironmentSync: Sendable {
         let isChange = receipts.contains { $0.outcome == .applied }
         try record(isChange ? .applied : .unchanged, commit, receipts.map(\.summary).joined(separator: "; "))
         return Report(
-            commit: commit, source: source.name,
+            commit: commit, source: source.name, companions: approvals.companions,
             results: receipts.map { receipt in
                 Result(
                     target: receipt.target.description, isChange: receipt.outcome == .applied,
@@ -122,20 +146,20 @@ package struct EnvironmentSync: Sendable {
             }, notices: receipts.first?.notices ?? [])
     }
 
-    private func prepare() throws -> (Reconciliation, JournalFile) {
-        guard let settings = request.environment.sources.first else {
+    private func prepare(_ approvals: ApprovedCommits) throws -> (Reconciliation, JournalFile) {
+        guard let settings = request.environment.sources.first(where: \.isDelivered) else {
             throw DeliveryError(.unusableRequest, "\(request.environment.name): no source")
         }
         _ = try Directory.makePath(Path(request.state))
         let journal = try JournalFile.open(request.state + "/journal.sqlite")
-        let source = try Source(settings)
+        let delivered = try followed(settings, journal)
+        let companions = try request.environment.sources.filter { !$0.isDelivered }.map {
+            try followed($0, journal)
+        }
         let targets = try request.environment.targets.map { try FilesTarget($0) }
         guard !targets.isEmpty else {
             throw DeliveryError(.unusableRequest, "\(request.environment.name): no target to deliver to")
         }
-        let mark = try journal.mark(
-            environment: request.environment.name, source: source.name, url: source.location.description,
-            ref: source.ref)
         let trusted = request.environment.trustRoot
         let root = trusted.isEmpty ? nil : try Fingerprint(text: Hex.encode(trusted))
         let repository = request.environment.repository
@@ -145,24 +169,31 @@ package struct EnvironmentSync: Sendable {
             trust: try KeyringTrust(root: root, pins: Pins(directory: Path(request.pins))),
             identities: identities)
         let reconciliation = try Reconciliation(
-            source: source, policy: try SignaturePolicy(settings.verification, signers), opener: opener,
-            targets: targets,
-            state: SyncState(directory: Path(request.state)),
-            lastTrusted: try mark.map { try ObjectID(hex: $0) },
-            allowedRollback: try request.rollback?.id(for: source))
+            source: delivered.source, policy: delivered.policy, opener: opener, targets: targets,
+            state: SyncState(directory: Path(request.state)), mark: delivered.mark,
+            allowedRollback: try request.rollback?.id(for: delivered.source), fetching: delivered.fetching,
+            companions: companions, hook: approvals)
         return (reconciliation, journal)
     }
-}
 
-extension Source {
-    /// The source that `settings` describe.
-    init(_ settings: SourceSettings) throws {
-        switch settings.revision {
-        case .branch(let branch):
-            try self.init(name: settings.name, url: settings.url, branch: branch, path: settings.path)
-        case .commit(let commit):
-            try self.init(name: settings.name, url: settings.url, commit: commit, path: settings.path)
+    /// A source with its policy, its high-water mark and what it is fetched with.
+    private func followed(_ settings: SourceSettings, _ journal: JournalFile) throws -> Companion {
+        let source = try Source(settings)
+        let place = (
+            environment: request.environment.name, source: source.name, url: source.location.description,
+            ref: source.ref
+        )
+        let commit = try journal.mark(
+            environment: place.environment, source: place.source, url: place.url, ref: place.ref)
+        let tag = try journal.markedTag(
+            environment: place.environment, source: place.source, url: place.url, ref: place.ref)
+        let mark = try commit.map { commit in
+            HighWaterMark(commit: try ObjectID(hex: commit), tag: try tag.map { try ReferenceName($0) })
         }
+        let access = SourceAccess(process: request.process, identities: identities, user: request.user)
+        return Companion(
+            source: source, policy: try SignaturePolicy(settings.verification, signers), mark: mark,
+            fetching: try access.options(settings.access))
     }
 }
 

@@ -32,7 +32,7 @@ struct Strongroom: AsyncParsableCommand {
                     KeysCommand.self,
                 ]),
             CommandGroup(name: "Git", subcommands: [GitCommand.self]),
-            CommandGroup(name: "Delivery", subcommands: [SyncCommand.self]),
+            CommandGroup(name: "Delivery", subcommands: [SyncCommand.self, FetchChildCommand.self]),
             CommandGroup(
                 name: "Backups",
                 subcommands: [

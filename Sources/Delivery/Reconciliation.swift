@@ -12,6 +12,8 @@ package import Git
 
 /// What is called on the way, with everything that will be done. What it throws ends the run as `stoppedByHook`.
 package protocol DeliveryHook: Sendable {
+    /// These commits are approved, the delivered source's first, then those of its companions.
+    func didApprove(_ commits: [VerifiedCommit]) throws
     /// This is the commit that the source shows; nothing is known about it yet.
     func didPull(_ commit: PulledCommit) throws
     /// This differs at targets that have their commit, and is put back when this returns.
@@ -24,6 +26,7 @@ package protocol DeliveryHook: Sendable {
 }
 
 extension DeliveryHook {
+    package func didApprove(_ commits: [VerifiedCommit]) throws {}
     package func didPull(_ commit: PulledCommit) throws {}
     package func willHeal(_ drift: [Drift]) throws {}
     package func willOpen(_ commit: VerifiedCommit) throws {}
@@ -43,17 +46,28 @@ package struct Reconciliation: Sendable {
     /// Mirrors and locks.
     package let state: SyncState
     /// The last commit of this source and branch that was delivered, out of the journal.
-    package let lastTrusted: ObjectID?
+    package var lastTrusted: ObjectID? { mark?.commit }
+    /// That commit with its tag.
+    package let mark: HighWaterMark?
     /// A commit that the operator lets the source go back to: see `PulledCommit.pull`.
     package let allowedRollback: ObjectID?
+    /// With what the source is fetched.
+    package let fetching: FetchOptions
+    /// Sources whose commits count together with this one's.
+    package let companions: [Companion]
     private let hook: (any DeliveryHook)?
 
-    /// A run over these values. Throws `targetCollision` where two targets are one directory, or one lies in the
-    /// other.
+    /// A run over these values. `mark` takes the place of `lastTrusted` where a tag or version is followed. Throws
+    /// `targetCollision` where two targets are one directory, or one lies in the other, and `unusableRequest` where two
+    /// sources have one name.
     package init(
         source: Source, policy: SignaturePolicy, opener: TreeOpener, targets: [FilesTarget], state: SyncState,
-        lastTrusted: ObjectID? = nil, allowedRollback: ObjectID? = nil, hook: (any DeliveryHook)? = nil
+        lastTrusted: ObjectID? = nil, mark: HighWaterMark? = nil, allowedRollback: ObjectID? = nil,
+        fetching: FetchOptions = FetchOptions(), companions: [Companion] = [], hook: (any DeliveryHook)? = nil
     ) throws(DeliveryError) {
+        guard Set(companions.map(\.source.name) + [source.name]).count == companions.count + 1 else {
+            throw DeliveryError(.unusableRequest, "two sources of one name")
+        }
         for (index, target) in targets.enumerated() {
             for other in targets[..<index] where target.overlaps(other) {
                 throw DeliveryError(
@@ -65,8 +79,10 @@ package struct Reconciliation: Sendable {
         self.opener = opener
         self.targets = targets
         self.state = state
-        self.lastTrusted = lastTrusted
+        self.mark = mark ?? lastTrusted.map { HighWaterMark(commit: $0) }
         self.allowedRollback = allowedRollback
+        self.fetching = fetching
+        self.companions = companions
         self.hook = hook
     }
 
@@ -92,7 +108,8 @@ package struct Reconciliation: Sendable {
     package func run(at now: Timestamp) async throws(DeliveryError) -> [Receipt] {
         let lock = try state.lock(environment: opener.environment)
         defer { _ = lock }
-        return try await deliver(try openLocked(at: now), at: now)
+        let tree = try openLocked(at: now)
+        return try await deliver(tree, at: now)
     }
 
     /// What a poll looks for where the commit is in place already, and what it does about it.
@@ -137,7 +154,9 @@ package struct Reconciliation: Sendable {
         defer { _ = lock }
         let pulled = try pull()
         guard !polling.quarantined.contains(pulled.id) else { return .quarantined(pulled.id) }
-        let verified = try VerifiedCommit.verify(pulled, policy, at: now)
+        let verified = try whole(pulled) { pulled, isAgain throws(DeliveryError) in
+            try approve(pulled, at: now, isAgain)
+        }
         let commit = pulled.id
         var drift: [Drift] = []
         let refused = source.isFollowing ? opener.refusedEpochs : []
@@ -150,21 +169,54 @@ package struct Reconciliation: Sendable {
             let found = drift
             try calling("before healing") { try $0.willHeal(found) }
         }
-        let tree = try open(verified)
+        let tree = try whole(verified.pulled) { pulled, isAgain throws(DeliveryError) in
+            try open(isAgain ? approve(pulled, at: now, isAgain) : verified)
+        }
         let receipts = try await deliver(tree, at: now)
         return .delivered(receipts, closedEpochs: tree.closedEpochs, drift: drift)
     }
 
-    private func pull() throws(DeliveryError) -> PulledCommit {
+    private func pull(rebuilding: Bool = false) throws(DeliveryError) -> PulledCommit {
         let pulled = try PulledCommit.pull(
-            source, into: state.mirror(of: source.location), lastTrusted: lastTrusted,
-            allowedRollback: allowedRollback)
+            source, into: state.mirror(of: source.location), mark: mark, allowedRollback: allowedRollback,
+            rebuilding: rebuilding, fetching)
         try calling("after the pull") { try $0.didPull(pulled) }
         return pulled
     }
 
+    /// Verifies the commit, and pulls and verifies those of the companions: all are approved, or none.
+    private func approve(
+        _ pulled: PulledCommit, at now: Timestamp, _ isAgain: Bool
+    ) throws(DeliveryError) -> VerifiedCommit {
+        let verified = try VerifiedCommit.verify(pulled, policy, at: now)
+        var all = [verified]
+        for companion in companions {
+            let other = try PulledCommit.pull(
+                companion.source, into: state.mirror(of: companion.source.location), mark: companion.mark,
+                rebuilding: isAgain, companion.fetching)
+            all.append(try VerifiedCommit.verify(other, companion.policy, at: now))
+        }
+        try calling("after the approval") { try $0.didApprove(all) }
+        return verified
+    }
+
+    /// Runs `body`, and once more over mirrors that are made anew where what it met in a mirror is damaged.
+    private func whole<Value>(
+        _ pulled: PulledCommit,
+        _ body: (_ pulled: PulledCommit, _ isAgain: Bool) throws(DeliveryError) -> Value
+    ) throws(DeliveryError) -> Value {
+        do throws(DeliveryError) {
+            return try body(pulled, false)
+        } catch {
+            guard error.isDamage else { throw error }
+            return try body(pull(rebuilding: true), true)
+        }
+    }
+
     private func openLocked(at now: Timestamp) throws(DeliveryError) -> OpenedTree {
-        try open(try VerifiedCommit.verify(try pull(), policy, at: now))
+        try whole(pull()) { pulled, isAgain throws(DeliveryError) in
+            try open(approve(pulled, at: now, isAgain))
+        }
     }
 
     private func open(_ verified: VerifiedCommit) throws(DeliveryError) -> OpenedTree {

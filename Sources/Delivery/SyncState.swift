@@ -20,6 +20,20 @@ package struct SyncState: Sendable, Hashable {
         return directory.appending(Path("mirrors")).appending(Path("\(name).git"))
     }
 
+    /// Makes what is missing and claims the directory for a service that runs until it ends: a second one on the same
+    /// directory is refused (F048). Single runs beside it are kept apart by the lock of their environment. Throws as
+    /// `lock(environment:)`.
+    package func claim() throws(DeliveryError) -> FileLock {
+        // No environment has such a name.
+        do throws(DeliveryError) {
+            return try lock(environment: "_service")
+        } catch {
+            guard error.code == .locked else { throw error }
+            throw DeliveryError(
+                .locked, "state \(directory): another service works on it", underlying: error.underlying)
+        }
+    }
+
     /// Makes what is missing and locks `environment`: one run at a time (F048). The lock goes with the value.
     /// Throws `locked`, `noSpace`, `io`, and `unusableRequest` where there is no such directory.
     package func lock(environment: String) throws(DeliveryError) -> FileLock {

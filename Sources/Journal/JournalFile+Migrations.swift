@@ -140,6 +140,9 @@ extension JournalFile {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("3: tags of marks") { database in
+            try database.execute(sql: "ALTER TABLE mark ADD COLUMN tag TEXT")
+        }
         return migrator
     }
 }

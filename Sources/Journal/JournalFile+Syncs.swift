@@ -10,28 +10,40 @@ extension JournalFile {
     /// Throws `malformedRecord` for empty names, a commit that is not 40 lower-case hex digits, or a delivery
     /// without one.
     package func record(_ sync: SyncRecord, marking: Bool = false) throws(JournalError) {
-        guard !sync.environment.isEmpty, !sync.source.isEmpty else {
-            throw JournalError(.malformedRecord, "a sync without environment or source")
-        }
-        if let commit = sync.commit { try JournalFile.checkID(commit, 40, "commit") }
-        guard sync.commit != nil || !sync.outcome.isDelivered else {
-            throw JournalError(.malformedRecord, "a delivery without a commit")
+        try record([(sync, marking)])
+    }
+
+    /// Keeps the syncs of one run over several sources, as `record(_:marking:)`: all or none.
+    package func record(_ syncs: [(sync: SyncRecord, isMarking: Bool)]) throws(JournalError) {
+        for (sync, _) in syncs {
+            guard !sync.environment.isEmpty, !sync.source.isEmpty else {
+                throw JournalError(.malformedRecord, "a sync without environment or source")
+            }
+            if let commit = sync.commit { try JournalFile.checkID(commit, 40, "commit") }
+            guard sync.commit != nil || !sync.outcome.isDelivered else {
+                throw JournalError(.malformedRecord, "a delivery without a commit")
+            }
         }
         try write("cannot record a sync") { database in
-            try JournalFile.append(sync, database)
-            guard sync.outcome.isDelivered, let commit = sync.commit else { return }
-            if sync.outcome.isHealthy { try JournalFile.setApplied(sync, commit, database) }
-            guard marking else { return }
-            try database.execute(
-                sql: """
-                    INSERT INTO mark (environment, source, url, ref, "commit", time) VALUES (?, ?, ?, ?, ?, ?)
-                    ON CONFLICT DO UPDATE SET "commit" = excluded."commit", time = excluded.time
-                    """,
-                arguments: [
-                    sync.environment, sync.source, RedactedURL.text(sync.url), sync.ref, commit,
-                    sync.time.nanoseconds,
-                ])
+            for (sync, isMarking) in syncs { try JournalFile.keep(sync, isMarking, database) }
         }
+    }
+
+    private static func keep(_ sync: SyncRecord, _ isMarking: Bool, _ database: Database) throws {
+        try append(sync, database)
+        guard sync.outcome.isDelivered, let commit = sync.commit else { return }
+        if sync.outcome.isHealthy { try setApplied(sync, commit, database) }
+        guard isMarking else { return }
+        try database.execute(
+            sql: """
+                INSERT INTO mark (environment, source, url, ref, "commit", time, tag)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT DO UPDATE SET "commit" = excluded."commit", time = excluded.time, tag = excluded.tag
+                """,
+            arguments: [
+                sync.environment, sync.source, RedactedURL.text(sync.url), sync.ref, commit,
+                sync.time.nanoseconds, sync.tag,
+            ])
     }
 
     /// Rows of an environment that are kept: more than a year of changes, a week of different failures.
@@ -40,8 +52,9 @@ extension JournalFile {
     /// Appends a row, or counts the run in with the newest one where that ended in the same way.
     private static func append(_ sync: SyncRecord, _ database: Database) throws {
         let newest = try Row.fetchOne(
-            database, sql: "SELECT * FROM sync WHERE environment = ? ORDER BY id DESC LIMIT 1",
-            arguments: [sync.environment])
+            database,
+            sql: "SELECT * FROM sync WHERE environment = ? AND source = ? ORDER BY id DESC LIMIT 1",
+            arguments: [sync.environment, sync.source])
         let url = RedactedURL.text(sync.url)
         let until = sync.until ?? sync.time
         if let newest, sync.outcome != .applied, newest["outcome"] == sync.outcome.rawValue,
@@ -115,6 +128,19 @@ extension JournalFile {
                 sql: """
                     SELECT "commit" FROM mark WHERE environment = ? AND source = ? AND url = ? AND ref = ?
                     """, arguments: [environment, source, RedactedURL.text(url), ref])
+        }
+    }
+
+    /// The full name of the tag that the marked commit was chosen by; nil where none was.
+    package func markedTag(
+        environment: String, source: String, url: String, ref: String
+    ) throws(JournalError) -> String? {
+        try read("cannot read a high-water mark") { database in
+            let row = try Row.fetchOne(
+                database,
+                sql: "SELECT tag FROM mark WHERE environment = ? AND source = ? AND url = ? AND ref = ?",
+                arguments: [environment, source, RedactedURL.text(url), ref])
+            return row?["tag"]
         }
     }
 

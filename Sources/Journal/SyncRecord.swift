@@ -40,6 +40,8 @@ package struct SyncRecord: Sendable, Hashable {
     package var message: String
     /// When the last of the equal runs ended that this record stands for; nil is `time`.
     package var until: Timestamp?
+    /// The full name of the tag that the commit was chosen by; kept with the mark alone.
+    package var tag: String?
     /// How many runs in a row ended so.
     package var runCount = 1
 

@@ -120,7 +120,9 @@ extension EnvironmentSettings {
         sources = try sourcesNode.mapping().entries.map { entry throws(DocumentError) in
             try SourceSettings(try Settings.name(entry), entry.value)
         }
-        guard sources.count == 1 else { throw sourcesNode.expected("exactly one source in this version") }
+        guard sources.count(where: \.isDelivered) == 1 else {
+            throw sourcesNode.expected("exactly one source without deliver: false")
+        }
         targets = try (mapping.optional("targets")?.list() ?? []).map { node throws(DocumentError) in
             try FilesTargetSettings(node)
         }
@@ -133,17 +135,38 @@ extension EnvironmentSettings {
     }
 }
 
+extension SourceSettings.Revision {
+    fileprivate init(_ key: String, _ value: String) {
+        self =
+            switch key {
+            case "branch": .branch(value)
+            case "tag": .tag(value)
+            case "versions": .versions(value)
+            default: .commit(value)
+            }
+    }
+}
+
 extension SourceSettings {
     init(_ name: String, _ node: YAMLNode) throws(DocumentError) {
-        let mapping = try node.mapping(allowed: ["url", "branch", "commit", "path", "interval", "verify"])
+        let mapping = try node.mapping(allowed: [
+            "url", "access", "branch", "tag", "versions", "commit", "path", "deliver", "interval", "verify",
+        ])
         try Settings.refuse(mapping, ["interval"])
         self.name = name
         url = try mapping.required("url").string()
-        switch (mapping.optional("branch"), mapping.optional("commit")) {
-        case (let branch?, nil): revision = .branch(try branch.string())
-        case (nil, let commit?): revision = .commit(try commit.string())
-        default: throw node.expected("either branch or commit")
+        access =
+            try mapping.optional("access").map { node throws(DocumentError) in
+                try AccessSettings(node)
+            } ?? AccessSettings()
+        isDelivered = try mapping.optional("deliver")?.bool() ?? true
+        var revisions: [Revision] = []
+        for key in ["branch", "tag", "versions", "commit"] {
+            guard let node = mapping.optional(key) else { continue }
+            revisions.append(Revision(key, try node.string()))
         }
+        guard revisions.count == 1 else { throw node.expected("one of branch, tag, versions and commit") }
+        revision = revisions[0]
         path = try mapping.optional("path")?.string() ?? ""
         verification = try Verification(mapping.required("verify"))
     }
@@ -201,8 +224,13 @@ extension BackupSourceSettings {
             let mapping = try entry.value.mapping(allowed: ["name", "path"])
             return .directory(name: try name(mapping), path: try Settings.path(mapping.required("path")))
         case "repository":
-            let mapping = try entry.value.mapping(allowed: ["name", "url"])
-            return .repository(name: try name(mapping), url: try mapping.required("url").string())
+            let mapping = try entry.value.mapping(allowed: ["name", "url", "access"])
+            let access = try mapping.optional("access").map { node throws(DocumentError) in
+                try AccessSettings(node)
+            }
+            return .repository(
+                name: try name(mapping), url: try mapping.required("url").string(),
+                access: access ?? AccessSettings())
         default:
             return try command(entry.value)
         }
@@ -217,9 +245,11 @@ extension BackupSourceSettings {
             throw run.expected("a program and its arguments")
         }
         let minimum = try mapping.optional("minimumBytes").map { node throws(DocumentError) in
-            try byteCount(node)
+            try Settings.byteCount(node)
         }
-        let timeout = try mapping.optional("timeout").map { node throws(DocumentError) in try seconds(node) }
+        let timeout = try mapping.optional("timeout").map { node throws(DocumentError) in
+            try Settings.seconds(node)
+        }
         return .command(
             name: try name(mapping), arguments: arguments, minimumByteCount: minimum ?? 1,
             timeoutSeconds: timeout ?? 3_600)
@@ -230,27 +260,5 @@ extension BackupSourceSettings {
         let name = try node.string()
         guard Settings.isName(name) else { throw node.expected("a name of a-z, 0-9 and inner hyphens") }
         return name
-    }
-
-    /// `4096`, `16KiB`, `1MiB` or `2GiB`.
-    private static func byteCount(_ node: YAMLNode) throws(DocumentError) -> UInt64 {
-        let text = try node.string()
-        let units: [(String, UInt64)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)]
-        for (suffix, factor) in units where text.hasSuffix(suffix) {
-            guard let count = UInt64(text.dropLast(suffix.count)) else { break }
-            let (product, overflow) = count.multipliedReportingOverflow(by: factor)
-            if !overflow { return product }
-        }
-        throw node.expected("a number of bytes, as 4096, 16KiB, 1MiB or 2GiB")
-    }
-
-    /// `30s`, `10m` or `2h`.
-    private static func seconds(_ node: YAMLNode) throws(DocumentError) -> Int {
-        let text = try node.string()
-        for (suffix, factor) in [("s", 1), ("m", 60), ("h", 3_600)] where text.hasSuffix(suffix) {
-            guard let count = Int(text.dropLast()), (1...10_000).contains(count) else { break }
-            return count * factor
-        }
-        throw node.expected("a duration, as 30s, 10m or 2h")
     }
 }

@@ -70,8 +70,12 @@ package struct EnvironmentSettings: Sendable {
 package struct SourceSettings: Sendable {
     /// The source's name, which snapshots and receipts use.
     package let name: String
-    /// A local path or file URL.
+    /// A local path, or a URL of HTTPS, SSH or file.
     package let url: String
+    /// How it is reached.
+    package let access: AccessSettings
+    /// Whether it is delivered; one source of an environment is. The others are approved and recorded with it.
+    package let isDelivered: Bool
     /// What of the repository is followed.
     package let revision: Revision
     /// The directory of the repository that is delivered; empty for all of it.
@@ -79,10 +83,14 @@ package struct SourceSettings: Sendable {
     /// How commits are approved.
     package let verification: Verification
 
-    /// A branch to follow or a commit to stay at.
+    /// What to follow, or a commit to stay at.
     package enum Revision: Sendable, Equatable {
         /// The head of this branch.
         case branch(String)
+        /// What this tag names.
+        case tag(String)
+        /// The highest version in this range that a tag names.
+        case versions(String)
         /// This commit, 40 hexadecimal digits.
         case commit(String)
     }
@@ -96,12 +104,17 @@ package struct SourceSettings: Sendable {
     }
 
     /// Settings of these values.
-    package init(name: String, url: String, revision: Revision, path: String, verification: Verification) {
+    package init(
+        name: String, url: String, revision: Revision, path: String, verification: Verification,
+        access: AccessSettings = AccessSettings(), isDelivered: Bool = true
+    ) {
         self.name = name
         self.url = url
         self.revision = revision
         self.path = path
         self.verification = verification
+        self.access = access
+        self.isDelivered = isDelivered
     }
 }
 
@@ -151,12 +164,12 @@ package enum BackupSourceSettings: Sendable, Equatable {
     /// The standard output of a command; less than `minimumByteCount` counts as a failure.
     case command(name: String, arguments: [String], minimumByteCount: UInt64, timeoutSeconds: Int)
     /// A Git repository with all its references.
-    case repository(name: String, url: String)
+    case repository(name: String, url: String, access: AccessSettings = AccessSettings())
 
     /// The source's name, unique in its environment.
     package var name: String {
         switch self {
-        case .directory(let name, _), .command(let name, _, _, _), .repository(let name, _): name
+        case .directory(let name, _), .command(let name, _, _, _), .repository(let name, _, _): name
         }
     }
 }

@@ -96,6 +96,67 @@ import Trust
         withExtendedLifetime(lock) {}
     }
 
+    @Test func `F048 a second service on one state directory is refused, the first undisturbed`() async throws
+    {
+        world.repository.commit("first")
+        let state = SyncState(directory: Path(world.scratch.file("state")))
+        let first = try state.claim()
+        #expect(code { () throws(DeliveryError) in try state.claim() } == .locked)
+        #expect(try await ending(world.reconciliation()) == nil)
+        withExtendedLifetime(first) {}
+    }
+
+    @Test func `rot in a mirror is noticed on opening, and the mirror is made anew`() async throws {
+        var random = SystemRandomNumberGenerator()
+        let noise = (0..<100_000).map { _ in UInt8.random(in: 0...255, using: &random) }
+        world.repository.write("deploy/prod/noise.bin", noise)
+        world.repository.commit("first")
+        _ = try await world.reconciliation().run(at: time(1_700_001_000))
+        let rot = """
+            for f in mirrors/*.git/objects/pack/*.pack; do
+                chmod u+w $f
+                size=$(stat -c %s $f)
+                for part in 2 3 4; do printf xxxx | dd of=$f bs=1 seek=$((size * part / 5)) conv=notrunc; done
+            done
+            """
+        #expect(ShellCommand.run("sh", ["-c", rot], directory: world.scratch.file("state")).status == 0)
+        world.repository.write("deploy/prod/app.yaml", "listen: 9090\n")
+        world.repository.commit("second")
+        #expect(try await ending(world.reconciliation()) == nil)
+        #expect(world.delivered("app.yaml") == "listen: 9090\n")
+        let fsck = ShellCommand.run(
+            "sh", ["-c", "git -C mirrors/*.git fsck --full"], directory: world.scratch.file("state"))
+        #expect(fsck.status == 0)
+    }
+
+    @Test func `companions are approved with the delivered source, or nothing is opened`() async throws {
+        world.repository.commit("first")
+        let other = ScratchRepository(creating: world.scratch.file("other"))
+        other.write("a", "1")
+        let unsigned = other.commit("unsigned")
+        let source = try Source(name: "other", url: other.path, branch: "main")
+        func reconciliation(_ policy: SignaturePolicy, _ hook: ApprovalHook) throws -> Reconciliation {
+            let plain = try world.reconciliation()
+            return try Reconciliation(
+                source: plain.source, policy: plain.policy, opener: plain.opener, targets: plain.targets,
+                state: plain.state, companions: [Companion(source: source, policy: policy)], hook: hook)
+        }
+        let hook = ApprovalHook()
+        #expect(try await ending(reconciliation(world.policy(), hook)) == .unsigned)
+        #expect(!world.hasTarget)
+        #expect(hook.approved.withLock { $0.isEmpty })
+        #expect(try await ending(reconciliation(.none, hook)) == nil)
+        #expect(hook.approved.withLock { $0.last } == unsigned)
+        #expect(world.hasTarget)
+        let twice = try world.reconciliation()
+        #expect(
+            code { () throws(DeliveryError) in
+                try Reconciliation(
+                    source: twice.source, policy: twice.policy, opener: twice.opener, targets: twice.targets,
+                    state: twice.state, companions: [Companion(source: twice.source, policy: .none)])
+            } == .unusableRequest)
+    }
+
     @Test func `every stage's error knows its exit class`() {
         let classes = Dictionary(grouping: DeliveryError.Code.allCases) { DeliveryError($0, "").category }
         #expect(classes[.refused]?.contains(.unsigned) == true)
@@ -195,5 +256,14 @@ private final class RecordingHook: DeliveryHook {
     func willDeliver(_ plan: DeliveryPlan) async throws {
         guard !isStopping.load(ordering: .relaxed) else { throw Stop() }
         seen.withLock { $0.append(plan.summary) }
+    }
+}
+
+/// Keeps the commits of the newest approval.
+private final class ApprovalHook: DeliveryHook {
+    let approved = Mutex<[String]>([])
+
+    func didApprove(_ commits: [VerifiedCommit]) {
+        approved.withLock { $0 = commits.map { "\($0.pulled.id)" } }
     }
 }

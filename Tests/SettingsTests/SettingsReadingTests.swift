@@ -114,6 +114,51 @@ import Testing
                     timeoutSeconds: 600))
     }
 
+    @Test func `sources are reached by what their access says, and one of them is delivered`() throws {
+        let settings = try read(
+            Self.whole.replacing(
+                "branch: main",
+                with: """
+                    versions: "^1.2"
+                            access:
+                              authorities: /etc/ca.pem
+                              login: /etc/git.age
+                              timeout: 5m
+                              maximumBytes: 2GiB
+                    """
+            ).replacing(
+                "      config:",
+                with: """
+                          app: { url: "ssh://git@example.org/app", tag: stable, deliver: false, verify: none,
+                            access: { knownHosts: /etc/known_hosts, agent: /run/agent } }
+                          config:
+                    """))
+        let prod = try settings.environment("prod")
+        #expect(prod.sources.map(\.name) == ["app", "config"])
+        #expect(prod.sources.map(\.isDelivered) == [false, true])
+        #expect(prod.sources.map(\.revision) == [.tag("stable"), .versions("^1.2")])
+        #expect(prod.sources[0].access.credential == .agent("/run/agent"))
+        #expect(prod.sources[0].access.knownHosts == "/etc/known_hosts")
+        let access = prod.sources[1].access
+        #expect(access.credential == .login("/etc/git.age"))
+        #expect(access.authorities == "/etc/ca.pem")
+        #expect(access.timeoutSeconds == 300)
+        #expect(access.maximumByteCount == 2 << 30)
+        #expect(prod.usesCredentials)
+        #expect(try !read(Self.whole).environment("prod").usesCredentials)
+    }
+
+    @Test(arguments: [
+        ("branch: main", "branch: main\n        tag: v1"), ("branch: main", "path: x"),
+        ("branch: main", "branch: main\n        deliver: false"),
+        ("branch: main", "branch: main\n        access: { login: /a, key: /b }"),
+        ("branch: main", "branch: main\n        access: { login: a }"),
+        ("branch: main", "branch: main\n        access: { password: secret }"),
+        ("      config:", "      app: { url: /srv/app, branch: main, verify: none }\n      config:"),
+    ]) func `sources that can't be meant are refused`(old: String, new: String) {
+        #expect(refusal(Self.whole.replacing(old, with: new)) != nil)
+    }
+
     @Test func `an unknown key is refused with its line`() {
         let error = refusal(Self.whole.replacing("branch: main", with: "brunch: main"))
         #expect(error?.code == .malformed)

@@ -84,8 +84,8 @@ package struct BackupRun: Sendable {
             switch source {
             case .directory(let name, let path): return try await DirectoryCapture.run(name, path, writer)
             case .command(let name, let command): return try await CommandCapture.run(name, command, writer)
-            case .repository(let name, let url, let mirror):
-                return try await RepositoryCapture.run(name, url, mirror, writer)
+            case .repository(let name, let url, let mirror, let fetching):
+                return try await RepositoryCapture.run(name, url, mirror, fetching, writer)
             case .documents(let name, let documents):
                 return try await DocumentCapture.run(name, documents, writer)
             }

@@ -1,5 +1,6 @@
 package import Archives
 package import Files
+package import Git
 
 /// Something of an environment that goes into its snapshots.
 package enum BackupSource: Sendable {
@@ -23,14 +24,14 @@ package enum BackupSource: Sendable {
     case command(name: String, CommandRun)
     /// A Git repository with every ref, fetched into the bare mirror at `mirror` (made where it is missing, the
     /// directories above it as well).
-    case repository(name: String, url: String, mirror: Path)
+    case repository(name: String, url: String, mirror: Path, fetching: FetchOptions = FetchOptions())
     /// The keyring, rules, settings and allowed signers as they are now.
     case documents(name: String, [Document])
 
     /// The name, one of its kind in the environment.
     package var name: String {
         switch self {
-        case .directory(let name, _), .command(let name, _), .repository(let name, _, _),
+        case .directory(let name, _), .command(let name, _), .repository(let name, _, _, _),
             .documents(let name, _):
             name
         }

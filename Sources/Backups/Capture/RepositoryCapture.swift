@@ -13,14 +13,14 @@ enum RepositoryCapture {
     ///
     /// Throws `GitError`, `FileError`, and `ArchiveError` where the store fails.
     static func run(
-        _ name: String, _ url: String, _ path: Path, _ writer: StoreWriter
+        _ name: String, _ url: String, _ path: Path, _ fetching: FetchOptions, _ writer: StoreWriter
     ) async throws -> SnapshotSource {
-        let location = try RemoteLocation(url)
+        let location = try RemoteLocation(url, allowingPlainHTTP: fetching.allowsPlainHTTP)
         _ = try Directory.makePath(path.parent)
         do {
-            return try await capture(name, location, try Mirror.fetch(location, into: path), writer)
+            return try await capture(name, location, try Mirror.fetch(location, into: path, fetching), writer)
         } catch let error as GitError where error.code == .damaged || error.code == .objectMissing {
-            let mirror = try Mirror.fetch(location, into: path, rebuilding: true)
+            let mirror = try Mirror.fetch(location, into: path, rebuilding: true, fetching)
             return try await capture(name, location, mirror, writer)
         }
     }

@@ -4,6 +4,8 @@ internal import Assembly
 internal import Backups
 internal import Encodings
 internal import Files
+internal import Git
+internal import Glibc
 internal import Journal
 internal import Keyrings
 internal import Settings
@@ -60,7 +62,13 @@ struct BackupCommand: AsyncParsableCommand {
             }
             choice = try store.choice(settings, plan)
             backup = try EnvironmentBackup(
-                environment, settings: settings, settingsFile: try store.settings.path(), clock: clock
+                environment, settings: settings, settingsFile: try store.settings.path(),
+                access: SourceAccess(
+                    process: FetchChildCommand.process,
+                    identities: environment.usesCredentials
+                        ? try store.identities.load(defaults: choice.identityFiles) : [],
+                    user: geteuid()),
+                clock: clock
             ) { path in try Failure.about(path) { try SettingsOptions.content(path) } }
         }
         let opened = try await store.open(choice)
@@ -122,7 +130,10 @@ struct BackupCommand: AsyncParsableCommand {
             if name.hasSuffix(".git"), name.count > 4 { name.removeLast(4) }
             // The mirror's name is derived: two repositories may have one name.
             let mirror = Hex.encode(BLAKE2b.hash(Array(location.utf8)).prefix(16))
-            sources.append(.repository(name: name, url: location, mirror: Path("\(mirrors)/\(mirror).git")))
+            sources.append(
+                .repository(
+                    name: name, url: location, mirror: Path("\(mirrors)/\(mirror).git"),
+                    fetching: FetchOptions(process: FetchChildCommand.process)))
         }
         for text in command {
             let parts = text.split(separator: "=", maxSplits: 1).map(String.init)

@@ -2,6 +2,8 @@ internal import ArgumentParser
 internal import Assembly
 internal import Encodings
 internal import Files
+internal import Git
+internal import Glibc
 internal import Settings
 internal import Trust
 
@@ -80,6 +82,8 @@ struct SyncCommand: AsyncParsableCommand {
         request.rollback = allowRollback.map { commit in
             RollbackOverride(commit: commit, author: "uid \(Process.user)", reason: reason ?? "")
         }
+        request.process = FetchChildCommand.process
+        request.user = geteuid()
         let sync = EnvironmentSync(request, identities: try identities.load(defaults: files)) { path in
             try Failure.about(path) {
                 let whole = Path(path)
@@ -94,7 +98,9 @@ struct SyncCommand: AsyncParsableCommand {
         if let source = adHoc.source, let target = adHoc.target {
             var settings = try adHoc.settings(environment ?? "", source: source, target: target)
             if environment == nil, let first = settings.sources.first {
-                settings.name = try EnvironmentInference.name(for: first, state: try Locations.memory())
+                settings.name = try EnvironmentInference.name(
+                    for: first, state: try Locations.memory(),
+                    FetchOptions(process: FetchChildCommand.process))
             }
             let root = try trust.fingerprint(for: settings.name)
             settings.trustRoot = root?.bytes ?? []
@@ -117,6 +123,7 @@ struct SyncCommand: AsyncParsableCommand {
             return
         }
         Console.print("\(report.commit) \(report.source)")
+        for companion in report.companions { Console.print("\(companion.commit) \(companion.source)") }
         for result in report.results {
             for line in result.lines.dropLast() { Console.print("  \(line)") }
             let verb = result.isChange ? (dryRun ? "would apply" : "applied") : "unchanged"
@@ -128,7 +135,7 @@ struct SyncCommand: AsyncParsableCommand {
 
 /// What a sync without settings is told.
 struct AdHocSync: ParsableArguments {
-    @Option(help: ArgumentHelp("The repository: a path or file URL.", valueName: "url"))
+    @Option(help: ArgumentHelp("The repository: a path or URL.", valueName: "url"))
     var source: String?
 
     @Option(help: ArgumentHelp("The branch to follow. Default: main.", valueName: "name"))
@@ -205,6 +212,7 @@ private struct SyncDocument: Encodable {
     let environment: String
     let source: String
     let commit: String
+    let companions: [String: String]
     let dryRun: Bool
     let targets: [Target]
     let notices: [String]
@@ -213,6 +221,7 @@ private struct SyncDocument: Encodable {
         self.environment = environment
         source = report.source
         commit = report.commit
+        companions = Dictionary(uniqueKeysWithValues: report.companions.map { ($0.source, $0.commit) })
         dryRun = isDryRun
         targets = report.results.map {
             Target(target: $0.target, changed: $0.isChange, summary: $0.summary, changes: $0.lines.dropLast())

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Assembly
 internal import Files
 internal import Settings
 
@@ -13,7 +14,11 @@ struct SettingsOptions: ParsableArguments {
     /// Reads the settings that are named, or the first that are there.
     func read() throws -> Settings {
         let file = try path()
-        return try Failure.about(file) { try Settings(parsing: try SettingsOptions.content(file)) }
+        return try Failure.about(file) {
+            let settings = try Settings(parsing: try SettingsOptions.content(file))
+            try SourceAccess.check(settings)
+            return settings
+        }
     }
 
     /// The path of the settings file.

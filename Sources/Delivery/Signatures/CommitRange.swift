@@ -15,7 +15,8 @@ struct CommitRange {
     /// The range of `pulled`, whose head has been verified: since the commit that was delivered last, else since `since`,
     /// from which the head has to descend.
     ///
-    /// Throws `nonFastForward` where the base is not there or not before the head. Where going back was allowed, the head
+    /// Throws `nonFastForward` where the base is not there or not before the head, unless a higher version led to a head
+    /// beside it. Where going back was allowed, the head
     /// may lie anywhere, and a base that is gone is none: the operator named this very commit.
     init(of pulled: PulledCommit, head: CommitObject, since: ObjectID?) throws(DeliveryError) {
         self.pulled = pulled
@@ -32,7 +33,7 @@ struct CommitRange {
                 return
             }
             let isBefore = try repository.isAncestor(base, of: pulled.id)
-            guard isBefore || pulled.isRollbackAllowed else {
+            guard isBefore || pulled.isRollbackAllowed || pulled.isAside else {
                 throw CommitRange.stop(pulled, base, "is not before the head")
             }
         } catch {

@@ -64,6 +64,8 @@ package struct FetchOptions: Sendable {
     package var access = RemoteAccess()
     /// Which refs are brought.
     package var scope = ReferenceScope.all
+    /// Whether plain HTTP is taken where a location is read from text.
+    package var allowsPlainHTTP = false
     /// Seconds that another fetch into the same mirror is waited for.
     package var lockSeconds = 0
 

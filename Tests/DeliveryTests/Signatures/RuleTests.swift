@@ -24,7 +24,8 @@ import Testing
         let state = SyncState(directory: Path(world.scratch.file("state")))
         _ = try state.lock(environment: "prod")
         return try PulledCommit.pull(
-            try world.source(), into: try mirror, lastTrusted: try last.map { try ObjectID(hex: $0) },
+            try world.source(), into: try mirror,
+            mark: try last.map { HighWaterMark(commit: try ObjectID(hex: $0)) },
             allowedRollback: try rollback.map { try ObjectID(hex: $0) })
     }
 

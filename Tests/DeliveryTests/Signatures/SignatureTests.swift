@@ -183,7 +183,8 @@ import Testing
         _ = try state.lock(environment: "prod")
         let source = try world.source()
         let mirror = state.mirror(of: source.location)
-        let pulled = try PulledCommit.pull(source, into: mirror, lastTrusted: ObjectID(hex: first))
+        let pulled = try PulledCommit.pull(
+            source, into: mirror, mark: HighWaterMark(commit: ObjectID(hex: first)))
         let policy = try world.policy(range: true)
         #expect(try VerifiedCommit.verify(pulled, policy, at: time(1_700_001_000)).verifiedCount == 4)
         let fresh = try PulledCommit.pull(source, into: mirror)

@@ -170,13 +170,14 @@ import Testing
         let server = isRemote ? HTTPGitServer(root: fixture.root) : nil
         let place = server?.url("app.git") ?? url
         func run(killedAfter microseconds: UInt32?) -> Int32 {
-            let script =
-                "\"$1\" fetch \"$2\" \"$3\" & child=$!; [ -z \"$4\" ] || { sleep $4; kill -9 $child; }; wait $child"
-            let delay = microseconds.map { "0.\(String(1_000_000 + $0).dropFirst())" } ?? ""
-            return ShellCommand.run(
-                "sh",
-                ["-c", script, "sh", FetchFixture.probe, place, fixture.scratch.file("mirror.git"), delay]
-            ).status
+            let process = BackgroundProcess(
+                FetchFixture.probe, ["fetch", place, fixture.scratch.file("mirror.git")],
+                log: fixture.scratch.file("log"))
+            if let microseconds {
+                usleep(microseconds)
+                process.killAlone()
+            }
+            return process.wait()
         }
         // Points are spread over the time that a fetch takes here and now.
         let clock = ContinuousClock()

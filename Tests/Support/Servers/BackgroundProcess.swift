@@ -44,6 +44,21 @@ package final class BackgroundProcess: Sendable {
 
     deinit { end() }
 
+    /// Kills the program without a word, alone.
+    package func killAlone() { kill(id, SIGKILL) }
+
+    /// Waits for the program's own end; its status, 128 + signal where one ended it.
+    package func wait() -> Int32 {
+        isEnded.withLock { isEnded in
+            guard !isEnded else { return -1 }
+            isEnded = true
+            var status: Int32 = 0
+            while unsafe waitpid(id, &status, 0) < 0, errno == EINTR {}
+            let signal = status & 0x7F
+            return signal == 0 ? (status >> 8) & 0xFF : 128 + signal
+        }
+    }
+
     /// Asks the program to end, and ends its group with force after twenty seconds.
     package func end() {
         isEnded.withLock { isEnded in

@@ -1,0 +1,15 @@
+internal import ArgumentParser
+internal import Git
+internal import Glibc
+
+/// The hidden verb that fetches: what `FetchProcess` starts, with the request on its standard input.
+struct FetchChildCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fetch-child", abstract: "Serve one fetch to the process that started this.",
+        shouldDisplay: false)
+
+    /// This binary as the process that fetches.
+    static let process = FetchProcess(program: ["/proc/self/exe", "fetch-child"])
+
+    func run() throws { Glibc.exit(FetchChild.serve()) }
+}

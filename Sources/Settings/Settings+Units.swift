@@ -1,0 +1,25 @@
+internal import Documents
+
+extension Settings {
+    /// `4096`, `16KiB`, `1MiB` or `2GiB`.
+    static func byteCount(_ node: YAMLNode) throws(DocumentError) -> UInt64 {
+        let text = try node.string()
+        let units: [(String, UInt64)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)]
+        for (suffix, factor) in units where text.hasSuffix(suffix) {
+            guard let count = UInt64(text.dropLast(suffix.count)) else { break }
+            let (product, overflow) = count.multipliedReportingOverflow(by: factor)
+            if !overflow { return product }
+        }
+        throw node.expected("a number of bytes, as 4096, 16KiB, 1MiB or 2GiB")
+    }
+
+    /// `30s`, `10m` or `2h`.
+    static func seconds(_ node: YAMLNode) throws(DocumentError) -> Int {
+        let text = try node.string()
+        for (suffix, factor) in [("s", 1), ("m", 60), ("h", 3_600)] where text.hasSuffix(suffix) {
+            guard let count = Int(text.dropLast()), (1...10_000).contains(count) else { break }
+            return count * factor
+        }
+        throw node.expected("a duration, as 30s, 10m or 2h")
+    }
+}
