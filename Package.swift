@@ -123,6 +123,9 @@ let faces: [Target] =
                 "Keyrings", "SSH", "Sealing", "Settings", "Sodium", "Storage", "Trust",
             ]),
         module(
+            "Daemon",
+            ["Archives", "Assembly", "Backups", "Delivery", "Encodings", "Files", "Journal", "Keyrings", "Settings"]),
+        module(
             "Commands",
             [
                 "Archives", "Assembly", "Backups", "Delivery", "Documents", "Encodings", "Files", "Git",
@@ -131,8 +134,8 @@ let faces: [Target] =
             ], tests: ["CrashHarness", "strongroom"]),
     ].flatMap { $0 } + [
         .executableTarget(
-            name: "strongroom", dependencies: ["Commands", "Sodium"], exclude: ["Documentation.docc"],
-            swiftSettings: settings)
+            name: "strongroom", dependencies: ["Assembly", "Commands", "Daemon"],
+            exclude: ["Documentation.docc"], swiftSettings: settings)
     ]
 
 let floors = [libraries + materials, formats, flows, faces]

@@ -3,7 +3,7 @@ internal import Files
 internal import Glibc
 
 /// The system's users and groups (getpwnam_r(3), getgrnam_r(3)).
-enum Accounts {
+package enum Accounts {
     /// The numbers of `user` and `group`, each a name or a number; nil where neither is given. A user's own group
     /// goes with it where no other is named. Throws `unusableRequest` for an unknown name.
     static func owner(user: String?, group: String?) throws -> FileOwner? {
@@ -12,6 +12,9 @@ enum Accounts {
         let groupNumber = try group.map(lookUpGroup) ?? found?.group
         return FileOwner(user: found?.user ?? FileOwner.unchanged, group: groupNumber ?? FileOwner.unchanged)
     }
+
+    /// The number of the group `name`, a name or a number. Throws `unusableRequest` for an unknown one.
+    package static func group(_ name: String) throws -> UInt32 { try lookUpGroup(name) }
 
     private static func look(up user: String) throws -> (user: UInt32, group: UInt32) {
         var entry = unsafe passwd()

@@ -1,13 +1,15 @@
 internal import Delivery
 internal import Encodings
+internal import Git
 internal import Journal
 internal import Synchronization
 
 /// Notes which commits a run approved, to record all of them or none.
-final class ApprovedCommits: DeliveryHook {
+final class ApprovedCommits: Sendable {
     private let commits = Mutex<[VerifiedCommit]>([])
 
-    func didApprove(_ commits: [VerifiedCommit]) { self.commits.withLock { $0 = commits } }
+    /// These are approved together, the delivered one first.
+    func note(_ commits: [VerifiedCommit]) { self.commits.withLock { $0 = commits } }
 
     /// The full name of the tag that the delivered commit was chosen by.
     var tag: String? { commits.withLock { $0.first?.pulled.tag?.description } }

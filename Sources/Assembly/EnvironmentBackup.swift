@@ -16,6 +16,7 @@ internal import Storage
 package struct EnvironmentBackup: Sendable {
     private let run: BackupRun
     private let journal: JournalFile?
+    private let locks: Path?
 
     /// The backup of an environment of the settings: its own sources, keyring and rules, and what its `backup` lists.
     ///
@@ -26,7 +27,7 @@ package struct EnvironmentBackup: Sendable {
         access: SourceAccess, clock: @escaping @Sendable () -> Timestamp, file: (String) throws -> [UInt8]
     ) throws {
         _ = try Directory.makePath(Path(settings.state))
-        let journal = try JournalFile.open(settings.state + "/journal.sqlite")
+        let journal = try JournalFile.open(StateFiles.journal(settings.state))
         let name = environment.name
         let revisions: @Sendable () throws -> [Revision] = {
             try journal.lastApplied(environment: name).sorted { $0.key < $1.key }.map { source, applied in
@@ -49,6 +50,7 @@ package struct EnvironmentBackup: Sendable {
             environment: name, sources: sources, host: EnvironmentBackup.hostName, clock: clock,
             revisions: { try revisions() })
         self.journal = journal
+        locks = Path(settings.state).appending("locks")
     }
 
     /// A backup of `sources` that the command line names; no commit belongs to it.
@@ -56,6 +58,7 @@ package struct EnvironmentBackup: Sendable {
         run = BackupRun(
             environment: environment, sources: sources, host: EnvironmentBackup.hostName, clock: clock)
         journal = nil
+        locks = nil
     }
 
     /// A snapshot that was taken.
@@ -67,9 +70,14 @@ package struct EnvironmentBackup: Sendable {
     }
 
     /// Takes the snapshot into the store `opened` as the agent of `identity`, and records it in the journal.
+    ///
+    /// One at a time for a state directory: an agent's snapshots form a chain, which two at once would fork. Throws
+    /// `busy` where another is being taken.
     package func run(
         into opened: StoreAccess.Opened, at location: String, as identity: MemberIdentity
     ) async throws -> Result {
+        let lock: FileLock? = try takeLock()
+        defer { _ = lock }
         // What killed writers left: those of living ones are locked and stay.
         try await opened.objects.removeLeftovers()
         let writer = try await StoreWriter(
@@ -87,6 +95,17 @@ package struct EnvironmentBackup: Sendable {
             return Result(outcome: outcome, notRecorded: nil)
         } catch {
             return Result(outcome: outcome, notRecorded: error)
+        }
+    }
+
+    private func takeLock() throws -> FileLock? {
+        guard let locks else { return nil }
+        do throws(FileError) {
+            // Not a name that an environment can have.
+            return try FileLock("_backup", in: Directory.makePath(locks))
+        } catch {
+            guard error.code == .locked else { throw error }
+            throw BackupError(.busy, "another snapshot is being taken from this state directory")
         }
     }
 

@@ -1,24 +1,30 @@
-internal import Delivery
+package import Delivery
 package import Encodings
 internal import Files
 package import Git
-internal import Journal
+package import Journal
 package import Keyrings
 internal import Sealing
 package import Settings
 internal import Trust
 
 /// One environment's sync, put together from the settings or from the command line: what Delivery needs as values,
-/// and the journal that remembers how it went.
+/// the journal that remembers how it went, and the audit log that says what was opened.
 package struct EnvironmentSync: Sendable {
     /// What a run is told besides the environment's settings.
     package struct Request: Sendable {
         /// The environment as the settings have it, or as the command line describes it.
         package var environment: EnvironmentSettings
-        /// The directory of mirrors, locks and journal.
+        /// The directory of mirrors, locks, journal and audit log.
         package var state: String
         /// The directory of pins.
         package var pins: String
+        /// Who asks, for the audit log.
+        package var author: String
+        /// The clocks by which windows are kept.
+        package var zone: ZoneRules
+        /// Journal and audit log, where they are open already; else each run opens them.
+        package var memory: StateMemory?
         /// The commit that the source may go back to, where a person said so.
         package var rollback: RollbackOverride?
         /// The process that fetches; nil fetches directories of this machine alone, in this process.
@@ -28,13 +34,28 @@ package struct EnvironmentSync: Sendable {
 
         /// A request of these values.
         package init(
-            environment: EnvironmentSettings, state: String, pins: String, rollback: RollbackOverride? = nil
+            environment: EnvironmentSettings, state: String, pins: String, author: String,
+            zone: ZoneRules = .utc, memory: StateMemory? = nil, rollback: RollbackOverride? = nil,
+            process: FetchProcess? = nil, user: UInt32 = 0
         ) {
             self.environment = environment
             self.state = state
             self.pins = pins
+            self.author = author
+            self.zone = zone
+            self.memory = memory
             self.rollback = rollback
+            self.process = process
+            self.user = user
         }
+    }
+
+    /// How far a run goes.
+    package enum Mode: Sendable, Equatable {
+        /// Opens the commit and compares it with the targets.
+        case full
+        /// Leaves what is in place alone; with `looking`, looks whether it still stands as it was delivered.
+        case poll(looking: Bool)
     }
 
     /// What became of one target.
@@ -46,7 +67,9 @@ package struct EnvironmentSync: Sendable {
         /// The counts in words.
         package let summary: String
         /// A line for each file that changes.
-        package let lines: [String]
+        package var lines: [String] = []
+        /// The same with keyed digests, and with the values of documents that differ.
+        package var diff: [String] = []
     }
 
     /// A commit that counts together with the delivered one.
@@ -59,150 +82,207 @@ package struct EnvironmentSync: Sendable {
 
     /// What became of a run.
     package struct Report: Sendable, Equatable {
-        /// The commit, 40 hexadecimal digits.
-        package let commit: String
+        /// The commit that stands at the targets now, 40 hexadecimal digits.
+        package var commit: String
         /// The source's name.
-        package let source: String
+        package var source: String
         /// The sources that were approved together with it.
-        package let companions: [CompanionCommit]
-        /// One for each target, in order.
-        package let results: [Result]
+        package var companions: [CompanionCommit] = []
+        /// One for each target, in order; none where the targets were not opened for.
+        package var results: [Result] = []
         /// What was not delivered, and what is to be known about the keyring.
-        package let notices: [String]
+        package var notices: [String] = []
+        /// What differs at the targets, as `changed /srv/app/a.yaml`; it was put back where `isHealed`.
+        package var drift: [String] = []
+        /// Those of `drift` that were not known before.
+        package var freshDrift: [String] = []
+        /// Whether drift was put back.
+        package var isHealed = false
+        /// What failed of the health check; empty where all passed or nothing was asked.
+        package var ailments: [String] = []
+        /// Why the source's newest commit is not the one that stands; nil where it is.
+        package var whyNot: String?
+
+        /// Whether this very run went back from a commit that failed its health check.
+        package var wentBack = false
+
+        /// Whether anything was changed.
+        package var isChange: Bool { results.contains(where: \.isChange) }
     }
 
-    private let request: Request
+    let request: Request
     private let identities: [MemberIdentity]
     private let signers: @Sendable (String) throws -> [UInt8]
+    private let snapshot: (@Sendable () async throws -> Void)?
+    /// Where credentials of units are served from in this process; nil where nobody does.
+    private let credentials: CredentialStore?
 
-    /// A sync for `request` with a member's `identities`; `signers` reads an allowed-signers or keyring file.
+    /// A sync for `request` with a member's `identities`; `signers` reads an allowed-signers or keyring file, `snapshot`
+    /// is called before each change of the targets. Without `credentials` the targets of that kind are left out, and
+    /// that is said.
     package init(
-        _ request: Request, identities: [MemberIdentity],
-        signers: @escaping @Sendable (String) throws -> [UInt8]
+        _ request: Request, identities: [MemberIdentity], credentials: CredentialStore? = nil,
+        signers: @escaping @Sendable (String) throws -> [UInt8],
+        snapshot: (@Sendable () async throws -> Void)? = nil
     ) {
         self.request = request
         self.identities = identities
         self.signers = signers
+        self.snapshot = snapshot
+        self.credentials = credentials
     }
+
+    /// The environment's name.
+    var name: String { request.environment.name }
 
     /// What a run would change now. Fetches, verifies and opens; touches no target.
     package func plan(at now: Timestamp) throws -> Report {
-        let approvals = ApprovedCommits()
-        let (reconciliation, _) = try prepare(approvals)
-        let plans = try reconciliation.plan(at: now)
+        let parts = try SyncParts(request)
+        let held = try parts.journal.hold(environment: name)
+        let plans = try reconciliation(parts, at: held?.commit, now).plan(at: now)
         let tree = plans.first?.tree
         return Report(
             commit: tree.map { "\($0.commit)" } ?? "", source: tree?.source ?? "",
-            companions: approvals.companions,
+            companions: parts.approvals.companions,
             results: plans.map { plan in
                 Result(
-                    target: plan.target.directory.description, isChange: !plan.isEmpty, summary: plan.summary,
-                    lines: plan.lines)
-            }, notices: tree?.notices ?? [])
+                    target: plan.target.name, isChange: !plan.isEmpty, summary: plan.summary,
+                    lines: plan.lines, diff: plan.diff)
+            }, notices: (tree?.notices ?? []) + plans.flatMap(\.notices) + leftOut)
     }
 
     /// Runs once and records the outcome in the journal, a failure too.
-    package func run(at now: Timestamp) async throws -> Report {
-        let approvals = ApprovedCommits()
-        let (reconciliation, journal) = try prepare(approvals)
-        let source = reconciliation.source
-        func record(_ outcome: SyncRecord.Outcome, _ commit: String?, _ message: String) throws {
-            var syncs = [
-                (
-                    sync: SyncRecord(
-                        environment: request.environment.name, source: source.name,
-                        url: source.location.description, ref: source.ref, commit: commit, time: now,
-                        outcome: outcome, message: message), isMarking: source.isFollowing
-                )
-            ]
-            if commit != nil {
-                syncs[0].sync.tag = approvals.tag
-                syncs += approvals.records(request.environment.name, now, outcome)
-            }
-            try journal.record(syncs)
+    ///
+    /// A commit that is held by hand is delivered in place of the source's; where the source's is quarantined, the last
+    /// good one stays. A delivery that fails its health check is gone back from. Where the environment is to be left
+    /// alone, a poll says so and does nothing. Throws what Delivery throws, `suspended` for a full run then, and
+    /// `unhealthy` where there is no commit to go back to.
+    package func run(at now: Timestamp, _ mode: Mode = .full) async throws -> Report {
+        let parts = try SyncParts(request)
+        if let order = try parts.journal.suspension(environment: name) {
+            let words = "suspended by \(order.author) at \(order.time.toSecond): \(order.reason)"
+            // A service goes on asking; who asks by hand is told.
+            guard mode != .full else { throw DeliveryError(.suspended, "\(name): \(words)") }
+            let applied = try parts.journal.lastApplied(environment: name)[parts.settings.name]?.commit
+            return Report(commit: applied ?? "", source: parts.settings.name, whyNot: words)
         }
-        if let rollback = request.rollback, let mark = reconciliation.lastTrusted {
+        let held = try parts.journal.hold(environment: name)
+        let first = try reconciliation(parts, at: held?.commit, now)
+        if let rollback = request.rollback, let mark = first.lastTrusted {
             try rollback.record(
-                environment: request.environment.name, source: source, from: mark, state: request.state,
-                journal,
+                environment: name, source: first.source, from: mark, state: request.state, parts.journal,
                 at: now)
         }
-        let receipts: [Receipt]
-        do throws(DeliveryError) {
-            receipts = try await reconciliation.run(at: now)
-        } catch {
-            try? record(error.category == .refused ? .refused : .failed, nil, error.context)
+        var run = SyncRun(self, parts, first, now, mode, isHeld: held != nil)
+        do {
+            var report = try await run.report()
+            if let held { report.whyNot = "held by \(held.order.author): \(held.order.reason)" }
+            return report
+        } catch let error as DeliveryError {
+            if !run.isRecorded {
+                try? run.record(
+                    error.category == .refused ? .refused : .failed, nil,
+                    (error.underlying as? JournalError)?.description ?? error.context)
+            }
             throw error
         }
-        let commit = receipts.first.map { "\($0.commit)" } ?? ""
-        let isChange = receipts.contains { $0.outcome == .applied }
-        try record(isChange ? .applied : .unchanged, commit, receipts.map(\.summary).joined(separator: "; "))
-        return Report(
-            commit: commit, source: source.name, companions: approvals.companions,
-            results: receipts.map { receipt in
-                Result(
-                    target: receipt.target.description, isChange: receipt.outcome == .applied,
-                    summary: receipt.summary, lines: [])
-            }, notices: receipts.first?.notices ?? [])
     }
 
-    private func prepare(_ approvals: ApprovedCommits) throws -> (Reconciliation, JournalFile) {
-        guard let settings = request.environment.sources.first(where: \.isDelivered) else {
-            throw DeliveryError(.unusableRequest, "\(request.environment.name): no source")
+    /// What is said where credentials have nobody to serve them.
+    var leftOut: [String] {
+        guard credentials == nil else { return [] }
+        return request.environment.targets.compactMap { target in
+            guard case .credentials(let settings) = target else { return nil }
+            return "target \(settings.socket): credentials are served by 'serve' and 'credentials' alone"
         }
-        _ = try Directory.makePath(Path(request.state))
-        let journal = try JournalFile.open(request.state + "/journal.sqlite")
-        let delivered = try followed(settings, journal)
+    }
+
+    /// The targets that this process can deliver to.
+    private func targets() throws -> [Target] {
+        try request.environment.targets.compactMap { settings in
+            if case .credentials = settings, credentials == nil { return nil }
+            return try Target(settings, store: credentials)
+        }
+    }
+
+    /// What differs at the targets now, kept in the journal too. Opens nothing and changes nothing.
+    ///
+    /// Throws `unusableRequest` where nothing is known of what was delivered, `locked` while a sync runs.
+    package func drift(at now: Timestamp) throws -> [DriftRecord] {
+        let parts = try SyncParts(request)
+        let state = SyncState(directory: Path(request.state))
+        let lock = try state.lock(environment: name)
+        defer { _ = lock }
+        let targets = try targets()
+        guard let standing = try state.expectation(environment: name) else {
+            throw DeliveryError(
+                .unusableRequest, "\(name): what was delivered is not known here: it is after the next sync")
+        }
+        let found = try standing.drift(at: targets).map { item in
+            DriftRecord(
+                target: item.target.description, path: item.path.description, kind: item.kind.rawValue,
+                evidence: item.evidence, since: now)
+        }
+        _ = try parts.journal.setDrift(found, environment: name, at: now)
+        let known = try parts.journal.drift(environment: name)
+        let message =
+            found.isEmpty ? "" : "\(found.count) \(found.count == 1 ? "path differs" : "paths differ")"
+        try parts.journal.record(
+            RunRecord(
+                environment: name, kind: .drift, time: now, outcome: found.isEmpty ? .good : .bad,
+                message: message))
+        return known
+    }
+
+    /// The flow with these values. `commit` is delivered in place of what the source follows, where it is given.
+    func reconciliation(_ parts: SyncParts, at commit: String?, _ now: Timestamp) throws -> Reconciliation {
+        let delivered = try followed(parts.settings, at: commit, parts.journal)
         let companions = try request.environment.sources.filter { !$0.isDelivered }.map {
-            try followed($0, journal)
+            try followed($0, parts.journal)
         }
-        let targets = try request.environment.targets.map { try FilesTarget($0) }
+        let targets = try targets()
         guard !targets.isEmpty else {
-            throw DeliveryError(.unusableRequest, "\(request.environment.name): no target to deliver to")
+            throw DeliveryError(.unusableRequest, "\(name): no target to deliver to")
         }
         let trusted = request.environment.trustRoot
         let root = trusted.isEmpty ? nil : try Fingerprint(text: Hex.encode(trusted))
         let repository = request.environment.repository
+        let closed = try parts.journal.closedEpochs(environment: name)
+        let refused = closed.filter { now.seconds - $0.value.seconds > request.environment.epochGraceSeconds }
         let opener = try TreeOpener(
-            environment: request.environment.name,
-            repository: repository.isEmpty ? nil : try RepositoryID(repository),
+            environment: name, repository: repository.isEmpty ? nil : try RepositoryID(repository),
             trust: try KeyringTrust(root: root, pins: Pins(directory: Path(request.pins))),
+            refusedEpochs: Set(refused.keys),
+            renderings: try parts.settings.rendering.map { [parts.settings.name: try Rendering($0)] } ?? [:],
             identities: identities)
-        let reconciliation = try Reconciliation(
+        return try Reconciliation(
             source: delivered.source, policy: delivered.policy, opener: opener, targets: targets,
             state: SyncState(directory: Path(request.state)), mark: delivered.mark,
             allowedRollback: try request.rollback?.id(for: delivered.source), fetching: delivered.fetching,
-            companions: companions, hook: approvals)
-        return (reconciliation, journal)
+            companions: companions, maximumLoss: request.environment.maximumLoss,
+            hook: SyncHook(
+                environment: name, journal: parts.journal, audit: parts.audit, author: request.author,
+                now: now, approvals: parts.approvals, snapshot: snapshot))
     }
 
-    /// A source with its policy, its high-water mark and what it is fetched with.
-    private func followed(_ settings: SourceSettings, _ journal: JournalFile) throws -> Companion {
+    /// A source with its policy, its high-water mark and what it is fetched with; `commit` in place of what it follows.
+    private func followed(
+        _ settings: SourceSettings, at commit: String? = nil, _ journal: JournalFile
+    ) throws -> Companion {
+        var settings = settings
+        if let commit { settings.revision = .commit(commit) }
         let source = try Source(settings)
-        let place = (
-            environment: request.environment.name, source: source.name, url: source.location.description,
-            ref: source.ref
-        )
-        let commit = try journal.mark(
+        let place = (environment: name, source: source.name, url: source.location.description, ref: source.ref)
+        let marked = try journal.mark(
             environment: place.environment, source: place.source, url: place.url, ref: place.ref)
         let tag = try journal.markedTag(
             environment: place.environment, source: place.source, url: place.url, ref: place.ref)
-        let mark = try commit.map { commit in
+        let mark = try marked.map { commit in
             HighWaterMark(commit: try ObjectID(hex: commit), tag: try tag.map { try ReferenceName($0) })
         }
         let access = SourceAccess(process: request.process, identities: identities, user: request.user)
         return Companion(
             source: source, policy: try SignaturePolicy(settings.verification, signers), mark: mark,
             fetching: try access.options(settings.access))
-    }
-}
-
-extension FilesTarget {
-    /// The target that `settings` describe; names of users and groups are looked up here.
-    init(_ settings: FilesTargetSettings) throws {
-        let layout: Layout = settings.layout == .generation ? .generation : .files
-        try self.init(
-            directory: Path(settings.directory), layout: layout, mode: settings.mode,
-            owner: try Accounts.owner(user: settings.owner, group: settings.group))
     }
 }

@@ -89,7 +89,7 @@ package struct SourceAccess: Sendable {
         } catch {
             throw GitError(.unusableCredential, error.description, underlying: error)
         }
-        guard isSealed(bytes) else {
+        guard unsafe isSealed(bytes.span.bytes) else {
             throw GitError(.unusableCredential, "\(file): not a sealed file; age or strongroom seals it")
         }
         return try opened(bytes, file)
@@ -105,13 +105,12 @@ package struct SourceAccess: Sendable {
             }
             return sealed
         }
-        let bytes = content.withBytes { $0.byteCount < 64 ? [] : content.slice(0..<64).array }
-        guard isSealed(bytes) else { return HeldSecret(content) }
+        guard content.withBytes({ isSealed($0) }) else { return HeldSecret(content) }
         return try sealed(file)
     }
 
-    private func isSealed(_ bytes: [UInt8]) -> Bool {
-        unsafe SealedFile.isAgeFile(bytes.span.bytes) || Armor.isArmored(bytes.span.bytes)
+    private func isSealed(_ bytes: RawSpan) -> Bool {
+        SealedFile.isAgeFile(bytes) || Armor.isArmored(bytes)
     }
 
     private func opened(_ bytes: [UInt8], _ file: String) throws(GitError) -> HeldSecret {
@@ -136,7 +135,7 @@ private final class HeldSecret: RemoteSecret {
 
 extension Source {
     /// The source that `settings` describe. Throws `unusableRequest` for what CASES.md F038 and F039 name.
-    package init(_ settings: SourceSettings) throws(DeliveryError) {
+    init(_ settings: SourceSettings) throws(DeliveryError) {
         let isPlain = settings.access.allowsPlainHTTP
         func source(
             branch: String? = nil, tag: String? = nil, versions: String? = nil, commit: String? = nil

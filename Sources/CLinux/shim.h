@@ -7,13 +7,19 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
+#include <spawn.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/fsuid.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/types.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -74,3 +80,63 @@ static inline uint64_t linux_makedev(uint32_t major_number, uint32_t minor_numbe
 
 /* The name of a directory entry, which Swift would see as a tuple of 256 elements. */
 static inline const char *linux_dirent_name(const struct dirent *entry) { return entry->d_name; }
+
+/* pipe2(2) with O_CLOEXEC: no child of another thread ever gets an end. */
+static inline int linux_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
+
+/* pidfd_open(2), Linux 5.3: readable once the process has ended. */
+static inline int linux_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+/* posix_spawn_file_actions_addchdir_np(3), glibc 2.29. */
+extern int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *, const char *);
+static inline int linux_spawn_in(posix_spawn_file_actions_t *actions, const char *directory) {
+    return posix_spawn_file_actions_addchdir_np(actions, directory);
+}
+
+/* ioctl(2) with FIONREAD: the bytes in a pipe that nobody has read, seen from either end; -1 on failure. */
+static inline int linux_unread_count(int file) {
+    int count = 0;
+    return ioctl(file, FIONREAD, &count) == 0 ? count : -1;
+}
+
+/* bind(2) to a path of at most 107 bytes, or to an abstract name, which begins with NUL (unix(7)). */
+static inline int linux_bind_unix(int file, const unsigned char *name, size_t count) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (count == 0 || count >= sizeof address.sun_path) return -1;
+    memcpy(address.sun_path, name, count);
+    return bind(file, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + count));
+}
+
+/* connect(2), likewise. */
+static inline int linux_connect_unix(int file, const unsigned char *name, size_t count) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (count == 0 || count >= sizeof address.sun_path) return -1;
+    memcpy(address.sun_path, name, count);
+    return connect(file, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + count));
+}
+
+/* getpeername(2) of a Unix socket: the bytes of the name, 0 where it has none, -1 on failure. */
+static inline int linux_peer_name(int file, unsigned char name[108]) {
+    struct sockaddr_un address;
+    socklen_t count = sizeof address;
+    if (getpeername(file, (struct sockaddr *)&address, &count) != 0) return -1;
+    if (count <= offsetof(struct sockaddr_un, sun_path)) return 0;
+    count -= offsetof(struct sockaddr_un, sun_path);
+    if (count > 108) count = 108;
+    memcpy(name, address.sun_path, count);
+    return (int)count;
+}
+
+/* getsockopt(2) with SO_PEERCRED: pid, uid, gid of who connected, as of then. */
+static inline int linux_peer_credentials(int file, uint32_t facts[3]) {
+    struct { int32_t process; uint32_t user, group; } found;
+    socklen_t count = sizeof found;
+    if (getsockopt(file, SOL_SOCKET, SO_PEERCRED, &found, &count) != 0) return -1;
+    facts[0] = (uint32_t)found.process;
+    facts[1] = found.user;
+    facts[2] = found.group;
+    return 0;
+}
+
+/* accept4(2) with SOCK_CLOEXEC. */
+static inline int linux_accept(int file) { return (int)syscall(SYS_accept4, file, NULL, NULL, SOCK_CLOEXEC); }

@@ -1,6 +1,8 @@
 internal import ArgumentParser
+package import Assembly
 internal import Glibc
 internal import Sodium
+internal import Synchronization
 
 /// The command line: one subcommand a file. Standard output is data, standard error is prose; every failure is one
 /// line that names what it happened to, then hints.
@@ -32,7 +34,13 @@ struct Strongroom: AsyncParsableCommand {
                     KeysCommand.self,
                 ]),
             CommandGroup(name: "Git", subcommands: [GitCommand.self]),
-            CommandGroup(name: "Delivery", subcommands: [SyncCommand.self, FetchChildCommand.self]),
+            CommandGroup(
+                name: "Delivery",
+                subcommands: [
+                    SyncCommand.self, ServeCommand.self, StatusCommand.self, DriftCommand.self,
+                    RollbackCommand.self, SuspendCommand.self, ResumeCommand.self, AuditCommand.self,
+                    CredentialsCommand.self, FetchChildCommand.self,
+                ]),
             CommandGroup(
                 name: "Backups",
                 subcommands: [
@@ -126,6 +134,22 @@ extension Strongroom {
 
 /// The program, for its executable.
 package enum Program {
-    /// Runs the verb that the arguments name, and ends the process with its exit code.
-    package static func start() async -> Never { await Strongroom.start() }
+    /// Runs the service until it is told to stop.
+    package typealias Service = @Sendable (ServiceOptions) async throws -> Void
+
+    private static let service = Mutex<Service?>(nil)
+
+    /// Runs the verb that the arguments name, and ends the process with its exit code. `service` is what `serve` runs.
+    package static func start(service: @escaping Service) async -> Never {
+        Program.service.withLock { $0 = service }
+        await Strongroom.start()
+    }
+
+    /// Runs the service.
+    static func serve(_ options: ServiceOptions) async throws {
+        guard let service = service.withLock({ $0 }) else {
+            throw Failure(.internalError, "this program has no service in it")
+        }
+        try await service(options)
+    }
 }

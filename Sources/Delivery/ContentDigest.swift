@@ -69,6 +69,16 @@ final class ContentDigest: Sendable {
     /// Lends the key, to be kept beside the digests.
     func withKey<Result>(_ body: (RawSpan) -> Result) -> Result { key.withBytes(body) }
 
+    /// A key for those who are asked what stands: made of ours, which they can't make of it.
+    var observationKey: SecretBytes {
+        key.withBytes { key in
+            SecretBytes(byteCount: 32) { output in
+                let label = Array("strongroom/observation/v1".utf8)
+                label.withBytes { HMACSHA256.authenticate($0, key: key, into: &output) }
+            }
+        }
+    }
+
     /// Bytes of a key.
     static let keyByteCount = 32
     /// Bytes read at a time: large enough for few calls.

@@ -84,6 +84,12 @@ package struct DeliveryError: Error, Sendable {
         case suspended
         /// The caller's hook stopped the delivery.
         case stoppedByHook
+        /// A command target, or a program that renders, failed, was too slow, said too much, or answered amiss.
+        case commandFailed
+        /// What was delivered stands, and the command after it failed.
+        case reloadFailed
+        /// More would vanish than is allowed, and no commit confirms it.
+        case lossRefused
     }
 
     /// The classes that faces turn into exit codes (CASES.md section 1).
@@ -129,9 +135,11 @@ package struct DeliveryError: Error, Sendable {
         case .nonFastForward, .branchMissing, .sourceNotTrusted, .signersUnusable, .targetCollision,
             .unsigned, .badSignature,
             .signerNotAllowed, .verifierFailed, .configurationMissing,
-            .foreignRepository, .keyringRefused, .plaintextRefused, .stillSealed, .epochClosed, .emptyTree:
+            .foreignRepository, .keyringRefused, .plaintextRefused, .stillSealed, .epochClosed, .emptyTree,
+            .lossRefused:
             .refused
-        case .targetNotOurs, .targetRefused, .unhealthy, .stoppedByHook: .target
+        case .targetNotOurs, .targetRefused, .unhealthy, .stoppedByHook, .commandFailed, .reloadFailed:
+            .target
         case .noSpace, .io, .sourceUnreachable: .io
         case .locked, .suspended: .locked
         case .limitExceeded: .limit

@@ -3,12 +3,14 @@
 //     Source -> PulledCommit -> VerifiedCommit -> OpenedTree -> DeliveryPlan -> Receipt
 //
 // Each is made by the stage before it alone: only what a policy approved is opened, only what was opened is
-// planned, only what was planned is delivered. `Reconciliation` runs the whole of it. `FilesTarget` says where to;
-// `GenerationTarget` and `SharedTarget` are its two layouts. Snapshots before a change, journal and clock are the
-// caller's: Delivery is handed values and a hook.
+// planned, only what was planned is delivered. `Reconciliation` runs the whole of it. `Target` says where to: a
+// directory in one of two layouts (`GenerationTarget`, `SharedTarget`), a program (`CommandExchange`), credentials of
+// systemd's units (`CredentialServer`); `TargetContents` chooses and makes files of values for it. Snapshots before a
+// change, journal and clock are the caller's: Delivery is handed values and a hook.
 package import Encodings
 internal import Files
 package import Git
+internal import Glibc
 
 /// What is called on the way, with everything that will be done. What it throws ends the run as `stoppedByHook`.
 package protocol DeliveryHook: Sendable {
@@ -42,7 +44,7 @@ package struct Reconciliation: Sendable {
     /// With what the commit is opened.
     package let opener: TreeOpener
     /// Where to.
-    package let targets: [FilesTarget]
+    package let targets: [Target]
     /// Mirrors and locks.
     package let state: SyncState
     /// The last commit of this source and branch that was delivered, out of the journal.
@@ -55,15 +57,18 @@ package struct Reconciliation: Sendable {
     package let fetching: FetchOptions
     /// Sources whose commits count together with this one's.
     package let companions: [Companion]
+    /// The share in per cent of files or objects that may vanish from the source without a commit that confirms it.
+    package let maximumLoss: Int
     private let hook: (any DeliveryHook)?
 
     /// A run over these values. `mark` takes the place of `lastTrusted` where a tag or version is followed. Throws
     /// `targetCollision` where two targets are one directory, or one lies in the other, and `unusableRequest` where two
     /// sources have one name.
     package init(
-        source: Source, policy: SignaturePolicy, opener: TreeOpener, targets: [FilesTarget], state: SyncState,
+        source: Source, policy: SignaturePolicy, opener: TreeOpener, targets: [Target], state: SyncState,
         lastTrusted: ObjectID? = nil, mark: HighWaterMark? = nil, allowedRollback: ObjectID? = nil,
-        fetching: FetchOptions = FetchOptions(), companions: [Companion] = [], hook: (any DeliveryHook)? = nil
+        fetching: FetchOptions = FetchOptions(), companions: [Companion] = [], maximumLoss: Int = 100,
+        hook: (any DeliveryHook)? = nil
     ) throws(DeliveryError) {
         guard Set(companions.map(\.source.name) + [source.name]).count == companions.count + 1 else {
             throw DeliveryError(.unusableRequest, "two sources of one name")
@@ -71,7 +76,7 @@ package struct Reconciliation: Sendable {
         for (index, target) in targets.enumerated() {
             for other in targets[..<index] where target.overlaps(other) {
                 throw DeliveryError(
-                    .targetCollision, "targets \(other.directory) and \(target.directory) overlap")
+                    .targetCollision, "targets \(other.name) and \(target.name) overlap")
             }
         }
         self.source = source
@@ -83,6 +88,7 @@ package struct Reconciliation: Sendable {
         self.allowedRollback = allowedRollback
         self.fetching = fetching
         self.companions = companions
+        self.maximumLoss = maximumLoss
         self.hook = hook
     }
 
@@ -97,7 +103,9 @@ package struct Reconciliation: Sendable {
     package func plan(at now: Timestamp) throws(DeliveryError) -> [DeliveryPlan] {
         let tree = try open(at: now)
         var plans: [DeliveryPlan] = []
-        for target in targets { plans.append(try target.preview(tree)) }
+        for target in targets {
+            plans.append(try target.preview(tree.arranged(for: target.contents)).withEvidence())
+        }
         return plans
     }
 
@@ -161,10 +169,12 @@ package struct Reconciliation: Sendable {
         var drift: [Drift] = []
         let refused = source.isFollowing ? opener.refusedEpochs : []
         if !polling.opensAlways, let standing = try state.expectation(environment: opener.environment),
-            standing.covers(commit, of: source, refusedEpochs: refused, targets: targets)
+            standing.covers(
+                commit, of: source, refusedEpochs: refused, targets: targets,
+                rendering: opener.renderings[source.name])
         {
             guard polling.looksForDrift else { return .standing(commit) }
-            drift = try standing.drift()
+            drift = try standing.drift(at: targets)
             guard !drift.isEmpty, polling.heals else { return .looked(commit, drift) }
             let found = drift
             try calling("before healing") { try $0.willHeal(found) }
@@ -177,9 +187,11 @@ package struct Reconciliation: Sendable {
     }
 
     private func pull(rebuilding: Bool = false) throws(DeliveryError) -> PulledCommit {
-        let pulled = try PulledCommit.pull(
-            source, into: state.mirror(of: source.location), mark: mark, allowedRollback: allowedRollback,
-            rebuilding: rebuilding, fetching)
+        let pulled = try waiting(for: source) { () throws(DeliveryError) in
+            try PulledCommit.pull(
+                source, into: state.mirror(of: source.location), mark: mark, allowedRollback: allowedRollback,
+                rebuilding: rebuilding, fetching)
+        }
         try calling("after the pull") { try $0.didPull(pulled) }
         return pulled
     }
@@ -191,9 +203,11 @@ package struct Reconciliation: Sendable {
         let verified = try VerifiedCommit.verify(pulled, policy, at: now)
         var all = [verified]
         for companion in companions {
-            let other = try PulledCommit.pull(
-                companion.source, into: state.mirror(of: companion.source.location), mark: companion.mark,
-                rebuilding: isAgain, companion.fetching)
+            let other = try waiting(for: companion.source) { () throws(DeliveryError) in
+                try PulledCommit.pull(
+                    companion.source, into: state.mirror(of: companion.source.location), mark: companion.mark,
+                    rebuilding: isAgain, companion.fetching)
+            }
             all.append(try VerifiedCommit.verify(other, companion.policy, at: now))
         }
         try calling("after the approval") { try $0.didApprove(all) }
@@ -213,6 +227,22 @@ package struct Reconciliation: Sendable {
         }
     }
 
+    /// Waits up to half a minute where another environment fetches from the same repository: they share its mirror.
+    private func waiting<Value>(
+        for source: Source, _ pull: () throws(DeliveryError) -> Value
+    ) throws(DeliveryError) -> Value {
+        for _ in 0..<150 {
+            do throws(DeliveryError) {
+                return try pull()
+            } catch {
+                guard error.code == .locked else { throw error }
+                usleep(200_000)
+            }
+        }
+        throw DeliveryError(
+            .locked, "source \(source.name): another process fetches from \(source.location) all the time")
+    }
+
     private func openLocked(at now: Timestamp) throws(DeliveryError) -> OpenedTree {
         try whole(pull()) { pulled, isAgain throws(DeliveryError) in
             try open(approve(pulled, at: now, isAgain))
@@ -221,7 +251,14 @@ package struct Reconciliation: Sendable {
 
     private func open(_ verified: VerifiedCommit) throws(DeliveryError) -> OpenedTree {
         try calling("before opening") { try $0.willOpen(verified) }
-        return try opener.open(verified)
+        let tree = try opener.open(verified)
+        // A commit that somebody chose is what he wants; a head may be an accident.
+        let known =
+            source.isFollowing
+            ? try state.inventory(environment: opener.environment, source: source.name) ?? [] : tree.units
+        try LossGuard(maximumLoss: maximumLoss, environment: opener.environment).check(
+            tree, after: known, verified)
+        return tree
     }
 
     private func calling(
@@ -241,43 +278,45 @@ package struct Reconciliation: Sendable {
         _ tree: OpenedTree, at now: Timestamp
     ) async throws(DeliveryError) -> [Receipt] {
         var receipts: [Receipt] = []
-        for target in targets { receipts.append(try await deliver(tree, to: target, at: now)) }
+        var plans: [DeliveryPlan] = []
+        for target in targets {
+            let (receipt, plan) = try await deliver(tree, to: target, at: now)
+            receipts.append(receipt)
+            plans.append(plan)
+        }
         let refused = source.isFollowing ? opener.refusedEpochs : []
+        try state.setInventory(tree.units, environment: opener.environment, source: source.name)
         // Any change would have made it forgotten: what is still known is right, and not written again.
         if let standing = try state.expectation(environment: opener.environment),
-            standing.covers(tree.commit, of: source, refusedEpochs: refused, targets: targets)
+            standing.covers(
+                tree.commit, of: source, refusedEpochs: refused, targets: targets,
+                rendering: opener.renderings[source.name])
         {
             return receipts
         }
         try state.setExpectation(
-            Expectation(tree, path: source.path, refusedEpochs: refused, targets: targets),
+            Expectation(
+                tree, path: source.path, refusedEpochs: refused, plans: plans,
+                rendering: opener.renderings[source.name]),
             environment: opener.environment)
         return receipts
     }
 
     private func deliver(
-        _ tree: OpenedTree, to target: FilesTarget, at now: Timestamp
-    ) async throws(DeliveryError) -> Receipt {
+        _ tree: OpenedTree, to target: Target, at now: Timestamp
+    ) async throws(DeliveryError) -> (Receipt, DeliveryPlan) {
         let session = try TargetSession.open(target, now: now)
-        let plan = try session.plan(tree)
+        let plan = try session.plan(tree.arranged(for: target.contents))
         if !plan.isEmpty, let hook {
             do {
                 try await hook.willDeliver(plan)
             } catch {
                 throw DeliveryError(
-                    .stoppedByHook, "target \(target.directory): stopped before the change", underlying: error
+                    .stoppedByHook, "target \(target.name): stopped before the change", underlying: error
                 )
             }
         }
         if !plan.isEmpty { try state.setExpectation(nil, environment: opener.environment) }
-        return try session.deliver(plan, at: now)
-    }
-}
-
-extension FilesTarget {
-    /// Whether one of the two directories is the other or lies in it, as their paths are written.
-    fileprivate func overlaps(_ other: FilesTarget) -> Bool {
-        let (mine, theirs) = (directory.components, other.directory.components)
-        return mine.starts(with: theirs) || theirs.starts(with: mine)
+        return (try session.deliver(plan, at: now), plan)
     }
 }

@@ -27,18 +27,74 @@ extension DocumentOpener {
                 continue
             }
             do {
-                // A token that stands in base64 itself holds the value as it is.
-                let isBase64 =
-                    placed.secretEntry(at: index)?.field == .base64
-                    && !(placed.slots[index].isSealed && placed.isWrapped(index))
-                try withValue(at: index, in: placed) { value in
-                    guard isBase64 else { return try body(name, value) }
-                    let decoded = try DocumentOpener.decoded(value)
-                    try decoded.withBytes { try body(name, $0) }
-                }
+                try withDecodedValue(at: index, in: placed) { try body(name, $0) }
             } catch let error as SealingError {
                 throw SealingError([placed.failure(at: index, error)], path: path)
             }
+        }
+    }
+
+    /// Lends the value at `keyPath` (as people write it) of the file at `path`, decoded, base64 of a Secret's `data` taken
+    /// off. Where several documents of the file have the key path, it is refused.
+    ///
+    /// Throws as `open`; `keyPath` where nothing stands there, `unsuitableValue` as `withValues`, and what `body` throws.
+    package func withValue(
+        of bytes: [UInt8], path: [UInt8], at keyPath: [UInt8], _ body: (RawSpan) throws -> Void
+    ) throws {
+        _ = try open(bytes, path: path)
+        guard let format = DocumentFormat(path: path) else {
+            throw SealingError(.noMatch, "not a document with values").at(path)
+        }
+        let placed = try PlacedDocument(bytes, format: format, path: path, rules.rule(for: path))
+        let index: Int
+        do throws(DocumentError) {
+            let found = try DocumentSealer.find(SlotPath(parsing: keyPath), .any, in: placed.document)
+            guard let slot = found.slot, let place = placed.slots.firstIndex(of: slot) else {
+                throw DocumentError(.notFound, context: "nothing stands at this key path")
+            }
+            index = place
+        } catch {
+            throw SealingError(.keyPath, error.context, underlying: error).at(path)
+        }
+        do {
+            try withDecodedValue(at: index, in: placed, body)
+        } catch let error as SealingError {
+            throw SealingError([placed.failure(at: index, error)], path: path)
+        }
+    }
+
+    /// Lends each sealed value of the file at `path`, decoded; base64 of a Secret's `data` is lent as it is, and taken off
+    /// where it is well-formed. Throws as `open`, and what `body` throws.
+    package func withSealedValues(
+        of bytes: [UInt8], path: [UInt8], _ body: (RawSpan) throws -> Void
+    ) throws {
+        guard let format = DocumentFormat(path: path), SealedToken.containsMarkInAnySpelling(bytes) else {
+            return
+        }
+        let placed = try PlacedDocument(bytes, format: format, path: path, rules.rule(for: path))
+        for index in placed.slots.indices where placed.slots[index].isSealed {
+            try withValue(at: index, in: placed) { value in
+                try body(value)
+                guard placed.secretEntry(at: index)?.field == .base64,
+                    let decoded = try? DocumentOpener.decoded(value)
+                else { return }
+                try decoded.withBytes { try body($0) }
+            }
+        }
+    }
+
+    /// Lends the value at `index` as programs see it.
+    private func withDecodedValue(
+        at index: Int, in placed: PlacedDocument, _ body: (RawSpan) throws -> Void
+    ) throws {
+        // A token that stands in base64 itself holds the value as it is.
+        let isBase64 =
+            placed.secretEntry(at: index)?.field == .base64
+            && !(placed.slots[index].isSealed && placed.isWrapped(index))
+        try withValue(at: index, in: placed) { value in
+            guard isBase64 else { return try body(value) }
+            let decoded = try DocumentOpener.decoded(value)
+            try decoded.withBytes { try body($0) }
         }
     }
 

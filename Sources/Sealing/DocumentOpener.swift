@@ -17,14 +17,19 @@ package struct DocumentOpener: Sendable {
     /// What opens.
     let keyring: OpenedKeyring
     private let isEnforcing: Bool
+    private let isLeavingNamed: Bool
     private let door: String?
 
     /// An opener of what was sealed to an epoch of `keyring`, at places of the repository of `rules`.
     ///
     /// Where `enforcing`, plaintext that a rule requires to be sealed is refused too, and tokens of a named scope
     /// open at their allowed places alone, of which `door` is one: at reconcile time. Else they open where their
-    /// rule seals them, too.
-    package init(rules: Rules, keyring: OpenedKeyring, enforcing: Bool, door: String? = nil) {
+    /// rule seals them, too. Where `leavingNamed`, tokens of a named scope stay as they are, for a template to move, and so
+    /// does a text that is no document.
+    package init(
+        rules: Rules, keyring: OpenedKeyring, enforcing: Bool, leavingNamed: Bool = false, door: String? = nil
+    ) {
+        isLeavingNamed = leavingNamed
         self.door = door
         self.rules = rules
         self.keyring = keyring
@@ -58,7 +63,7 @@ package struct DocumentOpener: Sendable {
         } catch {
             // A commit may hold what is no document at all (a template): delivered as it is where nothing is required
             // of it and no token stands in it.
-            guard isEnforcing, rule?.isRequired != true, !isMarked else {
+            guard isEnforcing, rule?.isRequired != true, !isMarked || isLeavingNamed else {
                 guard error.code == .unsuitableValue else { throw error }
                 throw SealingError(.malformed, error.context, underlying: error)
             }
@@ -70,7 +75,7 @@ package struct DocumentOpener: Sendable {
                 .nestedToken, "line \(stray): a sealed token or SOPS marker that is no whole value"
             ).at(path)
         }
-        let sealed = placed.slots.indices.filter { placed.slots[$0].isSealed }
+        let sealed = placed.slots.indices.filter { placed.slots[$0].isSealed && !isLeft($0, in: placed) }
         guard !sealed.isEmpty else {
             return OpenedDocument(bytes: bytes.withBytes { SecretBytes(copying: $0) }, openedCount: 0)
         }
@@ -121,6 +126,14 @@ package struct DocumentOpener: Sendable {
         let identity: X25519Identity
         let coordinates: Coordinates
         let record: Range<Int>
+    }
+
+    /// Whether the token at `index` stays for a template to move.
+    private func isLeft(_ index: Int, in placed: PlacedDocument) -> Bool {
+        guard isLeavingNamed, let token = try? placed.token(at: index), case .named = token.scope else {
+            return false
+        }
+        return true
     }
 
     /// The tokens at the indices `sealed`. Throws with a failure for each that can't be opened.
@@ -213,21 +226,34 @@ package struct DocumentOpener: Sendable {
         }
         guard failures.isEmpty else { throw SealingError(failures, path: placed.path) }
         do throws(DocumentError) {
-            return try plaintexts.withBytes { (plaintexts) throws(DocumentError) in
-                let plan = try OpeningPlan(placed.document, openings, plaintexts: plaintexts)
-                let opened = SecretBytes(byteCount: plan.byteCount) { plan.write(plaintexts, into: &$0) }
-                try opened.withBytes { (bytes) throws(DocumentError) in
-                    try plan.verify(bytes, plaintexts: plaintexts)
-                    let isLeft =
-                        SealedToken.containsMarkInAnySpelling(bytes) || SealedToken.containsWrappedMark(bytes)
-                    guard !isLeft else {
-                        throw DocumentError(.injection, context: "opened values form a sealed token")
-                    }
-                }
-                return opened
-            }
+            return try DocumentOpener.spliced(
+                openings, plaintexts, in: placed.document, leavingTokens: isLeavingNamed)
         } catch {
             throw SealingError(error, path: placed.path)
+        }
+    }
+
+    /// The text of `document` with `openings` in the place of tokens, verified; `plaintexts` holds their sources. No token
+    /// is left or comes of it; `leavingTokens` allows those that were not to be opened, and none in an opened value.
+    static func spliced(
+        _ openings: [Opening], _ plaintexts: borrowing SecretBytes, in document: TextDocument,
+        leavingTokens: Bool = false
+    ) throws(DocumentError) -> SecretBytes {
+        try plaintexts.withBytes { (plaintexts) throws(DocumentError) in
+            let plan = try OpeningPlan(document, openings, plaintexts: plaintexts)
+            let opened = SecretBytes(byteCount: plan.byteCount) { plan.write(plaintexts, into: &$0) }
+            try opened.withBytes { (bytes) throws(DocumentError) in
+                try plan.verify(bytes, plaintexts: plaintexts)
+                let isMarked =
+                    leavingTokens
+                    ? openings.contains { opening in
+                        SealedToken.containsMarkInAnySpelling(plaintexts.extracting(opening.source))
+                    } : SealedToken.containsMarkInAnySpelling(bytes) || SealedToken.containsWrappedMark(bytes)
+                guard !isMarked else {
+                    throw DocumentError(.injection, context: "opened values form a sealed token")
+                }
+            }
+            return opened
         }
     }
 
@@ -266,6 +292,7 @@ package struct DocumentOpener: Sendable {
                 throw SealingError(.plaintext, SealableFormat.unsealableType).at(path)
             }
         }
+        guard !isLeavingNamed else { return }
         let mark = bytes.withBytes { text in
             SealedToken.firstMark(in: text).map { Marks.line(of: $0.offset, in: text) }
         }

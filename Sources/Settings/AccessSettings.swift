@@ -58,7 +58,7 @@ extension AccessSettings {
         default: throw node.expected("one of login, key and agent")
         }
         allowsPlainHTTP = try mapping.optional("plainHTTP")?.bool() ?? false
-        if let node = mapping.optional("timeout") { timeoutSeconds = try Settings.seconds(node) }
+        if let node = mapping.optional("timeout") { timeoutSeconds = Int(try Settings.seconds(node)) }
         if let node = mapping.optional("maximumBytes") { maximumByteCount = try Settings.byteCount(node) }
     }
 }

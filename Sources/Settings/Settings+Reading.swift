@@ -7,7 +7,7 @@ extension Settings {
         do throws(DocumentError) {
             let root = try YAMLNode(parsing: bytes)
             let top = try root.mapping(allowed: [
-                "version", "state", "identities", "stores", "environments", "api",
+                "version", "state", "identities", "stores", "environments", "api", "zone",
             ])
             guard try top.required("version").int() == 1 else {
                 throw try top.required("version").expected("1, the only version there is")
@@ -19,7 +19,8 @@ extension Settings {
     }
 
     private init(_ top: YAMLMapping) throws(DocumentError) {
-        try Settings.refuse(top, ["api"])
+        api = try top.optional("api").map { node throws(DocumentError) in try ListenSettings(node) }
+        zone = try top.optional("zone").map { node throws(DocumentError) in try Settings.zone(node) } ?? "UTC"
         state = try Settings.path(top.required("state"))
         let identityNode = try top.required("identities")
         identities = try identityNode.list().map { node throws(DocumentError) in try Settings.path(node) }
@@ -106,8 +107,10 @@ extension StoreSettings {
 
 extension EnvironmentSettings {
     init(_ name: String, _ node: YAMLNode) throws(DocumentError) {
-        let mapping = try node.mapping(allowed: ["trust", "sources", "targets", "drift", "backup", "notify"])
-        try Settings.refuse(mapping, ["drift", "notify"])
+        let mapping = try node.mapping(allowed: [
+            "trust", "sources", "targets", "maximumLoss", "drift", "backup", "notify", "health", "epochGrace",
+        ])
+        try Settings.refuse(mapping, ["notify"])
         self.name = name
         let trust = try mapping.required("trust").mapping(allowed: ["root", "repository"])
         trustRoot = try Settings.fingerprint(trust.required("root"))
@@ -124,9 +127,15 @@ extension EnvironmentSettings {
             throw sourcesNode.expected("exactly one source without deliver: false")
         }
         targets = try (mapping.optional("targets")?.list() ?? []).map { node throws(DocumentError) in
-            try FilesTargetSettings(node)
+            try TargetSettings(node, environment: name)
         }
+        if let node = mapping.optional("maximumLoss") { maximumLoss = try Settings.percent(node) }
         backup = try mapping.optional("backup").map { node throws(DocumentError) in try BackupSettings(node) }
+        if let node = mapping.optional("drift") { drift = try DriftSettings(node) }
+        health = try (mapping.optional("health")?.list() ?? []).map { node throws(DocumentError) in
+            try HealthSettings(node)
+        }
+        if let node = mapping.optional("epochGrace") { epochGraceSeconds = try Settings.seconds(node) }
         let own = Set(sources.map(\.name))
         if let clash = backup?.sources.first(where: { own.contains($0.name) }) {
             throw node.expected(
@@ -151,8 +160,9 @@ extension SourceSettings {
     init(_ name: String, _ node: YAMLNode) throws(DocumentError) {
         let mapping = try node.mapping(allowed: [
             "url", "access", "branch", "tag", "versions", "commit", "path", "deliver", "interval", "verify",
+            "render",
         ])
-        try Settings.refuse(mapping, ["interval"])
+        if let node = mapping.optional("interval") { intervalSeconds = try Settings.seconds(node) }
         self.name = name
         url = try mapping.required("url").string()
         access =
@@ -169,40 +179,30 @@ extension SourceSettings {
         revision = revisions[0]
         path = try mapping.optional("path")?.string() ?? ""
         verification = try Verification(mapping.required("verify"))
-    }
-}
-
-extension FilesTargetSettings {
-    init(_ node: YAMLNode) throws(DocumentError) {
-        let files = try node.mapping(allowed: ["files"]).required("files")
-        let mapping = try files.mapping(allowed: ["directory", "layout", "owner", "group", "mode", "reload"])
-        try Settings.refuse(mapping, ["reload"])
-        directory = try Settings.path(mapping.required("directory"))
-        if let node = mapping.optional("layout") {
-            guard let layout = Layout(rawValue: try node.string()) else {
-                throw node.expected("generation or files")
-            }
-            self.layout = layout
-        } else {
-            layout = .generation
-        }
-        owner = try mapping.optional("owner")?.string()
-        group = try mapping.optional("group")?.string()
-        if let node = mapping.optional("mode") {
-            guard let mode = UInt16(try node.string(), radix: 8), mode <= 0o777 else {
-                throw node.expected("permission bits in octal, as \"0400\"")
-            }
-            self.mode = mode
-        } else {
-            mode = 0o400
+        rendering = try mapping.optional("render").map { node throws(DocumentError) in
+            try RenderSettings(node)
         }
     }
 }
 
 extension BackupSettings {
     init(_ node: YAMLNode) throws(DocumentError) {
-        let mapping = try node.mapping(allowed: ["store", "schedule", "sources", "retention", "drill"])
-        try Settings.refuse(mapping, ["schedule", "retention", "drill"])
+        let mapping = try node.mapping(allowed: [
+            "store", "schedule", "zone", "beforeChange", "sources", "retention", "drill",
+        ])
+        try Settings.refuse(mapping, ["retention", "drill"])
+        schedule = try mapping.optional("schedule").map { node throws(DocumentError) in
+            try Settings.cron(node)
+        }
+        zone = try mapping.optional("zone").map { node throws(DocumentError) in try Settings.zone(node) }
+        if let node = mapping.optional("beforeChange") {
+            guard let choice = SnapshotBeforeChange(rawValue: try node.string()) else {
+                throw node.expected("require, try or never")
+            }
+            beforeChange = choice
+        } else {
+            beforeChange = .require
+        }
         store = try mapping.required("store").string()
         sources = try (mapping.optional("sources")?.list() ?? []).map { node throws(DocumentError) in
             try BackupSourceSettings.read(node)
@@ -252,7 +252,7 @@ extension BackupSourceSettings {
         }
         return .command(
             name: try name(mapping), arguments: arguments, minimumByteCount: minimum ?? 1,
-            timeoutSeconds: timeout ?? 3_600)
+            timeoutSeconds: Int(timeout ?? 3_600))
     }
 
     private static func name(_ mapping: YAMLMapping) throws(DocumentError) -> String {

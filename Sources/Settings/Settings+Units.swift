@@ -13,13 +13,14 @@ extension Settings {
         throw node.expected("a number of bytes, as 4096, 16KiB, 1MiB or 2GiB")
     }
 
-    /// `30s`, `10m` or `2h`.
-    static func seconds(_ node: YAMLNode) throws(DocumentError) -> Int {
+    /// `30s`, `10m`, `2h` or `7d`, in seconds.
+    static func seconds(_ node: YAMLNode) throws(DocumentError) -> Int64 {
         let text = try node.string()
-        for (suffix, factor) in [("s", 1), ("m", 60), ("h", 3_600)] where text.hasSuffix(suffix) {
-            guard let count = Int(text.dropLast()), (1...10_000).contains(count) else { break }
+        for (suffix, factor) in [("s", Int64(1)), ("m", 60), ("h", 3_600), ("d", 86_400)]
+        where text.hasSuffix(suffix) {
+            guard let count = Int64(text.dropLast()), (1...100_000).contains(count) else { break }
             return count * factor
         }
-        throw node.expected("a duration, as 30s, 10m or 2h")
+        throw node.expected("a duration, as 30s, 10m, 2h or 7d")
     }
 }

@@ -11,6 +11,10 @@ package struct Settings: Sendable {
     package let stores: [String: StoreSettings]
     /// Environments by name.
     package let environments: [String: EnvironmentSettings]
+    /// Where the service answers; nil for `api.sock` in the state directory.
+    package let api: ListenSettings?
+    /// The time zone of schedules and windows.
+    package let zone: String
 
     /// The settings of the environment `name`. Throws `unknownName` with the names that there are.
     package func environment(_ name: String) throws(SettingsError) -> EnvironmentSettings {
@@ -48,14 +52,22 @@ package struct EnvironmentSettings: Sendable {
     /// What is pulled, by name, in the order of the file.
     package let sources: [SourceSettings]
     /// Where opened state is delivered.
-    package let targets: [FilesTargetSettings]
+    package var targets: [TargetSettings]
     /// What is archived, where it is archived at all.
     package let backup: BackupSettings?
+    /// What is done about drift.
+    package var drift = DriftSettings()
+    /// By what a delivery is judged; empty for not at all.
+    package var health: [HealthSettings] = []
+    /// Seconds for which values of a closed epoch are still opened at a followed head.
+    package var epochGraceSeconds: Int64 = 7 * 86_400
+    /// The share in per cent of files or objects that may vanish from a source without a commit that confirms it.
+    package var maximumLoss = 50
 
     /// Settings of these values.
     package init(
         name: String, trustRoot: [UInt8], repository: String, sources: [SourceSettings],
-        targets: [FilesTargetSettings], backup: BackupSettings?
+        targets: [TargetSettings], backup: BackupSettings?
     ) {
         self.name = name
         self.trustRoot = trustRoot
@@ -77,11 +89,15 @@ package struct SourceSettings: Sendable {
     /// Whether it is delivered; one source of an environment is. The others are approved and recorded with it.
     package let isDelivered: Bool
     /// What of the repository is followed.
-    package let revision: Revision
+    package var revision: Revision
     /// The directory of the repository that is delivered; empty for all of it.
     package let path: String
     /// How commits are approved.
     package let verification: Verification
+    /// Seconds from one poll to the next.
+    package var intervalSeconds: Int64 = 60
+    /// What makes manifests of the files; nil where they are delivered as they are.
+    package var rendering: RenderSettings?
 
     /// What to follow, or a commit to stay at.
     package enum Revision: Sendable, Equatable {
@@ -130,6 +146,24 @@ package struct FilesTargetSettings: Sendable {
     package let group: String?
     /// The permission bits of delivered files.
     package let mode: UInt16
+    /// What is delivered there.
+    package var contents = ContentsSettings()
+    /// What is run after a change.
+    package var reload: ProgramSettings?
+    /// Whether the directory is to be in memory.
+    package var memory = Memory.any
+    /// Whether the directory is the one below /run/strongroom that stands for none.
+    package var isStandingDirectory = false
+
+    /// `tmpfs`
+    package enum Memory: String, Sendable, CaseIterable {
+        /// Elsewhere nothing is delivered.
+        case required
+        /// Elsewhere it is said with each change.
+        case warned
+        /// Wherever it is.
+        case any
+    }
 
     /// How a new set of files takes the place of the old one.
     package enum Layout: String, Sendable, CaseIterable {
@@ -155,6 +189,12 @@ package struct BackupSettings: Sendable {
     package let store: String
     /// Directories, commands and further repositories.
     package let sources: [BackupSourceSettings]
+    /// When snapshots are taken; nil for by hand alone.
+    package let schedule: CronExpression?
+    /// The time zone of the schedule, where it has its own.
+    package let zone: String?
+    /// Whether a snapshot precedes each change of the targets.
+    package let beforeChange: SnapshotBeforeChange
 }
 
 /// One thing that is archived.

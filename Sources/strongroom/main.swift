@@ -1,3 +1,4 @@
 import Commands
+import Daemon
 
-await Program.start()
+await Program.start { options in try await Daemon(options).run() }

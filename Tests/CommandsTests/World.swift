@@ -218,6 +218,7 @@ struct World: Sendable {
                   - files: { directory: \(path("host/app")), mode: "0440" }
                 backup:
                   store: main
+                  beforeChange: never
                   sources:
                     - directory: { name: uploads, path: \(path("host/uploads")) }
                     - command: { name: orders, run: ["cat", "\(path("host/orders.sql"))"] }

@@ -110,7 +110,7 @@ private let now = time(1_700_001_000)
         func reconciliation() throws -> Reconciliation {
             let base = try world.reconciliation()
             return try Reconciliation(
-                source: base.source, policy: base.policy, opener: base.opener, targets: [target],
+                source: base.source, policy: base.policy, opener: base.opener, targets: [.files(target)],
                 state: base.state)
         }
         _ = try await reconciliation().run(at: now)
@@ -180,7 +180,7 @@ private let now = time(1_700_001_000)
         let base = try world.reconciliation(hook: counter)
         let other = try Reconciliation(
             source: base.source, policy: base.policy, opener: base.opener,
-            targets: [try FilesTarget(directory: Path(world.scratch.file("app")), mode: 0o440)],
+            targets: [.files(try FilesTarget(directory: Path(world.scratch.file("app")), mode: 0o440))],
             state: base.state, hook: counter)
         guard case .delivered(let receipts, _, _) = try await other.poll(at: now, .init()) else {
             Issue.record("not delivered")

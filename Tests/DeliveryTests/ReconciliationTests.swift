@@ -81,8 +81,8 @@ import Trust
                         source: reconciliation.source, policy: reconciliation.policy,
                         opener: reconciliation.opener,
                         targets: [
-                            FilesTarget(directory: Path(world.scratch.file("app"))),
-                            FilesTarget(directory: Path(world.scratch.file(path))),
+                            .files(FilesTarget(directory: Path(world.scratch.file("app")))),
+                            .files(FilesTarget(directory: Path(world.scratch.file(path)))),
                         ], state: reconciliation.state)
                 } == .targetCollision)
         }
@@ -160,7 +160,10 @@ import Trust
     @Test func `every stage's error knows its exit class`() {
         let classes = Dictionary(grouping: DeliveryError.Code.allCases) { DeliveryError($0, "").category }
         #expect(classes[.refused]?.contains(.unsigned) == true)
-        #expect(classes[.target] == [.targetNotOurs, .targetRefused, .unhealthy, .stoppedByHook])
+        #expect(
+            classes[.target] == [
+                .targetNotOurs, .targetRefused, .unhealthy, .stoppedByHook, .commandFailed, .reloadFailed,
+            ])
         #expect(classes[.io] == [.sourceUnreachable, .noSpace, .io])
         #expect(classes[.locked] == [.locked, .suspended])
         #expect(classes[.limit] == [.limitExceeded])

@@ -85,7 +85,7 @@ import Testing
             }
         } during: {
             var round = 0
-            while round < 300 || flips.load(ordering: .relaxed) < 300 {
+            while round < 300 || flips.load(ordering: .relaxed) < 100_000 {
                 round += 1
                 let tree = try fixture.tree(["deep/a.txt": "round \(round)"])
                 let refused = code { () throws(DeliveryError) in try fixture.deliver(tree, to: target) }

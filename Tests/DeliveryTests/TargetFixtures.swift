@@ -9,8 +9,13 @@ import Support
 
 /// Makes opened trees of texts, for tests of targets alone.
 struct Fixture {
-    let scratch = TemporaryDirectory("strongroom-delivery")
+    let scratch: TemporaryDirectory
     let digest = ContentDigest()
+
+    init() { scratch = TemporaryDirectory("strongroom-delivery") }
+
+    /// A scratch directory in another place than the usual.
+    init(in place: String) { scratch = TemporaryDirectory("strongroom-delivery", in: place) }
 
     /// The path of the target.
     var app: String { scratch.file("app") }

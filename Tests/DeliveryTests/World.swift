@@ -125,6 +125,7 @@ final class World: Sendable {
     func reconciliation(
         source: Source? = nil, policy: SignaturePolicy? = nil, root: Fingerprint? = nil, pins: Pins? = nil,
         identities: [X25519Identity]? = nil, expecting: RepositoryID? = nil, last: String? = nil,
+        targets: [Target]? = nil, rendering: Rendering? = nil, maximumLoss: Int = 100,
         hook: (any DeliveryHook)? = nil
     ) throws -> Reconciliation {
         let trust = try KeyringTrust(root: root ?? (pins == nil ? keyring.root : nil), pins: pins)
@@ -132,9 +133,10 @@ final class World: Sendable {
             source: source ?? self.source(), policy: policy ?? self.policy(),
             opener: TreeOpener(
                 environment: "prod", repository: expecting ?? id, trust: trust,
+                renderings: rendering.map { ["config": $0] } ?? [:],
                 identities: (identities ?? [member]).map { .x25519($0) }),
-            targets: [target()], state: SyncState(directory: Path(scratch.file("state"))),
-            lastTrusted: last.map { try ObjectID(hex: $0) }, hook: hook)
+            targets: targets ?? [.files(target())], state: SyncState(directory: Path(scratch.file("state"))),
+            lastTrusted: last.map { try ObjectID(hex: $0) }, maximumLoss: maximumLoss, hook: hook)
     }
 
     /// A delivered file's text.

@@ -104,8 +104,11 @@ import Testing
             prod.sources.first?.verification
                 == .signed(
                     SignatureSettings(allowedSigners: "/etc/strongroom/allowed_signers", isRange: true)))
-        #expect(prod.targets.first?.mode == 0o440)
-        #expect(prod.targets.first?.layout == .generation)
+        guard case .files(let target)? = prod.targets.first else {
+            Issue.record("no target of files")
+            return
+        }
+        #expect(target.mode == 0o440 && target.layout == .generation && target.memory == .warned)
         #expect(prod.backup?.sources.map(\.name) == ["uploads", "database", "app"])
         #expect(
             prod.backup?.sources[1]
@@ -166,9 +169,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("            targets:", "            drift: { mode: heal }\n            targets:"),
-        ("path: deploy/prod", "interval: 1m\n        path: deploy/prod"),
-        ("owner: app", "reload: [\"true\"]"), ("store: main", "store: main\n      schedule: \"0 * * * *\""),
+        ("            targets:", "            notify: []\n            targets:"),
+        ("store: main", "store: main\n      retention: { last: 8 }"),
+        ("store: main", "store: main\n      drill: { schedule: \"@daily\" }"),
     ]) func `a setting that is not carried out is refused, not ignored`(old: String, new: String) {
         #expect(refusal(Self.whole.replacing(old.trimming, with: new.trimming))?.code == .malformed)
     }

@@ -1,13 +1,13 @@
 import Glibc
 
-/// A fresh directory below the system's temporary directory, removed with all its content when released.
+/// A fresh directory below the system's temporary directory or another, removed with all its content when released.
 package final class TemporaryDirectory: Sendable {
     /// The absolute path, without a trailing slash.
     package let path: String
 
     /// Makes the directory with mode 0700. Traps where that fails: no test can run then.
-    package init(_ label: String = "strongroom") {
-        var template = Array("/tmp/\(label)-XXXXXX".utf8CString)
+    package init(_ label: String = "strongroom", in place: String = "/tmp") {
+        var template = Array("\(place)/\(label)-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { preconditionFailure("mkdtemp: errno \(errno)") }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

@@ -1,5 +1,7 @@
+internal import Archives
 internal import ArgumentParser
 internal import Assembly
+internal import Backups
 internal import Encodings
 internal import Files
 internal import Git
@@ -78,23 +80,53 @@ struct SyncCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var (request, files) = try request()
+        var (request, settings) = try request()
         request.rollback = allowRollback.map { commit in
-            RollbackOverride(commit: commit, author: "uid \(Process.user)", reason: reason ?? "")
+            RollbackOverride(commit: commit, author: request.author, reason: reason ?? "")
         }
         request.process = FetchChildCommand.process
         request.user = geteuid()
-        let sync = EnvironmentSync(request, identities: try identities.load(defaults: files)) { path in
+        let identities = try identities.load(defaults: settings?.identities ?? [])
+        let reader: @Sendable (String) throws -> [UInt8] = { path in
             try Failure.about(path) {
                 let whole = Path(path)
                 return try Directory(whole.parent).read(whole.name, limit: 16 << 20)
             }
         }
+        let snapshot = try settings.flatMap { settings in
+            SyncCommand.snapshot(
+                request.environment,
+                ScheduledBackup(
+                    request.environment, settings: settings, settingsFile: try settingsFile.path(),
+                    identities: identities, access: FetchChildCommand.access(identities), file: reader))
+        }
+        let sync = EnvironmentSync(request, identities: identities, signers: reader, snapshot: snapshot)
         let report = try await dryRun ? sync.plan(at: Process.now) : sync.run(at: Process.now)
         try show(report, request.environment.name)
+        guard report.wentBack else { return }
+        throw Failure(
+            .deliveryFailed,
+            "\(request.environment.name): went back to \(report.commit): \(report.whyNot ?? "")",
+            hints: ["a newer commit is delivered by itself; strongroom resume has this one tried again"])
     }
 
-    private func request() throws -> (EnvironmentSync.Request, identities: [String]) {
+    /// What takes a snapshot before a change by hand; nil where the settings ask for none.
+    static func snapshot(
+        _ environment: EnvironmentSettings, _ backup: ScheduledBackup?
+    ) -> (@Sendable () async throws -> Void)? {
+        guard let choice = environment.backup?.beforeChange, choice != .never, let backup else { return nil }
+        return {
+            do {
+                let outcome = try await backup.run()
+                Console.note("strongroom: snapshot \(outcome.id) before the change: \(outcome.status.name)")
+            } catch {
+                guard choice == .attempt else { throw Failure(error).at("snapshot before the change") }
+                Console.note("strongroom: no snapshot before the change: \(Failure(error).message)")
+            }
+        }
+    }
+
+    private func request() throws -> (EnvironmentSync.Request, Settings?) {
         if let source = adHoc.source, let target = adHoc.target {
             var settings = try adHoc.settings(environment ?? "", source: source, target: target)
             if environment == nil, let first = settings.sources.first {
@@ -106,14 +138,16 @@ struct SyncCommand: AsyncParsableCommand {
             settings.trustRoot = root?.bytes ?? []
             return (
                 EnvironmentSync.Request(
-                    environment: settings, state: try Locations.memory(), pins: try Locations.pins()), []
+                    environment: settings, state: try Locations.memory(), pins: try Locations.pins(),
+                    author: Process.author), nil
             )
         }
         let settings = try settingsFile.read()
         return (
             EnvironmentSync.Request(
                 environment: try settings.environment(environment ?? ""), state: settings.state,
-                pins: settings.state + "/pins"), settings.identities
+                pins: StateFiles.pins(settings.state), author: Process.author,
+                zone: try Zones.rules(settings.zone)), settings
         )
     }
 
@@ -125,11 +159,13 @@ struct SyncCommand: AsyncParsableCommand {
         Console.print("\(report.commit) \(report.source)")
         for companion in report.companions { Console.print("\(companion.commit) \(companion.source)") }
         for result in report.results {
-            for line in result.lines.dropLast() { Console.print("  \(line)") }
+            for line in result.diff { Console.print("  \(line)") }
             let verb = result.isChange ? (dryRun ? "would apply" : "applied") : "unchanged"
             Console.print("\(verb) \(result.target): \(result.summary)")
         }
         for notice in report.notices { Console.note("strongroom: \(notice)") }
+        if let reason = report.whyNot, !report.wentBack { Console.note("strongroom: \(reason)") }
+        for ailment in report.ailments { Console.note("strongroom: not healthy: \(ailment)") }
     }
 }
 
@@ -194,9 +230,10 @@ struct AdHocSync: ParsableArguments {
                     verification: verification)
             ],
             targets: [
-                FilesTargetSettings(
-                    directory: try Process.absolute(target), layout: layout, owner: owner, group: nil,
-                    mode: mode)
+                .files(
+                    FilesTargetSettings(
+                        directory: try Process.absolute(target), layout: layout, owner: owner, group: nil,
+                        mode: mode))
             ], backup: nil)
     }
 }

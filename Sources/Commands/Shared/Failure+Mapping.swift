@@ -252,6 +252,16 @@ extension JournalError: Reportable {
     }
 }
 
+extension ServiceError: Reportable {
+    var failure: Failure {
+        switch code {
+        case .locked: Failure(.locked, context)
+        case .socket: Failure(.inputOutput, context)
+        case .needsRestart: Failure(.usage, context)
+        }
+    }
+}
+
 extension SodiumError: Reportable {
     var failure: Failure { Failure(.internalError, "cryptography is not available: \(context)") }
 }
@@ -275,7 +285,11 @@ extension DeliveryError: Reportable {
         case .refused: Failure(.refused, context)
         case .target: Failure(.deliveryFailed, context)
         case .io: Failure(.inputOutput, context)
+        case .locked where code == .suspended:
+            Failure(.locked, context, hints: ["strongroom resume takes care of the environment again"])
         case .locked: Failure(.locked, context)
+        case .target where code == .stoppedByHook:
+            underlying.map { Failure($0).at(context) } ?? Failure(.deliveryFailed, context)
         case .limit: Failure(.limitExceeded, context)
         }
     }

@@ -29,6 +29,15 @@ struct IdentityOptions: ParsableArguments {
             .load(isNamed || defaults.isEmpty ? paths() : defaults)
     }
 
+    /// Reads key files where nobody is there to type a passphrase.
+    static func unattended() -> IdentityFiles {
+        IdentityFiles(user: geteuid()) { path in
+            throw Failure(
+                .usage, "\(path): has a passphrase, and a service has nobody to type it",
+                hints: ["strongroom keys new makes an identity without one, for a machine"])
+        }
+    }
+
     /// Reads key files as the user of this process.
     static func files(allowExposed: Bool) -> IdentityFiles {
         IdentityFiles(user: geteuid(), allowExposed: allowExposed) { path in

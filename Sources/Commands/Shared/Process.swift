@@ -84,8 +84,19 @@ enum Process {
         }
     }
 
-    /// The real user's number (getuid(2)).
-    static var user: UInt32 { getuid() }
+    /// Who runs this process, for the audit log: the user, and whom sudo(8) says it was before.
+    static var author: String {
+        var entry = unsafe passwd()
+        var buffer = [CChar](repeating: 0, count: 16_384)
+        var result: UnsafeMutablePointer<passwd>?
+        let user = geteuid()
+        var name = "\(user)"
+        if unsafe getpwuid_r(user, &entry, &buffer, buffer.count, &result) == 0, unsafe result != nil {
+            name = unsafe String(cString: entry.pw_name)
+        }
+        guard let before = variable("SUDO_USER"), before.utf8.count <= 64 else { return name }
+        return "\(name) (sudo by \(before))"
+    }
 
     /// The moment now, in UTC (clock_gettime(2)).
     static var now: Timestamp {

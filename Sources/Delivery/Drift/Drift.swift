@@ -14,7 +14,7 @@ package struct Drift: Sendable, Hashable {
         case metadata
     }
 
-    /// The target's directory.
+    /// The target's directory, or a command's name.
     package let target: Path
     /// The path below it; `.` for the target itself.
     package let path: Path
@@ -28,10 +28,15 @@ package struct Drift: Sendable, Hashable {
 extension Expectation {
     /// Everything at the targets that is not as it was delivered, in order of the targets and byte order of the paths.
     ///
-    /// Reads; changes and locks nothing. A delivery in between is told as drift: callers hold the environment's lock.
-    /// Throws `targetRefused` and `io` where a target can't be looked at.
-    package func drift() throws(DeliveryError) -> [Drift] {
+    /// Reads; changes and locks nothing. `targets` are those that this covers: the commands among them are asked. A delivery in between is told as drift: callers hold the environment's lock.
+    /// Throws `targetRefused`, `commandFailed` and `io` where a target can't be looked at.
+    package func drift(at targets: [Target]) throws(DeliveryError) -> [Drift] {
         var found: [Drift] = []
+        for command in handed {
+            for case .command(let target) in targets where target.name == command.name {
+                found += try CommandExchange.drift(target, self, command.files)
+            }
+        }
         for place in places {
             switch place.target.layout {
             case .generation: found += try generationDrift(place)

@@ -8,10 +8,16 @@ internal import Sodium
 ///
 /// On disk, in `expected/<environment>` of the state directory (0600), canonical (FORMAT.md §3).
 package struct Expectation: Sendable {
-    /// The files of one target.
+    /// The files of one target that is a directory.
     struct Place: Sendable, Hashable {
         let target: FilesTarget
         let files: [ExpectedFile]
+    }
+
+    /// What one command target was handed, by digests that it can make, too.
+    struct Handed: Sendable, Hashable {
+        let name: String
+        let files: [CommandExchange.Expected]
     }
 
     /// The source's name.
@@ -22,31 +28,59 @@ package struct Expectation: Sendable {
     let path: [UInt8]
     /// The closed epochs that were refused when it was opened, ascending.
     let refusedEpochs: [UInt64]
-    /// The targets in their order.
+    /// What is said of each target, in their order (`Target.configuration`), and of the rendering.
+    let configurations: [[UInt8]]
+    /// The targets that are directories, in their order.
     let places: [Place]
+    /// The targets that are commands, in their order.
+    let handed: [Handed]
     /// With what the files' digests were made.
     let digest: ContentDigest
 
-    private static let label = "strongroom/expected/v1"
+    private static let label = "strongroom/expected/v2"
     static let byteLimit = 256 << 20
 
-    /// What is expected once `tree` is in place at `targets`.
-    init(_ tree: OpenedTree, path: [UInt8], refusedEpochs: Set<UInt64>, targets: [FilesTarget]) {
+    /// What is expected once `plans`, one for each target, are carried out; `tree` is what they were made of.
+    init(
+        _ tree: OpenedTree, path: [UInt8], refusedEpochs: Set<UInt64>, plans: [DeliveryPlan],
+        rendering: Rendering?
+    ) throws(DeliveryError) {
         source = tree.source
         commit = tree.commit
         self.path = path
         self.refusedEpochs = refusedEpochs.sorted()
-        let files = tree.files.map(\.expected)
-        places = targets.map { Place(target: $0, files: files) }
+        configurations = plans.map(\.target.configuration) + [Expectation.configuration(rendering)]
         digest = tree.digest
+        var places: [Place] = []
+        var handed: [Handed] = []
+        for plan in plans {
+            switch plan.target {
+            case .files(let target):
+                places.append(Place(target: target.place, files: plan.tree.files.map(\.expected)))
+            case .command(let target):
+                let files = try CommandExchange.expected(plan.tree, under: tree.digest)
+                handed.append(Handed(name: target.name, files: files))
+            case .credentials: continue
+            }
+        }
+        self.places = places
+        self.handed = handed
     }
 
     /// Whether delivering `commit` of `source` to `targets` would bring about just this.
     func covers(
-        _ commit: ObjectID, of source: Source, refusedEpochs: Set<UInt64>, targets: [FilesTarget]
+        _ commit: ObjectID, of source: Source, refusedEpochs: Set<UInt64>, targets: [Target],
+        rendering: Rendering?
     ) -> Bool {
         commit == self.commit && source.name == self.source && source.path == path
-            && refusedEpochs.sorted() == self.refusedEpochs && places.map(\.target) == targets
+            && refusedEpochs.sorted() == self.refusedEpochs
+            && configurations == targets.map(\.configuration) + [Expectation.configuration(rendering)]
+            && targets.allSatisfy(\.isStanding)
+    }
+
+    /// A digest of what is said of the rendering.
+    private static func configuration(_ rendering: Rendering?) -> [UInt8] {
+        BLAKE2b.hash(Array(rendering.map { "\($0)" }?.utf8 ?? "".utf8))
     }
 
     // MARK: - Bytes
@@ -61,6 +95,8 @@ package struct Expectation: Sendable {
         writer.count(refusedEpochs.count)
         for epoch in refusedEpochs { writer.uint64(epoch) }
         writer.raw(digest.withKey { $0.array })
+        writer.count(configurations.count)
+        for configuration in configurations { writer.raw(configuration) }
         writer.count(places.count)
         for place in places {
             writer.lp(place.target.directory.bytes)
@@ -75,6 +111,15 @@ package struct Expectation: Sendable {
                 writer.uint8(file.isExecutable ? 1 : 0)
                 writer.uint64(UInt64(bitPattern: file.fingerprint.byteCount))
                 writer.raw(file.fingerprint.digest)
+            }
+        }
+        writer.count(handed.count)
+        for command in handed {
+            writer.text(command.name)
+            writer.count(command.files.count)
+            for file in command.files {
+                writer.lp(file.path.bytes)
+                writer.raw(file.digest)
             }
         }
         return writer.bytes
@@ -93,9 +138,24 @@ package struct Expectation: Sendable {
             refusedEpochs = epochs
             digest = ContentDigest(
                 key: try reader.raw(ContentDigest.keyByteCount).withBytes { SecretBytes(copying: $0) })
+            var configurations: [[UInt8]] = []
+            for _ in 0..<(try reader.count(itemSize: 32)) { configurations.append(try reader.raw(32)) }
+            self.configurations = configurations
             var places: [Place] = []
             for _ in 0..<(try reader.count(itemSize: 20)) { places.append(try Expectation.place(&reader)) }
             self.places = places
+            var handed: [Handed] = []
+            for _ in 0..<(try reader.count(itemSize: 8)) {
+                let name = try reader.text()
+                var files: [CommandExchange.Expected] = []
+                for _ in 0..<(try reader.count(itemSize: 36)) {
+                    files.append(
+                        CommandExchange.Expected(
+                            path: Path(try reader.lp(limit: 1 << 16)), digest: try reader.raw(32)))
+                }
+                handed.append(Handed(name: name, files: files))
+            }
+            self.handed = handed
             try reader.end()
         } catch {
             return nil
@@ -123,6 +183,18 @@ package struct Expectation: Sendable {
                     fingerprint: .init(byteCount: count, digest: try reader.raw(32))))
         }
         return Place(target: target, files: files)
+    }
+}
+
+extension FilesTarget {
+    /// Where and how the files stand, and nothing more.
+    fileprivate var place: FilesTarget {
+        var place = self
+        place.contents = TargetContents()
+        place.completion = nil
+        place.memory = .any
+        place.makesParent = false
+        return place
     }
 }
 

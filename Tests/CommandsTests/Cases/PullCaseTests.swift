@@ -109,8 +109,8 @@ struct PullCaseTests {
     func `a sync over SSH knows its host and shows its key`() throws {
         let server = SSHGitServer()
         world.write("known_hosts", server.knownHosts())
-        ShellCommand.run("cp", [server.key, world.path("deploy.key")])
-        ShellCommand.run("chmod", ["600", world.path("deploy.key")])
+        #expect(ShellCommand.run("cp", [server.key, world.path("deploy.key")]).status == 0)
+        #expect(ShellCommand.run("chmod", ["600", world.path("deploy.key")]).status == 0)
         let access = """
                     access: { knownHosts: \(world.path("known_hosts")), key: \(world.path("deploy.key")) }
 
@@ -123,13 +123,13 @@ struct PullCaseTests {
         world.config.commit("Second")
         server.end()
         let other = SSHGitServer(port: server.port)
-        ShellCommand.run("cp", [other.key, world.path("deploy.key")])
+        #expect(ShellCommand.run("cp", [other.key, world.path("deploy.key")]).status == 0)
         expect(world.sync(), 5, "has changed")
         // An exposed key is not used.
         world.write("known_hosts", other.knownHosts())
-        ShellCommand.run("chmod", ["644", world.path("deploy.key")])
+        #expect(ShellCommand.run("chmod", ["644", world.path("deploy.key")]).status == 0)
         expect(world.sync(), 2)
-        ShellCommand.run("chmod", ["600", world.path("deploy.key")])
+        #expect(ShellCommand.run("chmod", ["600", world.path("deploy.key")]).status == 0)
         expect(world.sync(), 0)
     }
 

@@ -124,12 +124,17 @@ import Testing
     }
 
     @Test func `exactly one kind of revision is given`() {
-        for source in [
-            { () throws(DeliveryError) in try Source(name: "a", url: "/x") },
-            { () throws(DeliveryError) in try Source(name: "a", url: "/x", branch: "main", tag: "v1") },
-            { () throws(DeliveryError) in try Source(name: "a", url: "/x", tag: "v1", versions: "^1") },
-            { () throws(DeliveryError) in try Source(name: "a", url: "/x", versions: "nonsense") },
-        ] { #expect(code(source) == .unusableRequest) }
+        let revisions: [(branch: String?, tag: String?, versions: String?)] = [
+            (nil, nil, nil), ("main", "v1", nil), (nil, "v1", "^1"), (nil, nil, "nonsense"),
+        ]
+        for revision in revisions {
+            let refusal = code { () throws(DeliveryError) in
+                try Source(
+                    name: "a", url: "/x", branch: revision.branch, tag: revision.tag,
+                    versions: revision.versions)
+            }
+            #expect(refusal == .unusableRequest)
+        }
     }
 
     @Test func `F036 the last good commit can be recalled while the source is away`() throws {

@@ -1,0 +1,95 @@
+internal import Archives
+package import Backups
+internal import Delivery
+internal import Encodings
+internal import Files
+internal import Journal
+package import Keyrings
+package import Settings
+internal import Storage
+internal import Trust
+
+/// An environment's snapshot as the settings describe it, taken without a person: by schedule, and before a change.
+package struct ScheduledBackup: Sendable {
+    private let environment: EnvironmentSettings
+    private let settings: Settings
+    private let settingsFile: String
+    private let identities: [MemberIdentity]
+    private let access: SourceAccess
+    private let file: @Sendable (String) throws -> [UInt8]
+
+    /// The backup of `environment`; nil where the settings have none for it. Repositories are fetched by `access`; `file`
+    /// reads a file of configuration.
+    package init?(
+        _ environment: EnvironmentSettings, settings: Settings, settingsFile: String,
+        identities: [MemberIdentity], access: SourceAccess, file: @escaping @Sendable (String) throws -> [UInt8]
+    ) {
+        guard environment.backup != nil else { return nil }
+        self.environment = environment
+        self.settings = settings
+        self.settingsFile = settingsFile
+        self.identities = identities
+        self.access = access
+        self.file = file
+    }
+
+    /// Takes the snapshot, and records in the journal how that ended. Throws what opening the store and taking it
+    /// throw; a partial snapshot is returned.
+    package func run() async throws -> BackupOutcome {
+        _ = try Directory.makePath(Path(settings.state))
+        let journal = try JournalFile.open(StateFiles.journal(settings.state))
+        do {
+            let outcome = try await take()
+            try journal.record(
+                RunRecord(
+                    environment: environment.name, kind: .backup, time: WallClock.now,
+                    outcome: outcome.status == .complete ? .good : .bad,
+                    message: outcome.status == .complete ? "" : "the snapshot is \(outcome.status.name)"))
+            return outcome
+        } catch {
+            try? journal.record(
+                RunRecord(
+                    environment: environment.name, kind: .backup, time: WallClock.now, outcome: .failed,
+                    message: ScheduledBackup.words(error)))
+            throw error
+        }
+    }
+
+    private func take() async throws -> BackupOutcome {
+        guard let plan = environment.backup, let identity = identities.first else {
+            throw DeliveryError(.unusableRequest, "\(environment.name): no backup, or no identity")
+        }
+        let store = try settings.store(plan.store)
+        let pins = StorePins(directory: Path(StateFiles.pins(settings.state)))
+        var trust = try pins.trust(for: store.url)
+        if let root = try store.trust.map({ try Fingerprint(text: Hex.encode($0)) }) {
+            if trust.root != root { trust = StoreTrust() }
+            trust.root = root
+        }
+        let backup = try EnvironmentBackup(
+            environment, settings: settings, settingsFile: settingsFile, access: access, clock: { WallClock.now },
+            file: file)
+        let opened = try await StoreAccess.open(store.url, trust: trust, identities: identities)
+        let outcome = try await backup.run(into: opened, at: store.url, as: identity).outcome
+        trust.root = opened.store.fingerprint
+        trust.generation = max(trust.generation, opened.store.generation)
+        trust.agents[StoreAccess.agentKey(of: identity).publicKey] = outcome.header.generation
+        try? pins.record(trust, for: store.url)
+        return outcome
+    }
+
+    /// What an error says, where it is one of ours: those hold no value.
+    private static func words(_ error: any Error) -> String {
+        switch error {
+        case let error as BackupError: error.context
+        case let error as ArchiveError: error.context
+        case let error as DeliveryError: error.context
+        case let error as StorageError: error.description
+        case let error as FileError: error.description
+        case let error as JournalError: error.description
+        case let error as AgeError: error.context
+        case let error as SettingsError: error.context
+        default: "\(type(of: error))"
+        }
+    }
+}

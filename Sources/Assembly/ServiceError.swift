@@ -1,0 +1,23 @@
+/// Why the service can't begin or go on.
+package struct ServiceError: Error, Sendable {
+    /// The fact, for callers and tests to match on.
+    package enum Code: Sendable, Hashable {
+        /// Another service works on the same state directory (CASES.md F048).
+        case locked
+        /// The socket can't be had.
+        case socket
+        /// The settings ask for what a running service can't change.
+        case needsRestart
+    }
+
+    /// The fact.
+    package let code: Code
+    /// In words.
+    package let context: String
+
+    /// Makes an error for `code` with the words of `context`.
+    package init(_ code: Code, _ context: String) {
+        self.code = code
+        self.context = context
+    }
+}

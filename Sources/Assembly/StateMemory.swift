@@ -1,0 +1,51 @@
+internal import Delivery
+package import Files
+package import Journal
+internal import Settings
+
+/// What the runs of one environment share: its delivered source, journal and audit log.
+struct SyncParts {
+    let settings: SourceSettings
+    let journal: JournalFile
+    let audit: AuditLog
+    /// What this run approved.
+    let approvals = ApprovedCommits()
+
+    /// Makes what is missing in the state directory.
+    init(_ request: EnvironmentSync.Request) throws {
+        guard let settings = request.environment.sources.first(where: \.isDelivered) else {
+            throw DeliveryError(.unusableRequest, "\(request.environment.name): no source")
+        }
+        self.settings = settings
+        let memory = try request.memory ?? StateMemory(request.state)
+        journal = memory.journal
+        audit = memory.audit
+    }
+}
+
+/// What a state directory remembers, opened.
+package struct StateMemory: Sendable {
+    /// What happened.
+    package let journal: JournalFile
+    /// Who opened and decided what.
+    package let audit: AuditLog
+
+    /// Opens both in the directory `state`, and makes what is missing.
+    package init(_ state: String) throws {
+        _ = try Directory.makePath(Path(state))
+        journal = try JournalFile.open(StateFiles.journal(state))
+        audit = try AuditLog(in: StateFiles.audit(state))
+    }
+}
+
+/// Where things lie in a state directory.
+package enum StateFiles {
+    /// The journal.
+    package static func journal(_ state: String) -> String { state + "/journal.sqlite" }
+    /// The directory of the audit log.
+    package static func audit(_ state: String) -> Path { Path(state + "/audit") }
+    /// The directory of pins.
+    package static func pins(_ state: String) -> String { state + "/pins" }
+    /// The socket on which the service answers, where the settings name none.
+    package static func socket(_ state: String) -> String { state + "/api.sock" }
+}

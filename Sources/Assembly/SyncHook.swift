@@ -1,0 +1,69 @@
+internal import Delivery
+internal import Encodings
+internal import Files
+internal import Git
+internal import Journal
+
+/// What a sync tells the journal and the audit log on its way, and the snapshot before a change.
+///
+/// The audit log fails closed: where a line can't be written, nothing is opened.
+struct SyncHook: DeliveryHook {
+    let environment: String
+    let journal: JournalFile
+    let audit: AuditLog
+    /// Who asked for the run.
+    let author: String
+    let now: Timestamp
+    /// Keeps what was approved.
+    let approvals: ApprovedCommits
+    /// Takes a snapshot; nil where none precedes a change.
+    let snapshot: (@Sendable () async throws -> Void)?
+
+    func didApprove(_ commits: [VerifiedCommit]) throws { approvals.note(commits) }
+
+    func didPull(_ commit: PulledCommit) throws {
+        guard commit.source.isFollowing else { return }
+        try journal.setWanted(
+            commit.id.hex, environment: environment, source: commit.source.name, at: now)
+    }
+
+    func willHeal(_ drift: [Drift]) throws {
+        try audit.append(
+            AuditEvent(
+                .heal,
+                [
+                    "environment": environment, "by": author, "count": "\(drift.count)",
+                    "targets": Set(drift.map(\.target.description)).sorted().joined(separator: " ").limited,
+                ]), at: now)
+    }
+
+    func willOpen(_ commit: VerifiedCommit) throws {
+        try audit.append(
+            AuditEvent(
+                .open,
+                [
+                    "environment": environment, "by": author, "source": commit.pulled.source.name,
+                    "commit": commit.pulled.id.hex,
+                    "path": String(decoding: commit.pulled.source.path, as: UTF8.self).limited,
+                ]), at: now)
+    }
+
+    func willDeliver(_ plan: DeliveryPlan) async throws {
+        // Before the first delivery there is no state that a commit could bring back.
+        guard let snapshot, try !journal.lastApplied(environment: environment).isEmpty else { return }
+        try await snapshot()
+    }
+}
+
+extension String {
+    /// At most 1,000 bytes of the text: what fits into a field of the audit log whatever it holds.
+    var limited: String {
+        guard utf8.count > 1_000 else { return self }
+        var text = ""
+        for character in self {
+            guard text.utf8.count + character.utf8.count <= 997 else { break }
+            text.append(character)
+        }
+        return text + "…"
+    }
+}

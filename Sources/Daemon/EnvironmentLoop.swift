@@ -1,0 +1,272 @@
+internal import Archives
+internal import Assembly
+internal import Backups
+internal import Delivery
+internal import Encodings
+internal import Glibc
+internal import Keyrings
+internal import Settings
+internal import Synchronization
+
+/// What every loop shares: the threads for blocking work, how many of it at a time, what is shown of it.
+struct LoopParts: Sendable {
+    let options: ServiceOptions
+    let settings: Settings
+    let identities: [MemberIdentity]
+    let pool: BlockingPool
+    /// Syncs at a time.
+    let syncs: Gate
+    /// Snapshots at a time: one, for an agent's snapshots form a chain.
+    let backups: Gate
+    let board: Board
+    /// Journal and audit log.
+    let memory: StateMemory
+}
+
+/// What the loops do now, for `status`.
+final class Board: Sendable {
+    private let loops = Mutex<[String: StatusDocument.Loop]>([:])
+
+    /// Changes what is shown of `environment`.
+    func update(_ environment: String, _ change: (inout StatusDocument.Loop) -> Void) {
+        loops.withLock { loops in
+            var loop = loops[environment] ?? .init(environment: environment)
+            change(&loop)
+            loops[environment] = loop
+        }
+    }
+
+    /// All loops, by name.
+    var all: [StatusDocument.Loop] { loops.withLock { $0.values.sorted { $0.environment < $1.environment } } }
+
+    /// Forgets all but these environments.
+    func keep(_ names: Set<String>) {
+        loops.withLock { loops in loops = loops.filter { names.contains($0.key) } }
+    }
+}
+
+/// One environment's life: polls by interval with jitter, looks for drift, backs off when it fails. What goes wrong here
+/// is logged and shown, and stops no other (CASES.md G5).
+struct EnvironmentLoop: Sendable {
+    private let parts: LoopParts
+    private let environment: EnvironmentSettings
+    private let zone: ZoneRules
+    private let backupZone: ZoneRules
+    private let credentials: CredentialSockets?
+
+    /// Polls are never further apart than this because of failures, unless their interval says so.
+    private static let backoffLimitSeconds = 900.0
+
+    init(_ parts: LoopParts, _ environment: EnvironmentSettings) throws {
+        self.parts = parts
+        self.environment = environment
+        zone = try Zones.rules(parts.settings.zone)
+        backupZone = try environment.backup?.zone.map { try Zones.rules($0) } ?? zone
+        credentials = CredentialSockets(environment)
+    }
+
+    private var name: String { environment.name }
+
+    private func log(_ level: ServiceOptions.LogLevel, _ text: String) {
+        parts.options.log(level, "\(name): \(text)")
+    }
+
+    // MARK: - Syncs
+
+    /// Polls until the task is cancelled; a poll that runs then is seen to its end.
+    func sync() async {
+        guard let interval = environment.sources.map(\.intervalSeconds).min(), !environment.targets.isEmpty
+        else {
+            return
+        }
+        var memory = Memory()
+        var server: Task<Void, Never>?
+        // Spread over the first seconds: many environments don't begin at once.
+        var next = WallClock.now.adding(seconds: Double.random(in: 0...min(Double(interval) / 10, 5)))
+        while !Task.isCancelled {
+            parts.board.update(name) { loop in
+                loop.doing = "waiting"
+                loop.nextSync = "\(next)"
+            }
+            guard await WallClock.sleep(until: next) else { break }
+            memory = await poll(memory)
+            // Only now is there something to serve.
+            if server == nil, memory.failureCount == 0 { server = serveCredentials() }
+            next = WallClock.now.adding(seconds: EnvironmentLoop.pause(interval, memory.failureCount))
+        }
+        server?.cancel()
+        await server?.value
+        parts.board.update(name) { loop in
+            loop.doing = "stopped"
+            loop.nextSync = nil
+        }
+    }
+
+    /// What a loop remembers from poll to poll.
+    struct Memory: Sendable {
+        var failureCount = 0
+        var lastWords: String?
+        var lastLook: Timestamp?
+    }
+
+    /// Seconds to the next poll: the interval give or take a tenth, doubled with each failure.
+    static func pause(_ interval: Int64, _ failureCount: Int) -> Double {
+        let base = Double(interval)
+        let backoff = base * Double(1 << min(failureCount, 20))
+        return min(backoff, max(base, backoffLimitSeconds)) * Double.random(in: 0.9...1.1)
+    }
+
+    private func poll(_ memory: Memory) async -> Memory {
+        var memory = memory
+        let now = WallClock.now
+        let isLooking =
+            memory.lastLook.map { now.seconds - $0.seconds >= environment.drift.intervalSeconds } ?? true
+        do {
+            let report = try await parts.syncs.pass {
+                try Task.checkCancellation()
+                parts.board.update(name) { $0.doing = "syncing" }
+                return try await withTaskExecutorPreference(parts.pool) {
+                    try await environmentSync.run(at: now, .poll(looking: isLooking))
+                }
+            }
+            if isLooking { memory.lastLook = now }
+            memory.failureCount = 0
+            tell(report, &memory)
+            parts.board.update(name) { loop in
+                loop.failures = 0
+                loop.error = nil
+            }
+        } catch is CancellationError {
+            return memory
+        } catch {
+            let words = parts.options.describe(error).message
+            memory.failureCount += 1
+            let isNew = words != memory.lastWords
+            log(
+                isNew ? .error : .debug,
+                "\(words)\(memory.failureCount > 1 ? " (\(memory.failureCount) times)" : "")")
+            memory.lastWords = words
+            parts.board.update(name) { [count = memory.failureCount] loop in
+                loop.failures = count
+                loop.error = words
+            }
+        }
+        return memory
+    }
+
+    private func serveCredentials() -> Task<Void, Never>? {
+        guard let credentials else { return nil }
+        return Task {
+            do {
+                try await credentials.serve { self.log(.info, $0) }
+            } catch {
+                self.log(.error, self.parts.options.describe(error).message)
+            }
+        }
+    }
+
+    private var environmentSync: EnvironmentSync {
+        let settings = parts.settings
+        let request = EnvironmentSync.Request(
+            environment: environment, state: settings.state, pins: StateFiles.pins(settings.state),
+            author: parts.options.author, zone: zone, memory: parts.memory, process: parts.options.process,
+            user: parts.options.user)
+        return EnvironmentSync(
+            request, identities: parts.identities, credentials: credentials?.store, signers: parts.options.file,
+            snapshot: snapshotBeforeChange)
+    }
+
+    private func tell(_ report: EnvironmentSync.Report, _ memory: inout Memory) {
+        if report.isChange {
+            for result in report.results where result.isChange {
+                log(.notice, "\(report.commit) at \(result.target): \(result.summary)")
+            }
+        } else {
+            log(.debug, "\(report.commit) in place")
+        }
+        for line in report.freshDrift {
+            log(environment.drift.mode.alerts ? .warning : .info, "drift: \(line)")
+        }
+        if report.isHealed { log(.notice, "put back what differed: \(report.drift.count)") }
+        let words = (report.ailments + [report.whyNot].compactMap { $0 }).joined(separator: "; ")
+        if !words.isEmpty, words != memory.lastWords { log(.warning, words) }
+        if words.isEmpty, memory.lastWords != nil { log(.notice, "well again at \(report.commit)") }
+        memory.lastWords = words.isEmpty ? nil : words
+        for notice in report.notices where report.isChange { log(.notice, notice) }
+    }
+
+    // MARK: - Snapshots
+
+    private var scheduledBackup: ScheduledBackup? {
+        ScheduledBackup(
+            environment, settings: parts.settings, settingsFile: parts.options.settingsFile,
+            identities: parts.identities,
+            access: SourceAccess(
+                process: parts.options.process, identities: parts.identities, user: parts.options.user),
+            file: parts.options.file)
+    }
+
+    /// What precedes each change of the targets; nil where nothing does.
+    private var snapshotBeforeChange: (@Sendable () async throws -> Void)? {
+        guard let choice = environment.backup?.beforeChange, choice != .never, let backup = scheduledBackup
+        else {
+            return nil
+        }
+        return {
+            do {
+                try await self.take(backup, "before the change")
+            } catch {
+                guard choice == .attempt else { throw error }
+            }
+        }
+    }
+
+    private func take(_ backup: ScheduledBackup, _ occasion: String) async throws {
+        do {
+            let outcome = try await parts.backups.pass {
+                try Task.checkCancellation()
+                return try await withTaskExecutorPreference(parts.pool) { try await backup.run() }
+            }
+            let isWhole = outcome.status == .complete
+            log(isWhole ? .info : .warning, "snapshot \(outcome.id) \(occasion): \(outcome.status.name)")
+        } catch {
+            if !(error is CancellationError) {
+                log(.error, "snapshot \(occasion): \(parts.options.describe(error).message)")
+            }
+            throw error
+        }
+    }
+
+    /// Takes snapshots by the schedule until the task is cancelled. Times that went by meanwhile are made up for by one.
+    func backups() async {
+        guard let schedule = environment.backup?.schedule, let backup = scheduledBackup else { return }
+        var last = WallClock.now
+        while !Task.isCancelled, let next = schedule.next(after: last, in: backupZone) {
+            parts.board.update(name) { $0.nextBackup = "\(next)" }
+            guard await WallClock.sleep(until: next) else { break }
+            try? await take(backup, "by schedule")
+            last = max(next, WallClock.now)
+        }
+        parts.board.update(name) { $0.nextBackup = nil }
+    }
+}
+
+extension Timestamp {
+    /// The moment this many seconds later.
+    func adding(seconds: Double) -> Timestamp {
+        Timestamp(nanoseconds: nanoseconds + Int64(seconds * 1_000_000_000))
+    }
+}
+
+extension WallClock {
+    /// Waits until the wall clock shows `moment`, also when it is set meanwhile. False where the task was cancelled.
+    static func sleep(until moment: Timestamp) async -> Bool {
+        while !Task.isCancelled {
+            let left = moment.nanoseconds - now.nanoseconds
+            guard left > 0 else { return true }
+            // A clock that is set is noticed within half a minute.
+            do { try await Task.sleep(for: .nanoseconds(min(left, 30_000_000_000))) } catch { return false }
+        }
+        return false
+    }
+}
