@@ -124,7 +124,10 @@ let faces: [Target] =
             ]),
         module(
             "Daemon",
-            ["Archives", "Assembly", "Backups", "Delivery", "Encodings", "Files", "Journal", "Keyrings", "Settings"]),
+            [
+                "Archives", "Assembly", "Backups", "Delivery", "Encodings", "Files", "Journal", "Keyrings",
+                "Settings",
+            ]),
         module(
             "Commands",
             [

@@ -272,7 +272,9 @@ package struct EnvironmentSync: Sendable {
         var settings = settings
         if let commit { settings.revision = .commit(commit) }
         let source = try Source(settings)
-        let place = (environment: name, source: source.name, url: source.location.description, ref: source.ref)
+        let place = (
+            environment: name, source: source.name, url: source.location.description, ref: source.ref
+        )
         let marked = try journal.mark(
             environment: place.environment, source: place.source, url: place.url, ref: place.ref)
         let tag = try journal.markedTag(

@@ -22,7 +22,8 @@ package struct ScheduledBackup: Sendable {
     /// reads a file of configuration.
     package init?(
         _ environment: EnvironmentSettings, settings: Settings, settingsFile: String,
-        identities: [MemberIdentity], access: SourceAccess, file: @escaping @Sendable (String) throws -> [UInt8]
+        identities: [MemberIdentity], access: SourceAccess,
+        file: @escaping @Sendable (String) throws -> [UInt8]
     ) {
         guard environment.backup != nil else { return nil }
         self.environment = environment
@@ -67,7 +68,8 @@ package struct ScheduledBackup: Sendable {
             trust.root = root
         }
         let backup = try EnvironmentBackup(
-            environment, settings: settings, settingsFile: settingsFile, access: access, clock: { WallClock.now },
+            environment, settings: settings, settingsFile: settingsFile, access: access,
+            clock: { WallClock.now },
             file: file)
         let opened = try await StoreAccess.open(store.url, trust: trust, identities: identities)
         let outcome = try await backup.run(into: opened, at: store.url, as: identity).outcome

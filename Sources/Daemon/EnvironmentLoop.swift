@@ -172,7 +172,8 @@ struct EnvironmentLoop: Sendable {
             author: parts.options.author, zone: zone, memory: parts.memory, process: parts.options.process,
             user: parts.options.user)
         return EnvironmentSync(
-            request, identities: parts.identities, credentials: credentials?.store, signers: parts.options.file,
+            request, identities: parts.identities, credentials: credentials?.store,
+            signers: parts.options.file,
             snapshot: snapshotBeforeChange)
     }
 

@@ -132,12 +132,12 @@ import Testing
             ).replacing(
                 "      config:",
                 with: """
-                          app: { url: "ssh://git@example.org/app", tag: stable, deliver: false, verify: none,
+                          application: { url: "ssh://git@example.org/app", tag: stable, deliver: false, verify: none,
                             access: { knownHosts: /etc/known_hosts, agent: /run/agent } }
                           config:
                     """))
         let prod = try settings.environment("prod")
-        #expect(prod.sources.map(\.name) == ["app", "config"])
+        #expect(prod.sources.map(\.name) == ["application", "config"])
         #expect(prod.sources.map(\.isDelivered) == [false, true])
         #expect(prod.sources.map(\.revision) == [.tag("stable"), .versions("^1.2")])
         #expect(prod.sources[0].access.credential == .agent("/run/agent"))

@@ -86,7 +86,8 @@ struct RollbackCommand: AsyncParsableCommand {
         let sync = EnvironmentSync(
             EnvironmentSync.Request(
                 environment: environment, state: settings.state, pins: StateFiles.pins(settings.state),
-                author: Process.author, zone: try Zones.rules(settings.zone), process: FetchChildCommand.process,
+                author: Process.author, zone: try Zones.rules(settings.zone),
+                process: FetchChildCommand.process,
                 user: geteuid()),
             identities: identities, signers: reader, snapshot: SyncCommand.snapshot(environment, backup))
         let report = try await control.rollBack(

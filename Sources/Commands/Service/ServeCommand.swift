@@ -47,7 +47,8 @@ struct ServeCommand: AsyncParsableCommand {
                 let failure = Failure(error)
                 return (failure.code.rawValue, failure.message)
             },
-            log: { level, text in log.write(level, text) }, process: FetchChildCommand.process, user: geteuid(),
+            log: { level, text in log.write(level, text) }, process: FetchChildCommand.process,
+            user: geteuid(),
             author: "service",
             version: Strongroom.configuration.version, notifySocket: Process.variable("NOTIFY_SOCKET"),
             watchdogMicroseconds: Process.variable("WATCHDOG_USEC").flatMap(UInt64.init))

@@ -33,7 +33,6 @@ import Testing
     init() throws {
         world = try World()
         world.write(rules: rules)
-        world.repository.git("rm", "-q", "-r", "--cached", "deploy")
         TemporaryDirectory.removeTree(world.repository.path + "/deploy")
     }
 

@@ -76,13 +76,12 @@ import Testing
     }
 
     @Test func `the program gets these variables and these descriptors alone`() throws {
-        #expect(
-            try run("env -i true; tr '\\0' '\\n' < /proc/self/environ | sort").text.split(separator: "\n")
-                == [
-                    "LANG=C.UTF-8", "PATH=\(ChildProgram.standardPath)", "PWD=/",
-                ])
-        #expect(try run("ls /proc/$$/fd | sort -n | tr '\\n' ' '").text.hasPrefix("0 1 2"))
-        #expect(try run("ls /proc/$$/fd | wc -l").text == "3\n")
+        let variables = try run("cat /proc/$$/environ").text.split(separator: "\0")
+        #expect(variables.sorted() == ["LANG=C.UTF-8", "PATH=\(ChildProgram.standardPath)"])
+        let open = try run("exec ls /proc/self/fd").text.split(separator: "\n")
+        // The fourth is that of the directory that is listed.
+        #expect(open == ["0", "1", "2", "3"])
+        #expect(try run("pwd").text == "/\n")
     }
 
     @Test func `a program is looked up in absolute directories of its own PATH alone`() {
