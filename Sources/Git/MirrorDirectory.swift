@@ -68,6 +68,13 @@ struct MirrorDirectory {
             at: path, files: [BareDirectory.head(nil), mark], config: MirrorDirectory.configuration)
     }
 
+    /// Makes an empty repository that no one looks for again once this process is gone, with our configuration and
+    /// `files` besides.
+    func makePassing(files: [BareDirectory.File]) throws(GitError) {
+        try BareDirectory.makePassing(
+            at: path, files: [BareDirectory.head(nil)] + files, config: MirrorDirectory.configuration)
+    }
+
     /// Removes the mirror.
     func remove() {
         if let parent = try? Directory(path.parent) { try? parent.removeTree(path.name) }

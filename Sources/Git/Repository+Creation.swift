@@ -109,6 +109,24 @@ enum BareDirectory {
         Path([0x2E] + name.bytes.prefix(200) + Array(".new-".utf8))
     }
 
+    /// Makes a bare repository with these files besides, at `path` itself and without a word to the disk: for what
+    /// nobody looks for again once this process is gone.
+    static func makePassing(at path: Path, files: [File], config: String = configuration) throws(GitError) {
+        try GitError.onFiles("make a repository at \(path)") { () throws(FileError) in
+            let parent = try Directory(path.parent)
+            try parent.makeDirectory(path.name)
+            let root = try parent.openDirectory(path.name)
+            for name: Path in [
+                "objects", "objects/pack", "objects/info", "refs", "refs/heads", "refs/tags",
+            ] {
+                try root.makeDirectory(name)
+            }
+            for file in files + [File(name: "config", bytes: Array(config.utf8))] {
+                try unsafe root.createFile(file.name).write(file.bytes.span.bytes)
+            }
+        }
+    }
+
     /// Removes all that is no directory below `directory`.
     static func removeFiles(below directory: borrowing Directory) throws(FileError) {
         for entry in try directory.entries() {

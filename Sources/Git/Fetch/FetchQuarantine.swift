@@ -12,16 +12,18 @@ struct FetchQuarantine {
     /// Makes the place beside `directory` for `mirror`, which has the refs `held`.
     init(beside directory: MirrorDirectory, of mirror: Repository, held: References) throws(GitError) {
         let place = MirrorDirectory(at: directory.temporaryPath)
-        try place.make()
         path = place.path
         self.mirror = mirror
+        let borrowed = mirror.path.appending("objects").bytes + [0x0A]
         do throws(GitError) {
+            try place.makePassing(files: [
+                .init(name: "objects/info/alternates", bytes: borrowed),
+                .init(name: "packed-refs", bytes: BareDirectory.packed(held)),
+            ])
             try GitError.onFiles("make \(path)") { () throws(FileError) in
                 let root = try Directory(place.path)
-                _ = try root.makeDirectories("home/.ssh")
-                let borrowed = mirror.path.appending("objects").bytes + [0x0A]
-                try root.openDirectory("objects/info").write(borrowed, to: "alternates")
-                try root.write(BareDirectory.packed(held), to: "packed-refs")
+                try root.makeDirectory("home")
+                try root.makeDirectory("home/.ssh")
             }
         } catch {
             remove()

@@ -140,6 +140,7 @@ package final class AuditLog: Sendable {
         guard !hasLog else { throw JournalError(.damaged, "the audit log is there, and its key is not") }
         let fresh = SecretBytes(randomCount: 32)
         do throws(FileError) {
+            _ = try folder.removeStaleTemporaries(of: keyName)
             try fresh.withBytes { (bytes) throws(FileError) in try folder.write(bytes, to: keyName, .never) }
             return fresh
         } catch {

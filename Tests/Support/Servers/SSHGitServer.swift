@@ -69,10 +69,13 @@ package final class SSHGitServer: Sendable {
     package func agent() -> (socket: String, process: BackgroundProcess) {
         let socket = scratch.file("agent")
         let agent = BackgroundProcess("ssh-agent", ["-D", "-a", socket], log: scratch.file("agent-log"))
-        for _ in 0..<1000 where unsafe access(socket, F_OK) != 0 { usleep(10_000) }
-        let added = ShellCommand.run(
-            "ssh-add", ["-q", key],
-            environment: ScratchRepository.environment.merging(["SSH_AUTH_SOCK": socket]) { $1 })
+        let environment = ScratchRepository.environment.merging(["SSH_AUTH_SOCK": socket]) { $1 }
+        // The socket has its name before anybody listens.
+        var added = ShellCommand.run("ssh-add", ["-q", key], environment: environment)
+        for _ in 0..<500 where added.status != 0 {
+            usleep(20_000)
+            added = ShellCommand.run("ssh-add", ["-q", key], environment: environment)
+        }
         precondition(added.status == 0, added.errorText)
         return (socket, agent)
     }
