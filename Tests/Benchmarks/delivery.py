@@ -2,9 +2,11 @@
 """Figures of delivery: what a poll costs that finds nothing new, alone, of many environments, over a large repository; and
 what a sync of a large repository costs. Run by Scripts/bench delivery; `--work` is an empty directory, in memory best."""
 import argparse
+import contextlib
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +20,7 @@ parser.add_argument("--environments", type=int, default=1000)
 parser.add_argument("--manifests", type=int, default=3000)
 parser.add_argument("--values", type=int, default=5000)
 parser.add_argument("--seconds", type=int, default=40, help="how long each service is watched")
-parser.add_argument("--only", action="append", choices=["poll", "large", "many"])
+parser.add_argument("--only", action="append", choices=["poll", "remote", "large", "many"])
 options = parser.parse_args()
 
 work = os.path.abspath(options.work)
@@ -75,13 +77,13 @@ def commit(path):
     run("git", "commit", "-q", "-m", "state", cwd=path)
 
 
-def settings(name, path, identifier, roots, interval, look):
+def settings(name, path, identifier, roots, interval, look, access=""):
     lines = ["version: 1", f"state: {work}/{name}.state", f"identities: [{work}/identity]", "environments:"]
     for environment, root in roots.items():
         lines += [
             f"  {environment}:",
             f'    trust: {{ root: "{root}", repository: \"{identifier}\" }}',
-            f"    sources: {{ config: {{ url: {path}, branch: main, path: deploy/{environment}, interval: {interval}, verify: none }} }}",
+            f"    sources: {{ config: {{ url: {path}, branch: main, path: deploy/{environment}, interval: {interval}, verify: none{access} }} }}",
             f"    targets: [{{ files: {{ directory: {work}/{name}.targets/{environment} }} }}]",
             f"    drift: {{ interval: {look} }}",
         ]
@@ -100,14 +102,14 @@ def syncs(name):
 
 
 def service(name, file, count, seconds):
-    """Watches a service that finds nothing new: polls and processor seconds a poll."""
+    """Watches a service that finds nothing new: polls, and processor seconds a poll, its children's too."""
     with open(f"{work}/{name}.log", "w") as log:
         child = subprocess.Popen([options.strongroom, "serve", "--config", file], env=environ, stderr=log)
     try:
         def processor():
             with open(f"/proc/{child.pid}/stat") as stat:
                 fields = stat.read().rsplit(")", 1)[1].split()
-            return (int(fields[11]) + int(fields[12])) / ticks
+            return sum(map(int, fields[11:15])) / ticks
 
         limit = time.monotonic() + 1800
         while True:
@@ -135,12 +137,90 @@ def service(name, file, count, seconds):
         f"{1000 * cost / max(polls, 1):.2f} ms a poll, {resident:.0f} MiB resident")
 
 
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@contextlib.contextmanager
+def server(port, *words):
+    """A server of this machine, until the end of the block."""
+    child = subprocess.Popen(words, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(500):
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                time.sleep(0.02)
+        else:
+            sys.exit(f"{words[0]}: does not listen")
+        yield
+    finally:
+        child.terminate()
+        child.wait()
+
+
+@contextlib.contextmanager
+def https(root):
+    """git http-backend behind lighttpd: the URL and access of the repositories below `root`."""
+    port, place = free_port(), os.path.join(work, "https")
+    os.makedirs(place, exist_ok=True)
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+        "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", f"{place}/key", "-out", f"{place}/certificate")
+    with open(f"{place}/key") as key, open(f"{place}/certificate") as certificate:
+        write(f"{place}/pem", key.read() + certificate.read())
+    write(f"{place}/lighttpd.conf", f"""
+server.port = {port}
+server.bind = "127.0.0.1"
+server.document-root = "{root}"
+server.errorlog = "{place}/errors"
+server.modules = ("mod_alias", "mod_setenv", "mod_cgi", "mod_openssl")
+alias.url = ("/git" => "/usr/lib/git-core/git-http-backend")
+cgi.assign = ("" => "")
+setenv.add-environment = ("GIT_PROJECT_ROOT" => "{root}", "GIT_HTTP_EXPORT_ALL" => "1", "GIT_CONFIG_NOSYSTEM" => "1",
+  "GIT_CONFIG_GLOBAL" => "{environ['GIT_CONFIG_GLOBAL']}")
+ssl.engine = "enable"
+ssl.pemfile = "{place}/pem"
+""")
+    with server(port, "/usr/sbin/lighttpd", "-D", "-f", f"{place}/lighttpd.conf"):
+        yield f"https://localhost:{port}/git/", f", access: {{ authorities: {place}/certificate }}"
+
+
+@contextlib.contextmanager
+def ssh(root):
+    """sshd: the URL and access of the repositories below `root`."""
+    port, place = free_port(), os.path.join(work, "ssh")
+    os.makedirs(place, exist_ok=True)
+    for name in ("host", "user"):
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", f"{place}/{name}")
+    if os.getuid() == 0:
+        os.makedirs("/run/sshd", exist_ok=True)
+    with open(f"{place}/host.pub") as key:
+        write(f"{place}/known_hosts", f"[localhost]:{port} {key.read()}")
+    write(f"{place}/sshd_config", f"""
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {place}/host
+AuthorizedKeysFile {place}/user.pub
+PidFile none
+StrictModes no
+UsePAM no
+PermitRootLogin prohibit-password
+SetEnv GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL={environ['GIT_CONFIG_GLOBAL']}
+""")
+    with server(port, "/usr/sbin/sshd", "-D", "-f", f"{place}/sshd_config"):
+        user = run("id", "-un")
+        yield f"ssh://{user}@localhost:{port}{root}/", f", access: {{ knownHosts: {place}/known_hosts, key: {place}/user }}"
+
+
 os.makedirs(home, exist_ok=True)
 run("git", "config", "--file", f"{work}/gitconfig", "user.name", "Bench")
 run("git", "config", "--file", f"{work}/gitconfig", "user.email", "bench@example.org")
 sealed("keys", "new", "--output", f"{work}/identity")
 environ["STRONGROOM_IDENTITY"] = f"{work}/identity"
-chosen = options.only or ["poll", "large", "many"]
+chosen = options.only or ["poll", "remote", "large", "many"]
 secret = "apiVersion: v1\nkind: Secret\nmetadata: {{name: s{0}, namespace: shop}}\nstringData:\n{1}"
 
 if "poll" in chosen:
@@ -149,6 +229,16 @@ if "poll" in chosen:
     sealed("seal", "deploy/prod/app.yaml", cwd=path)
     commit(path)
     service("poll", settings("poll", path, identifier, roots, "1s", "1h"), 1, options.seconds)
+
+if "remote" in chosen:
+    path, identifier, roots = repository("remote", ["prod"])
+    write(f"{path}/deploy/prod/app.yaml", secret.format(0, "  password: one\n"))
+    sealed("seal", "deploy/prod/app.yaml", cwd=path)
+    commit(path)
+    for name, kind in (("https", https), ("ssh", ssh)):
+        with kind(work) as (url, access):
+            file = settings(name, f'"{url}remote"', identifier, roots, "1s", "1h", access)
+            service(name, file, 1, options.seconds)
 
 if "large" in chosen:
     path, identifier, roots = repository("large", ["prod"])
