@@ -120,7 +120,7 @@ let faces: [Target] =
             "Assembly",
             [
                 "Archives", "Backups", "Delivery", "Documents", "Encodings", "Files", "Git", "Journal",
-                "Keyrings", "SSH", "Sealing", "Settings", "Sodium", "Storage", "Trust",
+                "Keyrings", "Processes", "SSH", "Sealing", "Settings", "Sodium", "Storage", "Trust",
             ]),
         module(
             "Daemon",

@@ -1,6 +1,7 @@
 internal import Delivery
 internal import Encodings
 internal import Files
+internal import Processes
 internal import Settings
 
 extension Target {

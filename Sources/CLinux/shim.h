@@ -7,12 +7,10 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
-#include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/fsuid.h>
 #include <sys/socket.h>
@@ -80,24 +78,6 @@ static inline uint64_t linux_makedev(uint32_t major_number, uint32_t minor_numbe
 
 /* The name of a directory entry, which Swift would see as a tuple of 256 elements. */
 static inline const char *linux_dirent_name(const struct dirent *entry) { return entry->d_name; }
-
-/* pipe2(2) with O_CLOEXEC: no child of another thread ever gets an end. */
-static inline int linux_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
-
-/* pidfd_open(2), Linux 5.3: readable once the process has ended. */
-static inline int linux_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
-
-/* posix_spawn_file_actions_addchdir_np(3), glibc 2.29. */
-extern int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *, const char *);
-static inline int linux_spawn_in(posix_spawn_file_actions_t *actions, const char *directory) {
-    return posix_spawn_file_actions_addchdir_np(actions, directory);
-}
-
-/* ioctl(2) with FIONREAD: the bytes in a pipe that nobody has read, seen from either end; -1 on failure. */
-static inline int linux_unread_count(int file) {
-    int count = 0;
-    return ioctl(file, FIONREAD, &count) == 0 ? count : -1;
-}
 
 /* bind(2) to a path of at most 107 bytes, or to an abstract name, which begins with NUL (unix(7)). */
 static inline int linux_bind_unix(int file, const unsigned char *name, size_t count) {

@@ -1,14 +1,14 @@
-/// Why a program gave no outcome. Never says anything about what it was handed or printed.
+/// Why a program was not run. Never says anything about what it was handed or printed.
 package struct ProcessError: Error, Equatable, Sendable {
     /// The fact, for callers and tests to match on.
     package enum Code: Sendable {
-        /// The program is not there or can't be run.
+        /// No executable file of this name is there.
+        case notFound
+        /// Not a program's name, or text with a zero byte in it.
+        case invalidName
+        /// The kernel did not start it.
         case notStarted
-        /// It was still running at the deadline, and was killed.
-        case timedOut
-        /// It printed more than it may, and was killed.
-        case tooMuchOutput
-        /// A system call failed.
+        /// Another system call failed.
         case io
     }
 

@@ -1,4 +1,4 @@
-internal import Files
+internal import Processes
 internal import Sodium
 
 /// Runs a program for a delivery: its output is held in memory that is wiped, its words are shown only after every
@@ -31,8 +31,8 @@ struct ProgramRun {
         var errors = TailBuffer(limit: ProgramRun.errorLimit)
         var room = WipedBuffer(byteCount: ProgramRun.stepByteCount)
         let outcome: ChildOutcome
-        do throws(FileError) {
-            outcome = try room.withMutableBytes(first: room.byteCount) { (buffer) throws(FileError) in
+        do throws(ProcessError) {
+            outcome = try room.withMutableBytes(first: room.byteCount) { (buffer) throws(ProcessError) in
                 try ChildProcess.run(program, input: input, buffer: &buffer) { stream, bytes in
                     guard stream == .output else {
                         errors.append(bytes)
@@ -42,7 +42,7 @@ struct ProgramRun {
                 }
             }
         } catch {
-            throw DeliveryError(failure, "\(purpose): can't be run: \(error.description)", underlying: error)
+            throw DeliveryError(failure, "\(purpose): can't be run: \(error.context)", underlying: error)
         }
         if let reason = reason(outcome, mustRead: mustRead) {
             let said = try words(&errors)

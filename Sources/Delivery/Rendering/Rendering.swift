@@ -1,4 +1,5 @@
 package import Files
+internal import Processes
 
 /// What makes manifests of a source's opened files before they are delivered: the programs of others, where they are
 /// installed.
@@ -94,7 +95,7 @@ package struct Rendering: Sendable, Hashable {
         }
         return ChildProgram(
             arguments, environment: environment, directory: root.appending(Rendering.filesName),
-            timeout: timeout)
+            timeout: timeout, endsGroup: true)
     }
 
     /// What messages call it.

@@ -68,23 +68,26 @@ package struct OpenPGPSigners: Sendable {
         guard let signature = OpenPGPArmor(object.armor) else {
             throw DeliveryError(.badSignature, "\(object.name): not one OpenPGP signature in its strict form")
         }
-        let gpgv = Program(
-            program,
+        let gpgv = ChildProgram(
             [
-                "--status-fd", "1", "--homedir", "/nonexistent", "--weak-digest", "SHA1",
+                "\(program)", "--status-fd", "1", "--homedir", "/nonexistent", "--weak-digest", "SHA1",
                 "--enable-special-filenames", "--keyring", "/proc/self/fd/4", "--", "-&3", "-",
-            ], deadline: deadline, outputLimit: 1 << 16)
-        let outcome: Program.Outcome
-        do {
-            outcome = try gpgv.run(inputs: [object.payload, signature.packet, keyring])
+            ], environment: [:], timeout: deadline, grace: .seconds(1), endsGroup: true)
+        let (ending, output): (ChildEnding, [UInt8])
+        do throws(ProcessError) {
+            (ending, output) = try ChildProcess.output(
+                of: gpgv, input: object.payload, files: [signature.packet, keyring], limit: 1 << 16)
         } catch {
             throw DeliveryError(
                 .verifierFailed, "\(object.name): gpgv gave no answer (\(error.context))", underlying: error)
         }
+        guard case .exited(let end) = ending else {
+            throw DeliveryError(.verifierFailed, "\(object.name): gpgv gave no answer and was ended")
+        }
         let status: OpenPGPStatus
         do throws(OpenPGPStatus.Refusal) {
-            status = try OpenPGPStatus(parsing: outcome.output)
-            guard outcome.status == 0 else { throw .bad }
+            status = try OpenPGPStatus(parsing: output)
+            guard end == 0 else { throw .bad }
         } catch {
             throw OpenPGPSigners.refusal(object, error)
         }

@@ -1,10 +1,10 @@
-package import Files
+package import Processes
 
-/// A program that opened files are handed to: the way to a target that Strongroom knows nothing about (FORMAT.md §4).
+/// A program that opened files are handed to: the way to a target that Strongroom knows nothing about (FORMAT.md §5).
 package struct CommandTarget: Sendable, Hashable {
     /// What messages and receipts call it, unique among an environment's targets.
     package let name: String
-    /// The program, with the time that one call may take.
+    /// The program, with the time that one call may take. What it leaves running in its process group ends with it.
     package let program: ChildProgram
     /// Which files it gets.
     package let contents: TargetContents
@@ -24,6 +24,8 @@ package struct CommandTarget: Sendable, Hashable {
             throw DeliveryError(.unusableRequest, "target \(name): no program to run")
         }
         self.name = name
+        var program = program
+        program.endsGroup = true
         self.program = program
         self.contents = contents
     }

@@ -1,4 +1,5 @@
 internal import Files
+internal import Processes
 internal import Sodium
 
 /// Runs what is to be run after a change of a target.

@@ -1,5 +1,6 @@
 package import Files
 internal import Glibc
+package import Processes
 
 /// A directory that opened files are delivered to: where, how, whose.
 package struct FilesTarget: Sendable, Hashable {

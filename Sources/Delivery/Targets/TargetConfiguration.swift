@@ -1,5 +1,6 @@
 internal import Encodings
 internal import Files
+internal import Processes
 internal import Sodium
 
 extension Target {
