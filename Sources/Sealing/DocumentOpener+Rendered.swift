@@ -14,7 +14,7 @@ package struct OpenedManifests: ~Copyable, Sendable {
 
 extension DocumentOpener {
     /// Opens what a template moved: tokens of the scopes `n`, `o` and `e` that are a whole scalar of a rendered object, or
-    /// base64 of one under a Secret's `data` (FORMAT.md §4.3). `text` is a stream of YAML that a renderer wrote, and
+    /// base64 of one under a Secret's `data`, in lines of whatever width (FORMAT.md §4.3). `text` is a stream of YAML that a renderer wrote, and
     /// `name` what messages call it.
     ///
     /// A named token opens at its allowed places alone, one of scope `o` in its own object; one of scope `f` nowhere, for
@@ -23,7 +23,7 @@ extension DocumentOpener {
     /// opened before, so whoever hands it over wipes it.
     package func openRendered(_ text: [UInt8], name: String) throws(SealingError) -> OpenedManifests {
         let path = Array(name.utf8)
-        let placed = try PlacedDocument(text, format: .yaml, path: path, nil)
+        let placed = try PlacedDocument(text, format: .yaml, path: path, nil, isRendered: true)
         if let stray = Marks.firstStray(in: placed) {
             throw SealingError(
                 .nestedToken, "line \(stray): a sealed token or SOPS marker that is no whole value"

@@ -18,14 +18,17 @@ struct PlacedDocument {
     let places: [SlotPlace]
     /// The path from the repository's root.
     let path: [UInt8]
+    /// Whether a renderer wrote the text, which puts line breaks into base64 as it pleases.
+    let isRendered: Bool
     private let secrets: Set<Unit>
     /// Keys that stand both in `data` and in `stringData` of a Secret.
     private let doubled: Set<[UInt8]>
 
-    /// Finds the places in `document`, which is the file at `path`.
-    init(_ document: TextDocument, path: [UInt8]) {
+    /// Finds the places in `document`, which is the file at `path`, or what a renderer made.
+    init(_ document: TextDocument, path: [UInt8], isRendered: Bool = false) {
         self.document = document
         self.path = path
+        self.isRendered = isRendered
         slots = document.slots
         places = slots.map { document.place(of: $0) }
         guard document.format.holdsObjects else {
@@ -62,7 +65,9 @@ struct PlacedDocument {
 
     /// Reads the text at `path` as `format` and finds the places in it; `rule` says whether values of dotenv
     /// may have several lines, and whether a shell reads them.
-    init(_ bytes: [UInt8], format: DocumentFormat, path: [UInt8], _ rule: Rule?) throws(SealingError) {
+    init(
+        _ bytes: [UInt8], format: DocumentFormat, path: [UInt8], _ rule: Rule?, isRendered: Bool = false
+    ) throws(SealingError) {
         do throws(DocumentError) {
             let document = try TextDocument(
                 bytes, format: format, allowsLines: rule?.isMultiline ?? false,
@@ -70,7 +75,7 @@ struct PlacedDocument {
             ) {
                 SealedToken.isMarked($0) || (format.holdsObjects && SealedToken.isWrappedMark($0))
             }
-            self.init(document, path: path)
+            self.init(document, path: path, isRendered: isRendered)
         } catch {
             throw SealingError(error, path: path)
         }
@@ -84,6 +89,7 @@ struct PlacedDocument {
     /// The token at `index`. Throws `malformed`, also where escapes or continued lines spell it, `unknownVersion`,
     /// `limitExceeded`.
     func token(at index: Int) throws(SealingError) -> SealedToken {
+        guard !isRendered || !isWrapped(index) else { return try wrappedToken(at: index) }
         let slot = slots[index]
         let isLiteral = document.withValue(of: slot) { value in
             document.withSource(of: slot) { SealedToken.contains($0, value) }
@@ -109,7 +115,7 @@ struct PlacedDocument {
             throw SealingError(.unsuitablePlace, "a sealed token in base64 opens under a Secret's data alone")
         }
         let token = try document.withValue(of: slots[index]) { (value) throws(SealingError) in
-            try SealedToken.unwrapping(value)
+            try SealedToken.unwrapping(value, passingOverLineBreaks: isRendered)
         }
         guard case .named = token.scope else {
             throw SealingError(
@@ -319,59 +325,5 @@ extension TextDocument {
     /// Whether the decoded value of `slot` is `word`.
     fileprivate func holds(_ slot: Slot, _ word: String) -> Bool {
         withValue(of: slot) { $0.byteCount <= 64 && $0.array == Array(word.utf8) }
-    }
-}
-
-extension SealedRecord.Format {
-    /// The code of a document's format.
-    init(_ format: DocumentFormat) {
-        switch format {
-        case .yaml: self = .yaml
-        case .json: self = .json
-        case .dotenv: self = .dotenv
-        case .ini: self = .ini
-        case .toml: self = .toml
-        }
-    }
-
-    /// The format of the code.
-    var documentFormat: DocumentFormat {
-        switch self {
-        case .yaml: .yaml
-        case .json: .json
-        case .dotenv: .dotenv
-        case .ini: .ini
-        case .toml: .toml
-        }
-    }
-}
-
-extension SealedRecord.Style {
-    /// The code of a scalar's style.
-    init(_ style: ScalarStyle) {
-        switch style {
-        case .absent: self = .empty
-        case .plain: self = .plain
-        case .single: self = .single
-        case .double: self = .double
-        case .literal: self = .literal
-        case .folded: self = .folded
-        case .tripleDouble: self = .tripleDouble
-        case .tripleSingle: self = .tripleSingle
-        }
-    }
-
-    /// The style of the code.
-    var scalarStyle: ScalarStyle {
-        switch self {
-        case .empty: .absent
-        case .plain: .plain
-        case .single: .single
-        case .double: .double
-        case .literal: .literal
-        case .folded: .folded
-        case .tripleDouble: .tripleDouble
-        case .tripleSingle: .tripleSingle
-        }
     }
 }
