@@ -18,6 +18,20 @@ extension Descriptor {
         try SystemCall.run("fchmod(2)", path) { fchmod(number, mode_t(mode)) }
     }
 
+    /// Takes off the access control lists, also the one that a directory hands on to what is made in it: then the
+    /// permission bits alone say who may what. Nothing where the file system has none. fremovexattr(2).
+    package borrowing func removeAccessLists() throws(FileError) {
+        let number = rawValue
+        for name in ["system.posix_acl_access", "system.posix_acl_default"] {
+            do throws(FileError) {
+                try SystemCall.run("fremovexattr(2)", path) { unsafe fremovexattr(number, name) }
+            } catch {
+                // A file has no list to hand on (EACCES); most have no list at all.
+                guard [ENODATA, EOPNOTSUPP, EACCES].contains(error.errno) else { throw error }
+            }
+        }
+    }
+
     /// Sets the permission bits where they differ: after creation under any umask, and after a change of
     /// owner.
     borrowing func ensureMode(_ mode: UInt16) throws(FileError) {

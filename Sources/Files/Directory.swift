@@ -68,6 +68,9 @@ package struct Directory: ~Copyable, Sendable {
     /// Sets the permission bits of the directory itself, whatever the umask.
     package borrowing func setMode(_ mode: UInt16) throws(FileError) { try descriptor.setMode(mode) }
 
+    /// Takes off the directory's access control lists: see `Descriptor.removeAccessLists`.
+    package borrowing func removeAccessLists() throws(FileError) { try descriptor.removeAccessLists() }
+
     /// Sets owner and group of the directory itself.
     package borrowing func setOwner(_ owner: FileOwner) throws(FileError) { try descriptor.setOwner(owner) }
 

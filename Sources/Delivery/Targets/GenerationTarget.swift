@@ -255,7 +255,11 @@ struct GenerationTarget: ~Copyable {
         guard facts.owner.user == geteuid() else {
             throw DeliveryError(.targetNotOurs, "target: \(store.path) belongs to another user")
         }
-        if facts.mode != mode { try onTarget { () throws(FileError) in try store.setMode(mode) } }
+        try onTarget { () throws(FileError) in
+            // What the parent hands on would open up what is made here as soon as its group may read.
+            try store.removeAccessLists()
+            if try store.metadata().mode != mode { try store.setMode(mode) }
+        }
         return store
     }
 
