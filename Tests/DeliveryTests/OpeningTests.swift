@@ -160,6 +160,23 @@ import Trust
         #expect(!world.hasTarget)
     }
 
+    @Test func `F058 what stops the writing of a sealed file is told as it was`() throws {
+        try world.sealFile("deploy/prod/server.key", RandomBytes.make(200_000))
+        world.repository.commit("key")
+        let tree = try world.reconciliation().open(at: time(1_700_001_000))
+        let file = try tree.file(at: "server.key")
+        for full: DeliveryError.Code in [.noSpace, .io, .targetRefused] {
+            var pieceCount = 0
+            let refused = code { () throws(DeliveryError) in
+                try file.write(checking: tree.digest) { _ throws(DeliveryError) in
+                    pieceCount += 1
+                    if pieceCount == 2 { throw DeliveryError(full, "full") }
+                }
+            }
+            #expect(refused == full && pieceCount == 2)
+        }
+    }
+
     @Test func `a plain age file and an armored sealed file are refused`() async throws {
         let plain = try Array("key".utf8).withBytes { (span) throws(AgeError) in
             try Age.encrypt(span, with: AgeEncryptor(recipients: [world.member.recipient]))

@@ -74,7 +74,7 @@ struct FileOpener: Sendable {
     ) throws(DeliveryError) {
         var kind: ForeignCiphertext?
         try blobs.withBlob(entry.id) { (bytes) throws(DeliveryError) in
-            kind = ForeignCiphertext.find(in: bytes, DocumentFormat(path: path))
+            kind = ForeignCiphertext.find(in: bytes, DocumentFormat(path: path), isRendered: isRendered)
         }
         guard let kind else { return }
         throw DeliveryError(

@@ -8,19 +8,22 @@ enum ForeignCiphertext: String {
     /// An object for the controller of SealedSecrets.
     case sealedSecret = "SealedSecret"
 
-    /// What stands in a file of `format`; nil where there is none.
-    static func find(in text: RawSpan, _ format: DocumentFormat?) -> ForeignCiphertext? {
+    /// What stands in a file of `format`; nil where there is none. A text that has the words of a SealedSecret and is no
+    /// document counts as one, unless a program renders it first, whose output is searched.
+    static func find(
+        in text: RawSpan, _ format: DocumentFormat?, isRendered: Bool = false
+    ) -> ForeignCiphertext? {
         if holds(text, "ENC[AES256_GCM,") { return .sops }
         guard let format, format.holdsObjects, holds(text, "SealedSecret"), holds(text, "bitnami.com/") else {
             return nil
         }
-        return hasSealedSecret(text.array, format) ? .sealedSecret : nil
+        return hasSealedSecret(text.array, format) ?? !isRendered ? .sealedSecret : nil
     }
 
-    /// Whether a document, or an item of a list in it, is a SealedSecret. What is no document is none.
-    private static func hasSealedSecret(_ text: [UInt8], _ format: DocumentFormat) -> Bool {
+    /// Whether a document, or an item of a list in it, is a SealedSecret; nil for what is no document.
+    private static func hasSealedSecret(_ text: [UInt8], _ format: DocumentFormat) -> Bool? {
         guard let document = try? TextDocument(text, format: format, isSealed: { _ in false }) else {
-            return false
+            return nil
         }
         struct Unit: Hashable {
             let document: Int

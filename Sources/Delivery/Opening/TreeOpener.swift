@@ -174,9 +174,13 @@ package struct TreeOpener: Sendable {
 extension DeliveryError {
     /// What Sealing said; its words name the file.
     init(sealing error: SealingError) {
-        if error.code == .interrupted, let cause = error.underlying as? DeliveryError {
-            self = cause
-            return
+        // What a caller of ours threw on the way comes back as it was.
+        if error.code == .interrupted {
+            let cause = (error.underlying as? AgeError)?.underlying ?? error.underlying
+            if let cause = cause as? DeliveryError {
+                self = cause
+                return
+            }
         }
         let code: Code =
             switch error.code {

@@ -23,10 +23,10 @@ struct Renderer {
     /// Renders `files`, which were opened but for their named values; nil where nothing came of it.
     ///
     /// Throws `commandFailed` where the program is missing, fails, is too slow or renders too much, `notSupported` for
-    /// what would be fetched from elsewhere, `cannotOpen` where a token does not open in the rendered object that it
+    /// what would be loaded from elsewhere, `cannotOpen` where a token does not open in the rendered object that it
     /// stands in, `stillSealed` where one is left, in base64 too, `malformedContent` where no YAML came out.
     func render(_ files: [OpenedFile]) throws(DeliveryError) -> Rendered? {
-        try refuseRemote(files)
+        if case .kustomize = rendering.kind { try Kustomization.requireLocal(files, place: place) }
         let text = try run(files)
         let opened = try text.withBytes { (text) throws(DeliveryError) -> OpenedManifests in
             var bytes = text.array
@@ -43,6 +43,13 @@ struct Renderer {
         guard !objects.isEmpty else { return nil }
         var scanner = MarkScanner(isDocument: true)
         let isMarked = opened.bytes.withBytes { scanner.finds(in: $0) }
+        let foreign = opened.bytes.withBytes { ForeignCiphertext.find(in: $0, .yaml) }
+        if let foreign {
+            throw DeliveryError(
+                .stillSealed,
+                "\(place): rendered \(rendering.output): \(foreign.rawValue) ciphertext, which is not delivered as it stands"
+            )
+        }
         guard !isMarked else {
             throw DeliveryError(
                 .stillSealed,
@@ -67,43 +74,8 @@ struct Renderer {
         return try [UInt8]().withBytes { (none) throws(DeliveryError) in try run.run(none, mustRead: false) }
     }
 
-    /// Fields of a kustomization whose values are read from somewhere.
-    private static let loadingFields: Set<String> = [
-        "resources", "bases", "components", "crds", "configurations", "generators", "transformers",
-        "validators",
-        "patches", "patchesStrategicMerge", "patchesJson6902", "configMapGenerator", "secretGenerator",
-        "replacements", "openapi", "helmCharts", "helmChartInflationGenerator",
-    ]
-
-    /// Throws `notSupported` where a kustomization would load what is not in the commit.
-    private func refuseRemote(_ files: [OpenedFile]) throws(DeliveryError) {
-        guard case .kustomize = rendering.kind else { return }
-        let names: Set<Path> = ["kustomization.yaml", "kustomization.yml", "Kustomization"]
-        for file in files where names.contains(file.path.name) {
-            let text = try file.held().withBytes { $0.array }
-            guard let document = try? TextDocument(text, format: .yaml, isSealed: { _ in false }) else {
-                throw DeliveryError(.malformedContent, "\(place): \(file.path): not well-formed")
-            }
-            for slot in document.slots {
-                guard case .key(let field)? = document.path(of: slot).components.first,
-                    Renderer.loadingFields.contains(String(decoding: field, as: UTF8.self))
-                else { continue }
-                let value = document.withValue(of: slot) { String(decoding: $0.array, as: UTF8.self) }
-                let isRemote =
-                    value.contains("://") || value.contains("?ref=") || value.hasPrefix("git@")
-                    || value.hasPrefix("github.com") || value.hasPrefix("git::")
-                guard !isRemote else {
-                    throw DeliveryError(
-                        .notSupported,
-                        "\(place): \(file.path): line \(slot.line): loads from elsewhere: only what is in the commit is "
-                            + "rendered")
-                }
-            }
-        }
-    }
-
     /// Overwrites what an array held, where nobody else holds it.
-    private static func wipe(_ bytes: inout [UInt8]) {
+    static func wipe(_ bytes: inout [UInt8]) {
         for index in bytes.indices { bytes[index] = 0 }
         bytes = []
     }

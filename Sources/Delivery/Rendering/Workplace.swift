@@ -77,11 +77,19 @@ struct Workplace: ~Copyable {
         }
     }
 
-    /// Removes what killed runs left: nobody holds its lock.
+    /// Whether `name` is one of this environment's: another one's name may begin with this one's.
+    private static func isOwn(_ name: Path, _ prefix: String) -> Bool {
+        let prefix = Array(prefix.utf8)
+        return name.bytes.starts(with: prefix) && name.bytes.count == prefix.count + 16
+            && !name.bytes.dropFirst(prefix.count).contains(0x2D)
+    }
+
+    /// Removes what killed runs of this user left: nobody holds its lock.
     private static func clear(_ parent: borrowing Directory, _ prefix: String) {
         guard let entries = try? parent.entries() else { return }
-        for entry in entries where entry.name.bytes.starts(with: Array(prefix.utf8)) {
-            guard let left = try? parent.openDirectory(entry.name), let lock = try? FileLock("lock", in: left)
+        for entry in entries where isOwn(entry.name, prefix) {
+            guard let left = try? parent.openDirectory(entry.name), let facts = try? left.metadata(),
+                facts.owner.user == geteuid(), let lock = try? FileLock("lock", in: left)
             else { continue }
             _ = consume lock
             try? parent.removeTree(entry.name)

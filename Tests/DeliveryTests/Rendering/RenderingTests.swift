@@ -2,6 +2,7 @@ import Encodings
 import Files
 import Git
 import Glibc
+import Processes
 import Sealing
 import Sodium
 import Support
@@ -23,8 +24,8 @@ import Testing
     }
 
     private let rules = """
-          - { paths: ["deploy/prod/**/named.yaml"], environment: prod, values: ["**.password"], scope: { name: db, places: ["/Secret/shop/db*/password", "/ConfigMap/shop/open/text"] } }
-          - { paths: ["deploy/prod/**/named.env"], environment: prod, values: ["**"], scope: { name: db, places: ["/Secret/shop/db*/password", "/ConfigMap/shop/open/text"] } }
+          - { paths: ["deploy/prod/**/named.yaml"], environment: prod, values: ["**.password"], scope: { name: db, places: ["/Secret/shop/db*/password", "/ConfigMap/shop/open/data.text"] } }
+          - { paths: ["deploy/prod/**/named.env"], environment: prod, values: ["**"], scope: { name: db, places: ["/Secret/shop/db*/password", "/ConfigMap/shop/open/data.text"] } }
           - { paths: ["deploy/prod/**/*.env"], environment: prod, values: ["**"], scope: file }
           - { paths: ["deploy/prod/**/values.yaml"], environment: prod, values: ["**.password"], scope: file }
           - { paths: ["deploy/prod/**"], environment: prod }
@@ -137,6 +138,36 @@ import Testing
         #expect(try refusal { try rendered(kustomize) }.code == .notSupported)
     }
 
+    @Test(
+        .enabled(if: hasKustomize, "neither kustomize nor kubectl is installed"),
+        arguments: [
+            "resources: [../../../../../etc]", "resources: [/etc/app]", "resources: [app.yaml, ../../..]",
+            "resources: [app.yaml]\ncomponents: [../x/../../../y]",
+            "commonAnnotations: {a: &a ../../../../run/strongroom/other}\nresources: [*a]",
+            "commonAnnotations: {a: &a \"http://localhost:1/x.yaml\"}\nresources: [*a]",
+            "configMapGenerator:\n- {name: a, files: [\"k=http://localhost:1/x\"]}",
+        ]) func `a directory outside of the commit is not loaded, by whatever way`(text: String) throws
+    {
+        writeKustomization("")
+        world.repository.write("deploy/prod/base/kustomization.yaml", text + "\n")
+        #expect(try refusal { try rendered(kustomize) }.code == .notSupported)
+    }
+
+    @Test(.enabled(if: hasKustomize, "neither kustomize nor kubectl is installed"))
+    func `addresses and paths that are values are no reason to refuse`() throws {
+        writeKustomization(
+            """
+            commonAnnotations: {docs: "https://example.org/x", up: "../../../.."}
+            configMapGenerator:
+            - {name: urls, literals: ["URL=https://example.org", "DIR=/etc/app", "UP=../../../../x"]}
+            patches:
+            - target: {kind: ConfigMap, name: app}
+              patch: '[{"op": "add", "path": "/data/url", "value": "https://example.org"}]'
+            """)
+        let shown = try text(try rendered(kustomize))
+        #expect(shown.contains("DIR: /etc/app") && shown.contains("url: https://example.org"))
+    }
+
     @Test(.enabled(if: hasKustomize, "neither kustomize nor kubectl is installed"))
     func `a build that fails, or renders nothing, delivers nothing`() throws {
         writeKustomization("patches: [{path: none.yaml}]")
@@ -208,6 +239,19 @@ import Testing
     }
 
     @Test(.enabled(if: hasHelm, "helm is not installed"))
+    func `a chart that makes a SealedSecret or a SOPS value is refused`() throws {
+        for made in [
+            "{{ if true }}\napiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a, namespace: b}\n{{ end }}\n",
+            RenderingTests.secretHead
+                + "stringData: {a: \"{{ printf \"ENC[AES256%s\" \"_GCM,data:x]\" }}\"}\n",
+        ] {
+            try writeChart(made)
+            let error = try refusal { try rendered(helm) }
+            #expect(error.code == .stillSealed, "\(error)")
+        }
+    }
+
+    @Test(.enabled(if: hasHelm, "helm is not installed"))
     func `a chart that renders nothing is refused`() throws {
         try writeChart("{{ if false }}\n" + RenderingTests.secretHead + "{{ end }}\n")
         #expect(try refusal { try rendered(helm) }.code == .emptyTree)
@@ -242,6 +286,42 @@ import Testing
         let shown = try text(try rendered(helm, searchPath: place(script)))
         #expect(shown.contains("path: \"/nonexistent\"") && shown.contains("proxy: \"http://127.0.0.1:9\""))
         #expect(shown.contains("here: \"/dev/shm/strongroom-") && shown.contains("modes: \"700 700 600 \""))
+    }
+
+    @Test func `what the program leaves running ends with it, and with its directory`() throws {
+        try writeChart(RenderingTests.secretHead)
+        let note = world.scratch.file("pid")
+        let script = """
+            /usr/bin/sleep 600 > /dev/null 2>&1 < /dev/null &
+            echo "$! $PWD" > \(note)
+            printf 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: a, namespace: b}\\n'
+            """
+        _ = try rendered(helm, searchPath: place(script))
+        let words = ShellCommand.run("cat", [note]).text.split(separator: " ").map(String.init)
+        try #require(words.count == 2)
+        let check =
+            "for i in $(seq 500); do s=$(cut -d' ' -f3 /proc/\(words[0])/stat 2>&-) || exit 0; "
+            + "[ \"$s\" = Z ] && exit 0; sleep 0.02; done; exit 1"
+        #expect(ShellCommand.run("sh", ["-c", check]).status == 0)
+        #expect(unsafe access(words[1], F_OK) != 0)
+    }
+
+    @Test func `what a killed run left in memory goes with the next, and nobody else's does`() throws {
+        try writeChart(RenderingTests.secretHead)
+        let memory = TemporaryDirectory("strongroom-workplace", in: "/dev/shm")
+        let prefix = "strongroom-\(geteuid())-prod"
+        let files = ScratchRepository(at: memory.path)
+        let own = "\(prefix)-0123456789abcdef"
+        let others = ["\(prefix)-eu-0123456789abcdef", "\(prefix)-0123", "precious"]
+        for name in [own] + others { files.write("\(name)/files/secret", "opened") }
+        if geteuid() == 0 {
+            files.write("\(prefix)-fedcba9876543210/files/secret", "of another user")
+            unsafe chown(memory.file("\(prefix)-fedcba9876543210"), 65_534, 65_534)
+        }
+        _ = try? rendered(
+            helm, searchPath: place("exit 1"), workplaces: [Path(memory.path)])
+        let left = Set(ShellCommand.run("ls", [memory.path]).text.split(separator: "\n").map(String.init))
+        #expect(left == Set(others + (geteuid() == 0 ? ["\(prefix)-fedcba9876543210"] : [])))
     }
 
     @Test func `opened files are written to memory and nowhere else`() throws {
