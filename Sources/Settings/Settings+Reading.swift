@@ -37,6 +37,10 @@ extension Settings {
             if let backup = environment.backup, stores[backup.store] == nil {
                 throw entry.value.expected("backup.store to name one of the stores")
             }
+            let others = environments.values.flatMap(\.targets)
+            if let place = TargetSettings.sharedPlace(environment.targets, others) {
+                throw entry.value.expected("targets of its own, and \(place) is another environment's")
+            }
             environments[environment.name] = environment
         }
         guard !environments.isEmpty else { throw environmentsNode.expected("at least one environment") }

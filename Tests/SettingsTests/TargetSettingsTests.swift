@@ -105,3 +105,36 @@ import Testing
         #expect(isRefused(text))
     }
 }
+
+extension TargetSettingsTests {
+    @Test(arguments: [
+        ("{ files: { directory: /srv/app } }", "{ files: { directory: /srv/app/ } }"),
+        ("{ files: { directory: /srv/app } }", "{ files: { directory: /srv/app/deep } }"),
+        ("{ files: { directory: /srv/./app/deep } }", "{ files: { directory: /srv/app, layout: files } }"),
+        ("{ files: { directory: /run/strongroom/b-shop } }", "{ compose: { project: shop } }"),
+        ("{ credentials: { socket: /run/s, allow: [] } }", "{ credentials: { socket: /run/s, allow: [] } }"),
+    ]) func `F061 two environments never share a target`(first: String, second: String) throws {
+        func settings(_ first: String, _ second: String) throws -> Settings {
+            let environment = """
+                trust: { root: "\(String(repeating: "01", count: 32))", repository: 6f0c2f3e9a5b4d1c8e7f60718293a4b5 }
+                    sources: { config: { url: /srv/git/config.git, branch: main, verify: none } }
+                """
+            let text = """
+                version: 1
+                state: /var/lib/strongroom
+                identities: [/etc/strongroom/identity]
+                environments:
+                  a:
+                    \(environment)
+                    targets: [\(first)]
+                  b:
+                    \(environment)
+                    targets: [\(second)]
+                """
+            return try Settings(parsing: Array(text.utf8))
+        }
+        #expect(throws: SettingsError.self) { try settings(first, second) }
+        _ = try settings(first, "{ files: { directory: /srv/apples } }")
+        _ = try settings(second, "{ files: {} }")
+    }
+}
