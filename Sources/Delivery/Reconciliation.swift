@@ -111,8 +111,9 @@ package struct Reconciliation: Sendable {
 
     /// Runs the whole flow: a receipt for each target, in order.
     ///
-    /// Blocks its thread while it fetches and writes. Throws what the stages throw; targets before the one that
-    /// failed are then delivered, that one is as it was (see `TargetSession.deliver`).
+    /// Blocks its thread while it fetches and writes. Throws what the stages throw. Where that is before the first target
+    /// is changed, as for all that a commit or a target refuses, none is; else targets before the one that failed are
+    /// delivered, and that one is as it was (see `TargetSession.deliver`).
     package func run(at now: Timestamp) async throws(DeliveryError) -> [Receipt] {
         let lock = try state.lock(environment: opener.environment)
         defer { _ = lock }
@@ -273,16 +274,28 @@ package struct Reconciliation: Sendable {
         }
     }
 
-    /// A receipt for each target, in order. What is expected there is forgotten before and kept after a change.
+    /// A receipt for each target, in order. All are planned before the first is changed, so that what one refuses keeps
+    /// all as they are. What is expected there is forgotten before and kept after a change.
     private func deliver(
         _ tree: OpenedTree, at now: Timestamp
     ) async throws(DeliveryError) -> [Receipt] {
-        var receipts: [Receipt] = []
+        let trees = try targets.map { (target) throws(DeliveryError) in
+            try tree.arranged(for: target.contents)
+        }
+        var sessions: [HeldSession] = []
         var plans: [DeliveryPlan] = []
-        for target in targets {
-            let (receipt, plan) = try await deliver(tree, to: target, at: now)
-            receipts.append(receipt)
-            plans.append(plan)
+        for (target, tree) in zip(targets, trees) {
+            let session = HeldSession(try TargetSession.open(target, now: now))
+            sessions.append(session)
+            plans.append(try session.plan(tree))
+        }
+        var receipts: [Receipt] = []
+        for (session, plan) in zip(sessions, plans) {
+            if !plan.isEmpty {
+                try await willDeliver(plan)
+                try state.setExpectation(nil, environment: opener.environment)
+            }
+            receipts.append(try session.deliver(plan, at: now))
         }
         let refused = source.isFollowing ? opener.refusedEpochs : []
         try state.setInventory(tree.units, environment: opener.environment, source: source.name)
@@ -302,21 +315,13 @@ package struct Reconciliation: Sendable {
         return receipts
     }
 
-    private func deliver(
-        _ tree: OpenedTree, to target: Target, at now: Timestamp
-    ) async throws(DeliveryError) -> (Receipt, DeliveryPlan) {
-        let session = try TargetSession.open(target, now: now)
-        let plan = try session.plan(tree.arranged(for: target.contents))
-        if !plan.isEmpty, let hook {
-            do {
-                try await hook.willDeliver(plan)
-            } catch {
-                throw DeliveryError(
-                    .stoppedByHook, "target \(target.name): stopped before the change", underlying: error
-                )
-            }
+    private func willDeliver(_ plan: DeliveryPlan) async throws(DeliveryError) {
+        guard let hook else { return }
+        do {
+            try await hook.willDeliver(plan)
+        } catch {
+            throw DeliveryError(
+                .stoppedByHook, "target \(plan.target.name): stopped before the change", underlying: error)
         }
-        if !plan.isEmpty { try state.setExpectation(nil, environment: opener.environment) }
-        return (try session.deliver(plan, at: now), plan)
     }
 }

@@ -29,7 +29,10 @@ private final class Answering: Sendable {
         withThreadDetached {
             while true {
                 let peer = accept(socket, nil, nil)
-                guard peer >= 0 else { return }
+                guard peer >= 0 else {
+                    close(socket)
+                    return
+                }
                 var buffer = [UInt8](repeating: 0, count: 2_048)
                 let count = unsafe recv(peer, &buffer, buffer.count, 0)
                 if count > 0 {
@@ -54,10 +57,8 @@ private final class Answering: Sendable {
 
     var seen: [String] { requests.list.withLock { $0 } }
 
-    deinit {
-        shutdown(socket, Int32(SHUT_RDWR))
-        close(socket)
-    }
+    // Closed by the thread alone: it would take the connections of whoever gets the number next.
+    deinit { shutdown(socket, Int32(SHUT_RDWR)) }
 }
 
 /// Runs `body` on a thread of its own.
@@ -84,7 +85,7 @@ private func withThreadDetached(_ body: @escaping @Sendable () -> Void) {
     private let environment = ["PATH=/usr/bin:/bin"]
 
     private func failures(
-        _ probe: HealthCheck.Probe, timeout: Duration = .seconds(10), retries: Int = 0, now: Int64 = 1_000
+        _ probe: HealthCheck.Probe, timeout: Duration = .seconds(120), retries: Int = 0, now: Int64 = 1_000
     ) async -> [String] {
         let check = HealthCheck(probe, timeout: timeout, retryCount: retries, interval: .milliseconds(20))
         return await HealthCheck.run([check], environment: environment) { now }.failures

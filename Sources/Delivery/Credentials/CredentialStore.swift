@@ -1,5 +1,6 @@
 internal import Encodings
-package import Files
+internal import Files
+package import Processes
 internal import Sodium
 internal import Synchronization
 
@@ -146,6 +147,14 @@ package struct CredentialTarget: Sendable {
                 held = CredentialStore.Held(try file.held())
             }
             guard let held else { continue }
+            var scanner = MarkScanner(isDocument: false)
+            let isMarked = held.bytes.withBytes { scanner.finds(in: $0) }
+            guard !isMarked else {
+                throw DeliveryError(
+                    .stillSealed,
+                    "target \(name): \(grant.unit): \(grant.credential): a sealed token or SOPS marker would be served"
+                )
+            }
             totals[grant.unit, default: 0] += held.bytes.byteCount
             guard totals[grant.unit, default: 0] <= CredentialTarget.unitLimit else {
                 throw tooMuch(grant.unit)

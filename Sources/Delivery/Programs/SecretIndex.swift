@@ -69,6 +69,12 @@ final class SecretIndex: Sendable {
         return shown
     }
 
+    /// Whether a secret, or a part of one, is in `text`; where texts can't be judged, none is found.
+    func finds(in text: [UInt8]) -> Bool {
+        guard !isBlind else { return false }
+        return text.withBytes { redacted($0) }.contains("[redacted]")
+    }
+
     /// Keyed by the process's random seed: what the set holds says nothing about the values.
     private static func digest(_ bytes: RawSpan, _ start: Int, _ count: Int) -> Int {
         var hasher = Hasher()

@@ -3,7 +3,7 @@ internal import Files
 internal import Git
 internal import Sodium
 
-/// What is said between us and a command target: one JSON text in, one JSON text out (FORMAT.md §4). Secrets go by
+/// What is said between us and a command target: one JSON text in, one JSON text out (FORMAT.md §5). Secrets go by
 /// standard input alone, never in an argument, a variable or a file (CASES.md F066).
 struct CommandExchange {
     private let target: CommandTarget
@@ -34,10 +34,33 @@ struct CommandExchange {
             else { throw malformed("a change is a path and one of add, change, metadata and remove") }
             return DeliveryPlan.Step(action: action, path: Path(path))
         }
+        try requireHanded(steps)
         let changed = Set(steps.lazy.filter { $0.action != .remove }.map(\.path))
         return DeliveryPlan(
             tree: tree, target: .command(target), steps: steps,
             unchangedCount: max(0, tree.files.count - changed.count), isFirst: false)
+    }
+
+    /// Throws `commandFailed` where a step is of a file that the command was not handed, or a removal's name is none, or
+    /// holds a secret: plans are shown and kept.
+    private func requireHanded(_ steps: [DeliveryPlan.Step]) throws(DeliveryError) {
+        let handed = Set(tree.files.map(\.path))
+        var secrets: SecretIndex?
+        for step in steps where step.action != .remove || !handed.contains(step.path) {
+            guard step.action == .remove else {
+                guard handed.contains(step.path) else {
+                    throw malformed("a change is of a file that it was not handed")
+                }
+                continue
+            }
+            guard step.path.bytes.count <= 4_096, !step.path.isAbsolute,
+                step.path.components.allSatisfy(\.isName)
+            else { throw malformed("a removal is of no relative path") }
+            if secrets == nil { secrets = try SecretIndex(tree) }
+            guard secrets?.finds(in: step.path.bytes) != true else {
+                throw malformed("a path holds a secret")
+            }
+        }
     }
 
     /// Has the command bring about what it planned.

@@ -115,7 +115,8 @@ struct TemplateContent: OpenedContent {
 
 /// Lines `NAME="value"` of the named values of files, which systemd's EnvironmentFile and Compose's `env_file` read as
 /// those very bytes: backslash, double quote and dollar sign have a backslash before them, all else stands for itself,
-/// line breaks too.
+/// line breaks too. A value with a dollar sign and without backslash and single quote is `'value'`, as it is: every
+/// reader of such files takes that alike.
 struct EnvironmentContent: OpenedContent {
     private let files: [OpenedFile]
 
@@ -133,11 +134,30 @@ struct EnvironmentContent: OpenedContent {
                     throw DeliveryError(.malformedContent, "\(shown): a second value of this name")
                 }
                 try value.requireText(shown)
+                guard !EnvironmentContent.isForSingleQuotes(value) else {
+                    try (name + Array("='".utf8)).withBytes(sink)
+                    try sink(value)
+                    try Array("'\n".utf8).withBytes(sink)
+                    return
+                }
                 try (name + Array("=\"".utf8)).withBytes(sink)
                 try EnvironmentContent.escape(value, sink)
                 try Array("\"\n".utf8).withBytes(sink)
             }
         }
+    }
+
+    /// Whether there is a dollar sign, and no backslash or single quote.
+    private static func isForSingleQuotes(_ value: RawSpan) -> Bool {
+        var hasDollar = false
+        for offset in 0..<value.byteCount {
+            switch value[offset] {
+            case 0x24: hasDollar = true
+            case 0x27, 0x5C: return false
+            default: continue
+            }
+        }
+        return hasDollar
     }
 
     private static func escape(

@@ -1,3 +1,4 @@
+internal import Documents
 package import Encodings
 package import Files
 
@@ -69,7 +70,8 @@ extension OpenedTree {
     ///
     /// Throws `sourceMissing` where a file that is named is not there, `targetCollision` where two files get one path or
     /// one lies where another needs a directory (CASES.md F061), `malformedContent` for a template that is none and for
-    /// a zero byte where text is made, `emptyTree` where nothing is left of a tree that has files.
+    /// a zero byte where text is made, `stillSealed` where what is made holds a token or a marker, `emptyTree` where nothing
+    /// is left of a tree that has files.
     package func arranged(for contents: TargetContents) throws(DeliveryError) -> OpenedTree {
         var chosen: [OpenedFile] = []
         let names = contents.path.components
@@ -136,7 +138,16 @@ extension OpenedTree {
             content = ReferencedContent(file: try file(at: reference.file), keyPath: reference.keyPath)
         }
         var stream = digest.stream()
-        try content.stream { stream.update($0) }
+        var scanner = MarkScanner(isDocument: DocumentFormat(path: output.path.bytes) != nil)
+        var isMarked = false
+        try content.stream { (bytes) throws(DeliveryError) in
+            stream.update(bytes)
+            if scanner.finds(in: bytes) { isMarked = true }
+        }
+        guard !isMarked else {
+            throw DeliveryError(
+                .stillSealed, "\(output.path): a sealed token or SOPS marker would be delivered")
+        }
         return OpenedFile(
             path: output.path, isExecutable: isExecutable, origin: .sealedValues,
             fingerprint: stream.finish(), content: content)

@@ -49,10 +49,10 @@ package struct TargetSession: ~Copyable {
         switch layout {
         case .generation(let target):
             plan = try target.plan(tree)
-            plan.isCompletionDue = try target.isCompletionDue()
+            plan.isCompletionDue = plan.hasCompletion ? try target.isCompletionDue() : false
         case .files(let target):
             plan = try target.plan(tree)
-            plan.isCompletionDue = try target.isCompletionDue()
+            plan.isCompletionDue = plan.hasCompletion ? try target.isCompletionDue() : false
         case .command(let target): plan = try CommandExchange(target, tree).plan()
         case .credentials(let target): plan = try target.plan(tree)
         }
@@ -90,6 +90,29 @@ package struct TargetSession: ~Copyable {
     }
 }
 
+/// A session among others in an array, which holds nothing that can't be copied.
+final class HeldSession {
+    private var session: TargetSession?
+
+    init(_ session: consuming TargetSession) { self.session = consume session }
+
+    /// See `TargetSession.plan`.
+    func plan(_ tree: OpenedTree) throws(DeliveryError) -> DeliveryPlan {
+        switch session {
+        case .some(let session): try session.plan(tree)
+        case .none: preconditionFailure("a session is over once it has delivered")
+        }
+    }
+
+    /// See `TargetSession.deliver`.
+    func deliver(_ plan: DeliveryPlan, at now: Timestamp) throws(DeliveryError) -> Receipt {
+        guard let session = session.take() else {
+            preconditionFailure("a session is over once it has delivered")
+        }
+        return try session.deliver(plan, at: now)
+    }
+}
+
 extension DeliveryPlan {
     /// Whether something is to be run after a change.
     fileprivate var hasCompletion: Bool {
@@ -111,10 +134,10 @@ extension FilesTarget {
         switch layout {
         case .generation:
             plan = try GenerationTarget.preview(tree, self)
-            plan.isCompletionDue = try GenerationTarget.isCompletionDue(self)
+            plan.isCompletionDue = completion != nil ? try GenerationTarget.isCompletionDue(self) : false
         case .files:
             plan = try SharedTarget.preview(tree, self)
-            plan.isCompletionDue = try SharedTarget.isCompletionDue(self)
+            plan.isCompletionDue = completion != nil ? try SharedTarget.isCompletionDue(self) : false
         }
         if !plan.isEmpty { plan.notices = notices }
         return plan

@@ -110,6 +110,7 @@ import Testing
         let forward = tag("stable")
         #expect(try pull(tag: "stable", mark: first).id.hex == forward)
         repository.git("checkout", "-q", "-b", "aside", first.id.hex + "~1")
+        repository.write("b", "what makes it another commit than the first")
         _ = tag("stable")
         #expect(code { () throws(DeliveryError) in try pull(tag: "stable", mark: first) } == .nonFastForward)
     }

@@ -2,6 +2,7 @@ import Encodings
 import Files
 import Git
 import Glibc
+import Processes
 import Sodium
 import Support
 import Testing
@@ -11,7 +12,7 @@ import Testing
 @Suite struct CommandTargetTests {
     let fixture = Fixture()
 
-    /// A target as somebody would write one: it keeps files in a directory, and speaks the protocol of FORMAT.md §4.
+    /// A target as somebody would write one: it keeps files in a directory, and speaks the protocol of FORMAT.md §5.
     static let keeper = """
         import base64, hashlib, hmac, json, os, sys
         root = sys.argv[1]
@@ -178,19 +179,72 @@ import Testing
             tr '\\0' ' ' < /proc/$$/cmdline > \(fixture.scratch.file("cmdline"))
             tr '\\0' ' ' < /proc/$$/environ > \(fixture.scratch.file("environ"))
             ls -l /proc/$$/fd > \(fixture.scratch.file("descriptors"))
-            grep -rl CANARY-7f3d91c2 /tmp/strongroom-* /dev/shm /run 2> /dev/null > \(fixture.scratch.file("files"))
+            grep -rl "CANARY-7f3d""91c2" /tmp/strongroom-* /dev/shm /run 2> /dev/null > \(fixture.scratch.file("files"))
             cat > /dev/null
             echo '{"protocol": "strongroom.target/v1"}'
             """
         let target = try target(["sh", "-c", script])
         #expect(try Target.command(target).preview(try secretTree(secret)).isEmpty)
         for name in ["cmdline", "environ", "files"] {
-            #expect(fixture.text(name)?.contains("CANARY") == false, "\(name)")
+            #expect(fixture.text(name)?.contains("CANARY-7f3d91c2") == false, "\(name)")
         }
         let descriptors = (fixture.text("descriptors") ?? "").split(separator: "\n").filter {
             $0.contains("->")
         }
         #expect(descriptors.allSatisfy { $0.contains("pipe:") || $0.hasSuffix("descriptors") })
+    }
+
+    @Test(arguments: [
+        #"[{"path":"other.txt","action":"change"}]"#, #"[{"path":"../secret.txt","action":"remove"}]"#,
+        #"[{"path":"/etc/passwd","action":"remove"}]"#, #"[{"path":"","action":"add"}]"#,
+        #"[{"path":"it/CANARY-7f3d91c2-of/x","action":"remove"}]"#, #"[{"action":"add"}]"#, "[1]",
+    ]) func `F065 an answer that plans what was not handed over, or tells a secret by a name, is refused`(
+        changes: String
+    ) throws {
+        let script = """
+            cat > /dev/null; echo >> \(fixture.scratch.file("calls"))
+            echo '{"protocol":"strongroom.target/v1","changes":\(changes),"applied":true}'
+            """
+        let tree = try secretTree("CANARY-7f3d91c2-of-a-command")
+        guard changes != "[1]" else {
+            // A list of no objects has no changes: nothing is applied.
+            let target = try target(["sh", "-c", script])
+            #expect(try deliver(tree, to: target).outcome == .unchanged)
+            return
+        }
+        let error = try failure(script, tree)
+        #expect(error.code == .commandFailed && !everyWord(of: error).contains("CANARY-7f3d91c2"))
+        #expect(fixture.text("calls") == "\n", "apply was called")
+    }
+
+    @Test func `F065 a command that fails half-way is called anew by the next run`() throws {
+        let marker = fixture.scratch.file("half")
+        let script = """
+            request=$(cat)
+            case $request in *'"action":"apply"'*)
+              test -e \(marker) && echo '{"protocol":"strongroom.target/v1","applied":true}' && exit
+              touch \(marker); exit 1;;
+            esac
+            echo '{"protocol":"strongroom.target/v1","changes":[{"path":"a.txt","action":"add"}]}'
+            """
+        let target = try target(["sh", "-c", script])
+        let tree = try fixture.tree(["a.txt": "one"])
+        #expect(code { () throws(DeliveryError) in try deliver(tree, to: target) } == .commandFailed)
+        #expect(try deliver(tree, to: target).outcome == .applied)
+    }
+
+    @Test func `what a command leaves running in its group ends with it`() throws {
+        let script = """
+            cat > /dev/null; sleep 600 > /dev/null 2>&1 < /dev/null & echo $! > \(fixture.scratch.file("pid"))
+            cat > /dev/null; echo '{"protocol":"strongroom.target/v1"}'
+            """
+        let target = try target(["sh", "-c", script])
+        #expect(try deliver(try fixture.tree(["a.txt": "one"]), to: target).outcome == .unchanged)
+        let number = (fixture.text("pid") ?? "").split(separator: "\n").first ?? ""
+        let check =
+            "for i in $(seq 500); do s=$(cut -d' ' -f3 /proc/\(number)/stat 2>&-) || exit 0; "
+            + "[ \"$s\" = Z ] && exit 0; sleep 0.02; done; exit 1"
+        #expect(!number.isEmpty && ShellCommand.run("sh", ["-c", check]).status == 0)
     }
 
     @Test func `two commands of one name are one target`() throws {

@@ -1,5 +1,7 @@
+import Encodings
 import Files
 import Glibc
+import Processes
 import Sodium
 import Support
 import Synchronization
@@ -96,6 +98,60 @@ import Testing
                 .served, .served, .notAllowed, .notAllowed, .wrongName, .wrongName, .wrongName,
             ])
         #expect(unsafe access("\(socket)", F_OK) != 0)
+    }
+
+    /// The service manager's part, by another program: a socket with an abstract name, connected, read to its end
+    /// (systemd's load_credential: INTEROP.md 11). A manager itself is none here: that needs to be process 1.
+    private static let manager = """
+        import os, socket, sys
+        path, unit, credential = sys.argv[1:4]
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        client.bind("\\0%x/unit/%s/%s" % (int.from_bytes(os.urandom(8), "big"), unit, credential))
+        if len(sys.argv) > 4: os.setgid(65534); os.setuid(65534)
+        try: client.connect(path)
+        except PermissionError: sys.exit("refused")
+        data = b""
+        while piece := client.recv(4096): data += piece
+        sys.stdout.buffer.write(data)
+        """
+
+    @Test func `another program that asks by an abstract name, as systemd does, gets just what it may`()
+        async throws
+    {
+        let large = String(repeating: "0123456789abcdef", count: 1 << 15)
+        try world.sealFile("deploy/prod/large.key", Array(large.utf8))
+        world.repository.commit("large")
+        _ = try deliver(try target(grants + [("app.service", "large", "large.key")]))
+        world.repository.write("manager.py", CredentialTests.manager)
+        let script = world.repository.path + "/manager.py"
+        let socket = "\(socket)"
+        let outcomes = try await serving {
+            func manager(_ words: String...) -> ShellCommand.Outcome {
+                ShellCommand.run("python3", [script, socket] + words)
+            }
+            #expect(manager("app.service", "password").text == World.canary)
+            #expect(manager("app.service", "large").stdout == Array(large.utf8))
+            #expect(manager("web.service", "password").stdout == [])
+            if geteuid() == 0 { #expect(manager("app.service", "password", "nobody").errorText == "refused") }
+            // One that asks and takes nothing keeps nobody from being served.
+            let deaf = try UnixConnection(
+                connectingTo: Path(socket), from: [0] + Array("1/unit/app.service/password".utf8))
+            #expect(manager("app.service", "password").text == World.canary)
+            _ = consume deaf
+        }
+        #expect(outcomes == [.served, .served, .notAllowed, .served, .served])
+    }
+
+    @Test func `a credential that would still be sealed is not served, and the old one stays`() async throws {
+        _ = try deliver(try target(grants))
+        let kept = try target([("app.service", "password", "note.yaml:data.a")])
+        let marker = Base64.standard.encode(Array("ENC[AES256_GCM,data:x]".utf8))
+        world.repository.write(
+            "deploy/prod/note.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: n, namespace: m}\ndata: {a: \(marker)}\n")
+        world.repository.commit("marker in base64")
+        #expect(throws: DeliveryError.self) { try deliver(kept) }
+        _ = try await serving { () throws in #expect(try ask("app.service", "password") == World.canary) }
     }
 
     @Test func `a peer that is not the service manager gets nothing`() async throws {

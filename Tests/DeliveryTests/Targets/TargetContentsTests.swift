@@ -143,7 +143,7 @@ import Testing
         let made = try content([try ComposedFile(.environment(["s.yaml"]), at: "out")])
         #expect(
             String(decoding: made, as: UTF8.self) == #"""
-                COMMAND="\$(id) `id` \$HOME"
+                COMMAND='$(id) `id` $HOME'
                 DASH="-x"
                 LINES="one
                 two
@@ -154,6 +154,19 @@ import Testing
         #expect(
             try refusal([try ComposedFile(.environment(["s.yaml", "s.yaml"]), at: "out")])
                 == .malformedContent)
+    }
+
+    @Test func `what is made of values and would hold a token or a marker is refused`() throws {
+        world.repository.write("deploy/prod/parts.yaml", "first: sea\nsecond: led.v1.prod-1.e.AAAA\n")
+        world.repository.write("deploy/prod/a.in", "${parts.yaml:first}${parts.yaml:second}")
+        #expect(try refusal([try ComposedFile(.template("a.in"), at: "out")]) == .stillSealed)
+        let marker = Base64.standard.encode(Array("ENC[AES256_GCM,data:x]".utf8))
+        world.repository.write(
+            "deploy/prod/s.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: n}\ndata: {A: \(marker)}\n")
+        let reference = try ValueReference(parsing: Array("s.yaml:data.A".utf8))
+        #expect(try refusal([try ComposedFile(.value(reference), at: "out")]) == .stillSealed)
+        #expect(try refusal([try ComposedFile(.environment(["s.yaml"]), at: "out")]) == .stillSealed)
     }
 
     @Test(arguments: ["${app.yaml", "${app.yaml:}", "${:x}", "${}"])
