@@ -45,7 +45,7 @@ import Testing
     private static let shares = Stage.allCases.flatMap { stage in [(stage, 0), (stage, 1)] }
 
     @Test(arguments: shares)
-    func `killed after any of its calls, a sync leaves old or new, and the next run completes it`(
+    func `F057 killed after any of its calls, a sync leaves old or new, and the next run completes it`(
         stage: Stage, share: Int
     ) throws {
         let scene = try Scene(stage)
@@ -72,14 +72,15 @@ import Testing
         #expect(oldCount > 10 && newCount > 5)
     }
 
-    @Test(arguments: Stage.allCases, [ENOSPC, EIO])
-    func `a call that fails for lack of space or by the disk never gives half a delivery`(
+    @Test(arguments: Stage.allCases, [ENOSPC, EIO, EROFS, EDQUOT, EACCES])
+    func `F058 a call that fails for lack of space, of rights or by the disk never gives half a delivery`(
         stage: Stage, errno: Int32
     ) throws {
         let scene = try Scene(stage)
         let clean = scene.points.run(.none)
+        let count = [ENOSPC, EIO].contains(errno) ? 24 : 8
         for isPersistent in [true, false] {
-            for number in CrashPoints.spread(24, over: clean.callCount) {
+            for number in CrashPoints.spread(count, over: clean.callCount) {
                 scene.restore()
                 let outcome = scene.points.run(.fail(number, errno: errno, persistent: isPersistent))
                 let call = "\(clean.calls[number - 1]), errno \(errno), persistent \(isPersistent)"

@@ -172,7 +172,7 @@ import Testing
         world.edit("host/strongroom.yaml", "targets:", "target:")
         expect(world.sync(), 2, "line ")
         world.writeSettings()
-        world.edit("host/strongroom.yaml", "backup:", "drift: { mode: heal }\n    backup:")
+        world.edit("host/strongroom.yaml", "backup:", "notify: []\n    backup:")
         expect(world.sync(), 2, "not supported")
         world.writeSettings()
         expect(world.run("sync", "nowhere", "--once", "--config", world.settings), 2, "prod")
@@ -184,8 +184,7 @@ import Testing
         expect(world.sync(), 5)
     }
 
-    @Test func `a directory that is not ours is no target`() throws {
-        // F060
+    @Test func `F060: a directory that is not ours is no target`() throws {
         let world = World()
         world.write("host/app/foreign", "somebody else's")
         expect(world.sync(), 6, "not Strongroom's")
