@@ -40,9 +40,10 @@ func system(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
 
 let libraries: [Target] = [
     system("CSodium", "libsodium", "libsodium-dev"),
-    // Not linked: CLate loads them when OpenSSL and Git need them.
+    // Not linked: CLate loads them when OpenSSL, Git and Storage need them.
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CGit2", providers: [.apt(["libgit2-dev"])]),
+    .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-gnutls-dev"])]),
     .target(name: "CLate"),
     system("CArchive", "libarchive", "libarchive-dev"),
     system("CZstd", "libzstd", "libzstd-dev"),
@@ -83,7 +84,7 @@ let formats: [Target] = [
     module(
         "Sealing", ["Documents", "Encodings", "Files", "Keyrings", "SSH", "Sodium", "Trust"],
         exclude: ["FORMAT.md"]),
-    module("Storage", ["Files"], tests: ["StorageFaults"]),
+    module("Storage", ["CCurl", "CLate", "Encodings", "Files", "Sodium"], tests: ["StorageFaults"]),
     [
         .target(
             name: "StorageFaults", dependencies: ["Storage"], path: "Tests/StorageFaults",

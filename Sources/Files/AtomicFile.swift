@@ -81,7 +81,8 @@ extension Replacement {
         case .directory: throw .refused(.isDirectory, "statx(2)", whole)
         default: throw .refused(.notRegular, "statx(2)", whole)
         }
-        guard found.linkCount == 1 else { throw .refused(.hardLinked, "statx(2)", whole) }
+        // None at all has a file that another writer replaced between the look-up and the answer.
+        guard found.linkCount <= 1 else { throw .refused(.hardLinked, "statx(2)", whole) }
         guard self == .ownFile, found.owner.user != geteuid(), found.owner.user != owner?.user else { return }
         throw .refused(.foreignOwner, "statx(2)", whole)
     }

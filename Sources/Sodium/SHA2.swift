@@ -10,6 +10,17 @@ package enum SHA256 {
             }
         }
     }
+
+    /// The 32-byte hash of a part of an array, without a copy of it.
+    package static func hash(part bytes: ArraySlice<UInt8>) -> [UInt8] {
+        [UInt8].filled(count: 32) { output in
+            unsafe bytes.span.bytes.withPointer { source, count in
+                unsafe output.withMutablePointer { target, _ in
+                    _ = unsafe crypto_hash_sha256(target, source, UInt64(count))
+                }
+            }
+        }
+    }
 }
 
 /// SHA-512 (FIPS 180-4; crypto_hash_sha512).

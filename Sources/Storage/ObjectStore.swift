@@ -1,6 +1,8 @@
 // A short tour. A store keeps named, immutable byte strings and knows nothing of what they mean: no key, no
-// format. `ObjectStore` is the contract, `DirectoryStore` keeps it in a directory. Every conformer passes the
-// same suite of tests, wrappers included.
+// format. `ObjectStore` is the contract, `DirectoryStore` keeps it in a directory, `S3Store` in a bucket:
+// `S3Location` (where) and `S3Settings` (how) come from the caller, as `S3Credentials` do. Below it `S3Client`
+// signs and repeats requests, and `HTTP/` sends them with libcurl. `StoreProbe` finds out whether a real place
+// keeps the contract. Every conformer passes the same suite of tests, wrappers included.
 
 /// An object's name and length, as a listing tells them.
 package struct ObjectEntry: Hashable, Sendable {

@@ -1,6 +1,6 @@
 package import Files
 
-/// What a store could not do.
+/// What a store could not do. Carries no credential, and no byte of an object or of an answer.
 package struct StorageError: Error, Sendable {
     /// The kind of failure; the only part that is compared.
     package enum Code: Sendable, Hashable {
@@ -22,20 +22,45 @@ package struct StorageError: Error, Sendable {
         case truncated
         /// Something else than an object stands under the name.
         case notAnObject
+        /// The bucket itself is not there.
+        case bucketMissing
+        /// Not a URL, endpoint or region that a store can have.
+        case invalidLocation
+        /// Credentials that can't be read, or that the endpoint does not accept.
+        case credentials
+        /// This machine's clock and the endpoint's are too far apart for a signature.
+        case clockSkew
+        /// No connection, or none that lasted, however often it was tried.
+        case unreachable
+        /// The endpoint has too much to do, however often it was tried.
+        case busy
+        /// The endpoint's certificate is not one to trust.
+        case untrusted
+        /// The endpoint sends the request on to somewhere else, where it does not go.
+        case redirected
+        /// An answer that is none in S3's protocol.
+        case invalidAnswer
+        /// The endpoint, or a library of this machine, can't do what is asked.
+        case unsupported
+        /// The caller's task was cancelled.
+        case cancelled
     }
 
     /// What kind of failure it is.
     package let code: Code
-    /// The object's name, or the store's place.
+    /// The object's name, or the store's place; in a bucket as `s3://bucket/key`.
     package let name: String
     /// What the file system said.
     package let underlying: FileError?
+    /// Cause and next step, where the code alone does not tell them.
+    package let reason: String?
 
     /// A failure that a store, a wrapper of one included, tells in its own words.
-    package init(_ code: Code, name: String, underlying: FileError? = nil) {
+    package init(_ code: Code, name: String, underlying: FileError? = nil, reason: String? = nil) {
         self.code = code
         self.name = name
         self.underlying = underlying
+        self.reason = reason
     }
 
     static func invalidName(_ name: String) -> StorageError { StorageError(.invalidName, name: name) }
@@ -59,8 +84,9 @@ package struct StorageError: Error, Sendable {
 extension StorageError: CustomStringConvertible {
     /// One line for people.
     package var description: String {
+        if let reason { return "\(name): \(reason)" }
         if let underlying { return "object \(name): \(underlying)" }
-        let reason =
+        let text =
             switch code {
             case .notFound: "not found"
             case .exists: "exists already"
@@ -71,7 +97,18 @@ extension StorageError: CustomStringConvertible {
             case .limit: "larger than allowed"
             case .truncated: "shorter than it should be"
             case .notAnObject: "not a regular file"
+            case .bucketMissing: "no such bucket"
+            case .invalidLocation: "not a place that a store can have"
+            case .credentials: "the credentials are not usable"
+            case .clockSkew: "the clocks are too far apart"
+            case .unreachable: "the endpoint can't be reached"
+            case .busy: "the endpoint is overloaded"
+            case .untrusted: "the endpoint's certificate is not trusted"
+            case .redirected: "the endpoint sends requests elsewhere"
+            case .invalidAnswer: "the endpoint's answer is not S3's"
+            case .unsupported: "not supported"
+            case .cancelled: "cancelled"
             }
-        return "object \(name): \(reason)"
+        return "object \(name): \(text)"
     }
 }

@@ -12,6 +12,8 @@ package struct StorageFault: Sendable {
         /// A put leaves so many of its bytes under the name, as a store without whole puts would; other calls
         /// do nothing. The error is `io`.
         case torn(Int)
+        /// A get gives bytes of which the first has one bit flipped; other calls do what they should.
+        case damaged
     }
 
     /// The calls that are counted.
@@ -72,6 +74,7 @@ package final class FaultingStore: ObjectStore {
         case .torn(let count):
             try await base.put(name, Array(bytes.prefix(count)), ifAbsent: ifAbsent)
             throw StorageError(.io, name: name.text)
+        case .damaged: try await base.put(name, bytes, ifAbsent: ifAbsent)
         }
     }
 
@@ -83,37 +86,45 @@ package final class FaultingStore: ObjectStore {
             try await base.remove(name)
             throw StorageError(code, name: name.text)
         case .torn: throw StorageError(.io, name: name.text)
+        case .damaged: try await base.remove(name)
         }
     }
 
     package func get(_ name: ObjectName, limit: Int) async throws(StorageError) -> [UInt8] {
-        try check(name.text)
-        return try await base.get(name, limit: limit)
+        let isDamaged = try check(name.text)
+        return FaultingStore.damage(try await base.get(name, limit: limit), isDamaged)
     }
 
     package func get(_ name: ObjectName, range: Range<Int>) async throws(StorageError) -> [UInt8] {
-        try check(name.text)
-        return try await base.get(name, range: range)
+        let isDamaged = try check(name.text)
+        return FaultingStore.damage(try await base.get(name, range: range), isDamaged)
     }
 
     package func byteCount(of name: ObjectName) async throws(StorageError) -> Int? {
-        try check(name.text)
+        _ = try check(name.text)
         return try await base.byteCount(of: name)
     }
 
     package func list(below name: ObjectName?) async throws(StorageError) -> [ObjectEntry] {
-        try check(name?.text ?? "")
+        _ = try check(name?.text ?? "")
         return try await base.list(below: name)
     }
 
     package func removeLeftovers() async throws(StorageError) { try await base.removeLeftovers() }
 
-    private func check(_ name: String) throws(StorageError) {
+    /// Whether what this read gives is to be damaged.
+    private func check(_ name: String) throws(StorageError) -> Bool {
         switch next(isChange: false) {
-        case nil: return
+        case nil: return false
         case .refused(let code), .lostAnswer(let code): throw StorageError(code, name: name)
         case .torn: throw StorageError(.io, name: name)
+        case .damaged: return true
         }
+    }
+
+    private static func damage(_ bytes: [UInt8], _ isDamaged: Bool) -> [UInt8] {
+        guard isDamaged, let first = bytes.first else { return bytes }
+        return [first ^ 1] + bytes.dropFirst()
     }
 
     /// Counts a call, and tells how it fails if it does.

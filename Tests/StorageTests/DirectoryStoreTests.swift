@@ -9,12 +9,13 @@ import Testing
     let scratch = TemporaryDirectory("storage")
 
     @Test func `a directory store keeps what every store promises`() async throws {
-        try await exerciseObjectStore(DirectoryStore.create(at: Path(scratch.file("a/store"))))
+        try await exerciseObjectStore(.directory(scratch.file("a/store")))
     }
 
     @Test func `a wrapper without a fault keeps what every store promises`() async throws {
-        let store = FaultingStore(over: try DirectoryStore.create(at: Path(scratch.file("store"))))
-        try await exerciseObjectStore(store)
+        let subject = try StoreSubject.directory(scratch.file("store")) { FaultingStore(over: $0) }
+        try await exerciseObjectStore(subject)
+        let store = try #require(subject.store as? FaultingStore)
         #expect(store.changeCount > 0)
         #expect(store.readCount > 0)
     }
@@ -71,7 +72,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "needs root"))
-    func `a full disk fails the put and leaves no part of it`() async throws {
+    func `F085: a full disk fails the put and leaves no part of it`() async throws {
         try #require(unsafe mount("tmpfs", scratch.path, "tmpfs", 0, "size=256k") == 0)
         defer { unsafe umount2(scratch.path, Int32(MNT_DETACH)) }
         let store = try DirectoryStore.create(at: Path(scratch.file("store")))
@@ -114,6 +115,13 @@ import Testing
         let torn = FaultingStore(over: base, StorageFault(at: 0, .torn(1)))
         #expect(await code { try await torn.put(ObjectName("b"), [1, 2], ifAbsent: true) } == .io)
         #expect(try await base.get(ObjectName("b"), limit: 9) == [1])
+    }
+
+    @Test func `a read can give damaged bytes`() async throws {
+        let store = FaultingStore(over: try empty(), StorageFault(at: 0, of: .reads, .damaged))
+        try await store.put(ObjectName("a"), [1, 2], ifAbsent: true)
+        #expect(try await store.get(ObjectName("a"), limit: 2) == [0, 2])
+        #expect(try await store.get(ObjectName("a"), range: 0..<1) == [1])
     }
 
     @Test func `reads can fail too`() async throws {

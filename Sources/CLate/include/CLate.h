@@ -9,3 +9,6 @@ const char *_Nullable strongroom_load_git2(void);
 
 /// libcrypto (openssl.c).
 const char *_Nullable strongroom_load_openssl(void);
+
+/// libcurl (curl.c).
+const char *_Nullable strongroom_load_curl(void);

@@ -209,10 +209,14 @@ extension GitError: Reportable {
 extension StorageError: Reportable {
     var failure: Failure {
         switch code {
-        case .notFound, .exists, .invalidName: Failure(.usage, description)
+        case .notFound, .exists, .invalidName, .bucketMissing, .invalidLocation, .unsupported:
+            Failure(.usage, description)
         case .limit: Failure(.limitExceeded, description)
         case .truncated, .notAnObject: Failure(.damaged, description)
-        case .noSpace, .io, .permission: Failure(.inputOutput, description)
+        case .credentials: Failure(.cannotDecrypt, description)
+        case .untrusted, .redirected, .clockSkew: Failure(.refused, description)
+        case .noSpace, .io, .permission, .unreachable, .busy, .invalidAnswer, .cancelled:
+            Failure(.inputOutput, description)
         }
     }
 }

@@ -1,0 +1,121 @@
+import Glibc
+import Support
+import Testing
+
+/// moto's S3 (PyPI) on this machine, on a port of its own: from the environment that Scripts/packages makes. In front of it
+/// stands a check of each request's signature over what was really sent, which moto does not make, and a lock, since it
+/// looks and writes in two steps.
+final class MotoServer: Sendable {
+    /// The endpoint.
+    let endpoint: String
+    private let process: BackgroundProcess
+    private let scratch = TemporaryDirectory("strongroom-moto")
+
+    /// What a test that needs it says when it is left out.
+    static let absence = "moto is not installed (Scripts/packages test)"
+
+    /// Whether it is here, or has to be (CI).
+    static var isExpected: Bool { unsafe access(python, X_OK) == 0 || Vectors.isCI }
+
+    /// The server of the suite that runs.
+    @TaskLocal static var current: MotoServer?
+
+    /// Starts a server with the buckets `strongroom`, `locked` (with object lock) and `retained` (which locks by default).
+    init() {
+        ScratchRepository(at: scratch.path).write("server.py", MotoServer.script)
+        process = BackgroundProcess(
+            MotoServer.python, [scratch.file("server.py"), scratch.file("port"), TestCredentials.secret],
+            log: scratch.file("log"))
+        endpoint = "http://localhost:\(ServerPort.await(scratch.file("port"), log: scratch.file("log")))"
+    }
+
+    private static let python: String = {
+        let package = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4)
+        return package.joined(separator: "/") + "/.build/moto/bin/python"
+    }()
+
+    private static let script = #"""
+        import hashlib, hmac, io, sys, threading, urllib.parse
+        from werkzeug.serving import make_server
+        from werkzeug.test import Client
+        from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+
+        inner = DomainDispatcherApplication(create_backend_app)
+        secret = sys.argv[2].encode()
+        lock = threading.Lock()
+
+        def sign(key, text):
+            return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+        def is_signed(environ, body):
+            kind, _, rest = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+            fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+            if kind != "AWS4-HMAC-SHA256":
+                return False
+            _, date, region, service, end = fields["Credential"].split("/")
+            sent = hashlib.sha256(body).hexdigest()
+            if environ["HTTP_X_AMZ_CONTENT_SHA256"] != sent:
+                return False
+            path, _, query = environ["REQUEST_URI"].partition("?")
+            names = fields["SignedHeaders"].split(";")
+            for name in environ:
+                if name.startswith("HTTP_X_AMZ_") and name[5:].replace("_", "-").lower() not in names:
+                    return False
+            def value(name):
+                key = name.upper().replace("-", "_")
+                return environ[key if key == "CONTENT_TYPE" else "HTTP_" + key].strip()
+            request = "\n".join(
+                [environ["REQUEST_METHOD"], path, "&".join(sorted(query.split("&")))]
+                + ["%s:%s" % (name, value(name)) for name in names] + ["", ";".join(names), sent])
+            text = "\n".join(["AWS4-HMAC-SHA256", environ["HTTP_X_AMZ_DATE"], "/".join([date, region, service, end]),
+                              hashlib.sha256(request.encode()).hexdigest()])
+            key = b"AWS4" + secret
+            for part in (date, region, service, end):
+                key = sign(key, part)
+            return hmac.compare_digest(sign(key, text).hex(), fields["Signature"])
+
+        def app(environ, start):
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            environ["wsgi.input"] = io.BytesIO(body)
+            try:
+                signed = is_signed(environ, body)
+            except (KeyError, ValueError):
+                signed = False
+            if not signed:
+                start("403 Forbidden", [("Content-Type", "application/xml")])
+                return [b"<Error><Code>SignatureDoesNotMatch</Code></Error>"]
+            with lock:
+                return list(inner(environ, start))
+
+        client = Client(inner)
+        def make(path, headers={}, data=b""):
+            answer = client.put(path, base_url="http://localhost", headers=headers, data=data)
+            assert answer.status_code == 200, (path, answer.status_code, answer.data)
+        make("/strongroom")
+        make("/locked", {"x-amz-bucket-object-lock-enabled": "true"})
+        make("/retained", {"x-amz-bucket-object-lock-enabled": "true"})
+        make("/retained?object-lock", data=b"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>"
+             b"<Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>2</Days></DefaultRetention></Rule>"
+             b"</ObjectLockConfiguration>")
+        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
+        open(sys.argv[1], "w").write("%d\n" % server.port)
+        server.serve_forever()
+
+        """#
+}
+
+/// Runs a suite with one moto server of its own, where there is one.
+struct MotoTrait: SuiteTrait, TestScoping {
+    @concurrent func provideScope(
+        for test: Test, testCase: Test.Case?,
+        performing function: @Sendable @concurrent () async throws -> Void
+    ) async throws {
+        guard MotoServer.isExpected else { return try await function() }
+        try await MotoServer.$current.withValue(MotoServer()) { try await function() }
+    }
+}
+
+extension Trait where Self == MotoTrait {
+    /// The suite talks to a moto server of its own.
+    static var moto: MotoTrait { MotoTrait() }
+}
