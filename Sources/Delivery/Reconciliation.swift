@@ -113,7 +113,7 @@ package struct Reconciliation: Sendable {
     ///
     /// Blocks its thread while it fetches and writes. Throws what the stages throw. Where that is before the first target
     /// is changed, as for all that a commit or a target refuses, none is; else targets before the one that failed are
-    /// delivered, and that one is as it was (see `TargetSession.deliver`).
+    /// delivered, and that one is as it was (see `TargetSession.deliver`). With `reloadFailed` all are delivered.
     package func run(at now: Timestamp) async throws(DeliveryError) -> [Receipt] {
         let lock = try state.lock(environment: opener.environment)
         defer { _ = lock }
@@ -290,13 +290,21 @@ package struct Reconciliation: Sendable {
             plans.append(try session.plan(tree))
         }
         var receipts: [Receipt] = []
+        var failure: DeliveryError?
         for (session, plan) in zip(sessions, plans) {
             if !plan.isEmpty {
                 try await willDeliver(plan)
                 try state.setExpectation(nil, environment: opener.environment)
             }
-            receipts.append(try session.deliver(plan, at: now))
+            do throws(DeliveryError) {
+                receipts.append(try session.deliver(plan, at: now))
+            } catch {
+                // That target has what it is to have: no reason to keep it from the others.
+                guard error.code == .reloadFailed else { throw error }
+                failure = failure ?? error
+            }
         }
+        if let failure { throw failure }
         let refused = source.isFollowing ? opener.refusedEpochs : []
         try state.setInventory(tree.units, environment: opener.environment, source: source.name)
         // Any change would have made it forgotten: what is still known is right, and not written again.

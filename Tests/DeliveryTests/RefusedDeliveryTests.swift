@@ -240,6 +240,20 @@ import Testing
         #expect(world.delivered("app.yaml") == "listen: 9090\n")
     }
 
+    @Test func `a command after a change that fails keeps no other target from its files`() async throws {
+        var failing = try world.target("app")
+        failing.completion = .program(ChildProgram(["sh", "-c", "exit 1"]))
+        let all: [Target] = [.files(failing), .files(try world.target("shared", .files))]
+        world.repository.commit("good")
+        for text in ["listen: 8080\n", "listen: 9090\n"] {
+            world.repository.write("deploy/prod/app.yaml", text)
+            world.repository.git("commit", "-q", "--allow-empty", "-a", "-m", "next")
+            #expect(try await ending(world.reconciliation(targets: all)) == .reloadFailed)
+            let shared = ShellCommand.run("cat", [world.scratch.file("shared/app.yaml")])
+            #expect(shared.stdout == Array(text.utf8) && world.delivered("app.yaml") == text)
+        }
+    }
+
     // MARK: - Rendered
 
     private static let rules = """
