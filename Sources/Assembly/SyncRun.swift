@@ -15,6 +15,8 @@ struct SyncRun {
     private let isHeld: Bool
     /// Whether the journal knows how the run ended.
     private(set) var isRecorded = false
+    /// Whether the source is not followed now: what is in place then says nothing about it.
+    private var isAway = false
 
     init(
         _ sync: EnvironmentSync, _ parts: SyncParts, _ reconciliation: Reconciliation, _ now: Timestamp,
@@ -38,6 +40,37 @@ struct SyncRun {
 
     /// Runs, and says what became of it.
     mutating func report() async throws -> EnvironmentSync.Report {
+        do {
+            return try await follow()
+        } catch let error as DeliveryError {
+            guard case .poll = mode, error.isOfSource, !isRecorded, let good = try lastGood() else {
+                throw error
+            }
+            return try await stay(at: good, error)
+        }
+    }
+
+    /// Sees to what was approved before, out of the mirror: the source can't be followed because of `error`.
+    private mutating func stay(
+        at good: String, _ error: DeliveryError
+    ) async throws -> EnvironmentSync.Report {
+        var report = EnvironmentSync.Report(commit: good, source: reconciliation.source.name)
+        isAway = true
+        do {
+            let other = try sync.reconciliation(parts, at: good, now, isRecalling: true)
+            report = try await settle(try await other.poll(at: now, polling), other, note: nil)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            report.isStanding = false
+        }
+        isAway = false
+        try record(error)
+        report.failure = error
+        return report
+    }
+
+    private mutating func follow() async throws -> EnvironmentSync.Report {
         let source = reconciliation.source
         let quarantined =
             isHeld ? [] : try journal.quarantine(environment: name, source: source.name).map(\.commit)
@@ -153,7 +186,7 @@ struct SyncRun {
             try parts.audit.append(AuditEvent(kind, facts.merging(fields) { $1 }), at: now)
         }
         try journal.quarantine(commit, environment: name, source: source, at: now, reason: reason)
-        let other = try sync.reconciliation(parts, at: good, now)
+        let other = try sync.reconciliation(parts, at: good, now, isReturning: true)
         let receipts: [Receipt]
         do throws(DeliveryError) {
             receipts = try await other.run(at: now)
@@ -211,7 +244,7 @@ struct SyncRun {
         let fresh = try journal.setDrift(records, environment: name, at: now)
         func words(_ record: DriftRecord) -> String {
             let evidence = record.evidence.isEmpty ? "" : " (\(record.evidence))"
-            return "\(record.kind) \(record.target)/\(record.path)\(evidence)"
+            return "\(record.kind) \(DriftPlace.words(record.target, record.path))\(evidence)"
         }
         report.drift = records.map(words)
         report.freshDrift = fresh.map(words)
@@ -236,10 +269,22 @@ struct SyncRun {
 
     // MARK: - The journal
 
+    /// Keeps that the run ended with `error`.
+    mutating func record(_ error: DeliveryError) throws {
+        let words =
+            switch error.underlying {
+            case let cause as JournalError: cause.description
+            case let cause as ServiceError: "\(error.context): \(cause.context)"
+            default: error.context
+            }
+        try record(error.category == .refused ? .refused : .failed, nil, words)
+    }
+
     /// Keeps how the run ended, for the commit and ref of `used`; by default of what was asked for.
     mutating func record(
         _ outcome: SyncRecord.Outcome, _ commit: String?, _ message: String, _ used: Reconciliation? = nil
     ) throws {
+        guard !isAway else { return }
         isRecorded = true
         let source = (used ?? reconciliation).source
         var syncs = [

@@ -26,6 +26,7 @@ struct LoopParts: Sendable {
 /// What the loops do now, for `status`.
 final class Board: Sendable {
     private let loops = Mutex<[String: StatusDocument.Loop]>([:])
+    private let broken = Mutex<Set<String>>([])
 
     /// Changes what is shown of `environment`.
     func update(_ environment: String, _ change: (inout StatusDocument.Loop) -> Void) {
@@ -38,6 +39,12 @@ final class Board: Sendable {
 
     /// All loops, by name.
     var all: [StatusDocument.Loop] { loops.withLock { $0.values.sorted { $0.environment < $1.environment } } }
+
+    /// Notes that a snapshot of `environment` was broken off for new settings.
+    func noteBroken(_ environment: String) { broken.withLock { _ = $0.insert(environment) } }
+
+    /// Whether a snapshot of `environment` was broken off; asked once.
+    func takeBroken(_ environment: String) -> Bool { broken.withLock { $0.remove(environment) != nil } }
 
     /// Forgets all but these environments.
     func keep(_ names: Set<String>) {
@@ -53,9 +60,6 @@ struct EnvironmentLoop: Sendable {
     private let zone: ZoneRules
     private let backupZone: ZoneRules
     private let credentials: CredentialSockets?
-
-    /// Polls are never further apart than this because of failures, unless their interval says so.
-    private static let backoffLimitSeconds = 900.0
 
     init(_ parts: LoopParts, _ environment: EnvironmentSettings) throws {
         self.parts = parts
@@ -80,6 +84,7 @@ struct EnvironmentLoop: Sendable {
             return
         }
         var memory = Memory()
+        var schedule = PollSchedule(interval: .seconds(interval))
         var server: Task<Void, Never>?
         // Spread over the first seconds: many environments don't begin at once.
         var next = WallClock.now.adding(seconds: Double.random(in: 0...min(Double(interval) / 10, 5)))
@@ -91,8 +96,12 @@ struct EnvironmentLoop: Sendable {
             guard await WallClock.sleep(until: next) else { break }
             memory = await poll(memory)
             // Only now is there something to serve.
-            if server == nil, memory.failureCount == 0 { server = serveCredentials() }
-            next = WallClock.now.adding(seconds: EnvironmentLoop.pause(interval, memory.failureCount))
+            if server == nil, memory.isStanding { server = serveCredentials() }
+            let random = Double.random(in: 0..<1)
+            let pause =
+                memory.failureCount == 0
+                ? schedule.afterSuccess(random: random) : schedule.afterFailure(random: random)
+            next = WallClock.now.adding(seconds: pause / .seconds(1))
         }
         server?.cancel()
         await server?.value
@@ -107,13 +116,8 @@ struct EnvironmentLoop: Sendable {
         var failureCount = 0
         var lastWords: String?
         var lastLook: Timestamp?
-    }
-
-    /// Seconds to the next poll: the interval give or take a tenth, doubled with each failure.
-    static func pause(_ interval: Int64, _ failureCount: Int) -> Double {
-        let base = Double(interval)
-        let backoff = base * Double(1 << min(failureCount, 20))
-        return min(backoff, max(base, backoffLimitSeconds)) * Double.random(in: 0.9...1.1)
+        /// Whether what a commit says stands at the targets.
+        var isStanding = false
     }
 
     private func poll(_ memory: Memory) async -> Memory {
@@ -130,28 +134,42 @@ struct EnvironmentLoop: Sendable {
                 }
             }
             if isLooking { memory.lastLook = now }
-            memory.failureCount = 0
-            tell(report, &memory)
-            parts.board.update(name) { loop in
-                loop.failures = 0
-                loop.error = nil
+            memory.isStanding = memory.isStanding || report.isStanding
+            if let failure = report.failure {
+                tellDrift(report)
+                note(failure, &memory)
+            } else {
+                memory.failureCount = 0
+                tell(report, &memory)
+                parts.board.update(name) { loop in
+                    loop.failures = 0
+                    loop.error = nil
+                }
             }
         } catch is CancellationError {
             return memory
+        } catch let error as DeliveryError where error.code == .locked {
+            // Somebody syncs by hand.
+            log(.info, error.context)
         } catch {
-            let words = parts.options.describe(error).message
-            memory.failureCount += 1
-            let isNew = words != memory.lastWords
-            log(
-                isNew ? .error : .debug,
-                "\(words)\(memory.failureCount > 1 ? " (\(memory.failureCount) times)" : "")")
-            memory.lastWords = words
-            parts.board.update(name) { [count = memory.failureCount] loop in
-                loop.failures = count
-                loop.error = words
-            }
+            note(error, &memory)
         }
         return memory
+    }
+
+    /// Logs a failure, the same one once.
+    private func note(_ error: any Error, _ memory: inout Memory) {
+        let words = parts.options.describe(error).message
+        memory.failureCount += 1
+        let isNew = words != memory.lastWords
+        log(
+            isNew ? .error : .debug,
+            "\(words)\(memory.failureCount > 1 ? " (\(memory.failureCount) times)" : "")")
+        memory.lastWords = words
+        parts.board.update(name) { [count = memory.failureCount] loop in
+            loop.failures = count
+            loop.error = words
+        }
     }
 
     private func serveCredentials() -> Task<Void, Never>? {
@@ -185,15 +203,19 @@ struct EnvironmentLoop: Sendable {
         } else {
             log(.debug, "\(report.commit) in place")
         }
-        for line in report.freshDrift {
-            log(environment.drift.mode.alerts ? .warning : .info, "drift: \(line)")
-        }
-        if report.isHealed { log(.notice, "put back what differed: \(report.drift.count)") }
+        tellDrift(report)
         let words = (report.ailments + [report.whyNot].compactMap { $0 }).joined(separator: "; ")
         if !words.isEmpty, words != memory.lastWords { log(.warning, words) }
         if words.isEmpty, memory.lastWords != nil { log(.notice, "well again at \(report.commit)") }
         memory.lastWords = words.isEmpty ? nil : words
         for notice in report.notices where report.isChange { log(.notice, notice) }
+    }
+
+    private func tellDrift(_ report: EnvironmentSync.Report) {
+        for line in report.freshDrift {
+            log(environment.drift.mode.alerts ? .warning : .info, "drift: \(line)")
+        }
+        if report.isHealed { log(.notice, "put back what differed: \(report.drift.count)") }
     }
 
     // MARK: - Snapshots
@@ -241,14 +263,26 @@ struct EnvironmentLoop: Sendable {
     /// Takes snapshots by the schedule until the task is cancelled. Times that went by meanwhile are made up for by one.
     func backups() async {
         guard let schedule = environment.backup?.schedule, let backup = scheduledBackup else { return }
+        if parts.board.takeBroken(name) { await takeWhole(backup, "again, by new settings") }
         var last = WallClock.now
         while !Task.isCancelled, let next = schedule.next(after: last, in: backupZone) {
             parts.board.update(name) { $0.nextBackup = "\(next)" }
             guard await WallClock.sleep(until: next) else { break }
-            try? await take(backup, "by schedule")
+            await takeWhole(backup, "by schedule")
             last = max(next, WallClock.now)
         }
         parts.board.update(name) { $0.nextBackup = nil }
+    }
+}
+
+extension EnvironmentLoop {
+    /// Takes a snapshot; one that is broken off for new settings is begun again under them.
+    private func takeWhole(_ backup: ScheduledBackup, _ occasion: String) async {
+        do {
+            try await take(backup, occasion)
+        } catch {
+            if Task.isCancelled { parts.board.noteBroken(name) }
+        }
     }
 }
 

@@ -262,7 +262,17 @@ extension ServiceError: Reportable {
         case .locked: Failure(.locked, context)
         case .socket: Failure(.inputOutput, context)
         case .needsRestart: Failure(.usage, context)
+        case .noSnapshot: Failure.withoutSnapshot(underlying.map { Failure($0) }, context)
         }
+    }
+}
+
+extension Failure {
+    fileprivate static func withoutSnapshot(_ cause: Failure?, _ context: String) -> Failure {
+        let cause = cause?.at("no snapshot before the change") ?? Failure(.deliveryFailed, context)
+        return Failure(
+            cause.code, cause.message,
+            hints: cause.hints + ["--without-snapshot of sync and rollback goes on without one, this once"])
     }
 }
 
@@ -287,13 +297,13 @@ extension DeliveryError: Reportable {
                     "where the branch was set back or rewritten on purpose: sync --allow-rollback COMMIT --reason TEXT"
                 ])
         case .refused: Failure(.refused, context)
+        case .target where code == .stoppedByHook:
+            underlying.map { Failure($0).at(context) } ?? Failure(.deliveryFailed, context)
         case .target: Failure(.deliveryFailed, context)
         case .io: Failure(.inputOutput, context)
         case .locked where code == .suspended:
             Failure(.locked, context, hints: ["strongroom resume takes care of the environment again"])
         case .locked: Failure(.locked, context)
-        case .target where code == .stoppedByHook:
-            underlying.map { Failure($0).at(context) } ?? Failure(.deliveryFailed, context)
         case .limit: Failure(.limitExceeded, context)
         }
     }
