@@ -165,7 +165,7 @@ package final class StoreReader: Sendable {
         throw failure ?? ArchiveError(.absent, "\(name): in no index")
     }
 
-    private func dataKey(_ place: PieceIndex.Place) throws(ArchiveError) -> DataKey {
+    func dataKey(_ place: PieceIndex.Place) throws(ArchiveError) -> DataKey {
         try dataKey(source.index.packs[place.ordinal].pack.dataKeys[place.dataKey])
     }
 

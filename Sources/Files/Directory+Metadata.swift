@@ -142,6 +142,15 @@ extension Descriptor {
         return attributes
     }
 
+    /// Sets an extended attribute of a file that is open for reading or writing. fsetxattr(2).
+    package borrowing func setOwnAttribute(_ attribute: ExtendedAttribute) throws(FileError) {
+        let name = try attribute.name.cString("fsetxattr(2)")
+        let number = rawValue
+        try SystemCall.run("fsetxattr(2)", path) {
+            unsafe fsetxattr(number, name, attribute.value, attribute.value.count, 0)
+        }
+    }
+
     /// Calls twice, for the size and for the bytes, and again while they grow in between (ERANGE).
     private static func variable(
         _ operation: StaticString, _ path: Path, _ call: (UnsafeMutablePointer<CChar>?, Int) -> Int
