@@ -92,7 +92,7 @@ let formats: [Target] = [
     ],
     module(
         "Archives",
-        ["Compression", "Encodings", "Files", "SSH", "Sodium", "Storage", "Trust"],
+        ["Compression", "Encodings", "Files", "OpenSSL", "SSH", "Sodium", "Storage", "Trust"],
         exclude: ["FORMAT.md"], tests: ["StorageFaults"]),
     module(
         "Journal", ["Encodings", "Files", "Sodium", product("GRDB", "GRDB.swift")], exclude: ["FORMAT.md"]),

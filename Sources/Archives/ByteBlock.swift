@@ -1,26 +1,37 @@
 import Glibc
+import Synchronization
 
 /// A block of raw memory for bulk plaintext, wiped where it was written before it is given back.
 ///
-/// Filled by one owner; after that any number of tasks read ranges of it that don't change any more.
+/// Filled by one owner; after that any number of tasks read ranges of it that don't change any more. The memory of a
+/// block from a `BlockPool` goes back there, to be written anew.
 @safe final class ByteBlock: @unchecked Sendable {
     // Sendable: bytes below `filledCount` are never written again, and only the one owner writes above it; a range
     // is handed to a task after it was filled.
     private let base: UnsafeMutableRawPointer
+    // Holds what `base` points to.
+    private let memory: BlockMemory
+    private let pool: BlockPool?
     /// Bytes that there is room for.
-    let capacity: Int
+    var capacity: Int { memory.byteCount }
     /// Bytes written so far, from the start. Touched by the owner only.
     private(set) var filledCount = 0
 
     /// An empty block with room for `capacity` bytes.
-    init(capacity: Int) {
-        self.capacity = capacity
-        unsafe base = UnsafeMutableRawPointer.allocate(byteCount: max(1, capacity), alignment: 64)
+    convenience init(capacity: Int) {
+        self.init(BlockMemory(byteCount: capacity), pool: nil)
+    }
+
+    /// An empty block over `memory`, which goes back to `pool`.
+    init(_ memory: BlockMemory, pool: BlockPool?) {
+        unsafe base = memory.base
+        self.memory = memory
+        self.pool = pool
     }
 
     deinit {
-        unsafe explicit_bzero(base, filledCount)
-        unsafe base.deallocate()
+        memory.touchedCount = max(memory.touchedCount, filledCount)
+        pool?.give(memory)
     }
 
     /// Lends the room behind what is filled; `fill` returns how much of it was written.
@@ -36,7 +47,7 @@ import Glibc
             filledCount = start + count
             return count
         } catch {
-            unsafe explicit_bzero(base + start, capacity - start)
+            memory.touchedCount = capacity
             throw error
         }
     }
@@ -67,5 +78,48 @@ import Glibc
         filledCount = max(filledCount, count)
         var span = unsafe MutableRawSpan(_unsafeStart: base, byteCount: count)
         return try body(&span)
+    }
+}
+
+/// The memory of a block; wiped as far as it was touched when it is released.
+@safe final class BlockMemory: @unchecked Sendable {
+    // Sendable: whoever holds the block, or the pool's lock, is the only one who looks at it.
+    /// Where it begins.
+    let base: UnsafeMutableRawPointer
+    /// Its length.
+    let byteCount: Int
+    /// Bytes from the start that may have been written.
+    var touchedCount = 0
+
+    /// `byteCount` bytes, undefined.
+    init(byteCount: Int) {
+        self.byteCount = byteCount
+        unsafe base = UnsafeMutableRawPointer.allocate(byteCount: max(1, byteCount), alignment: 64)
+    }
+
+    deinit {
+        unsafe explicit_bzero(base, touchedCount)
+        unsafe base.deallocate()
+    }
+}
+
+/// Blocks of one size that are used again: a page that is written the first time, and wiped each time, costs more than
+/// reading a file into it. Wiped when the pool goes.
+final class BlockPool: Sendable {
+    private let byteCount: Int
+    private let free = Mutex<[BlockMemory]>([])
+
+    /// A pool of blocks of `byteCount` bytes.
+    init(byteCount: Int) { self.byteCount = byteCount }
+
+    /// An empty block.
+    func take() -> ByteBlock {
+        let memory = free.withLock { $0.popLast() } ?? BlockMemory(byteCount: byteCount)
+        return ByteBlock(memory, pool: self)
+    }
+
+    /// Takes memory back.
+    func give(_ memory: BlockMemory) {
+        free.withLock { $0.append(memory) }
     }
 }

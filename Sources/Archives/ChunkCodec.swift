@@ -8,8 +8,12 @@ import Sodium
     // Sendable: `CodecPool` hands a codec to one task at a time.
     private var compressor: Compressor
     private var decompressor: Decompressor
+    private let cipher = PieceCipher()
+    private var associatedData = AssociatedData()
     /// A frame: a coding byte and the coded bytes.
     private let frame: ByteBlock
+    /// What was sealed: nonce, ciphertext, tag.
+    private let sealed: ByteBlock
     /// What was opened again, to be compared.
     private let check: ByteBlock
 
@@ -32,57 +36,64 @@ import Sodium
             throw ArchiveError(.storage, "zstd", underlying: error)
         }
         frame = ByteBlock(capacity: 1 + max(limit, Compressor.bound(limit)))
+        sealed = ByteBlock(capacity: 41 + max(limit, Compressor.bound(limit)))
         check = ByteBlock(capacity: 1 + limit)
     }
 
-    /// Seals `plaintext` of the piece `id` under `key`: nonce, then ciphertext and tag. What was sealed has been
-    /// opened again and compared when this returns; throws `damaged` where it differed: memory or processor fail.
-    func seal(
-        _ plaintext: RawSpan, _ kind: SealedKind, id: some ContentIdentifier, key: DataKey, store: StoreID
-    ) throws(ArchiveError) -> [UInt8] {
-        let nonce = RandomBytes.make(XChaCha20Poly1305.nonceByteCount)
-        let data = kind.associatedData(
-            store: store, id: id.hash.bytes, generation: UInt64(id.keyNumber))
+    /// Seals `plaintext` of the piece `id` under `key`, and lends it: nonce, then ciphertext and tag. What was sealed has
+    /// been opened again and compared before; throws `damaged` where it differed: memory or processor fail.
+    func seal<Result: ~Copyable>(
+        _ plaintext: RawSpan, _ kind: SealedKind, id: some ContentIdentifier, key: DataKey, store: StoreID,
+        _ body: (RawSpan) throws(ArchiveError) -> Result
+    ) throws(ArchiveError) -> Result {
         let frameCount = encode(plaintext)
-        let sealed = [UInt8].filled(count: 24 + frameCount + 16) { output in
-            nonce.withBytes { $0.copy(into: &output) }
-            var room = output._mutatingExtracting(24..<output.byteCount)
-            frame.withBytes(0..<frameCount) { frame in
-                key.secret.withBytes { key in
-                    XChaCha20Poly1305.seal(frame, key: key, nonce: nonce, associatedData: data, into: &room)
+        let data = associatedData.bytes(store, kind, id)
+        sealed.withMutableBytes(24 + frameCount + 16) { output in
+            var nonce = output._mutatingExtracting(0..<24)
+            RandomBytes.fill(&nonce)
+        }
+        sealed.withBytes(0..<24) { nonce in
+            sealed.withMutableBytes(24 + frameCount + 16) { output in
+                var room = output._mutatingExtracting(24..<output.byteCount)
+                frame.withBytes(0..<frameCount) { frame in
+                    cipher.seal(frame, key: key, nonce: nonce, associatedData: data, into: &room)
                 }
             }
         }
-        let isSame = try open(
-            sealed, kind, id: id, key: key, store: store, byteCount: plaintext.byteCount
-        ) { opened in
-            plaintext.isEqual(to: opened)
+        return try sealed.withBytes(0..<(24 + frameCount + 16)) { (sealed) throws(ArchiveError) in
+            let isSame = try open(
+                sealed, kind, id: id, key: key, store: store, byteCount: plaintext.byteCount
+            ) { opened in
+                plaintext.isEqual(to: opened)
+            }
+            guard isSame else { throw ArchiveError.damaged("\(id): differs when opened again") }
+            return try body(sealed)
         }
-        guard isSame else { throw ArchiveError.damaged("\(id): differs when opened again") }
-        return sealed
+    }
+
+    /// Seals `plaintext` into an array; see the other `seal`.
+    func seal(
+        _ plaintext: RawSpan, _ kind: SealedKind, id: some ContentIdentifier, key: DataKey, store: StoreID
+    ) throws(ArchiveError) -> [UInt8] {
+        try seal(plaintext, kind, id: id, key: key, store: store) { $0.array }
     }
 
     /// Opens what `seal` made and lends the plaintext of exactly `byteCount` bytes (or at most `byteCount`, where
     /// `isBound`). Throws `damaged` where the ciphertext, its frame or its length isn't right. Nothing is hashed.
     func open<Result: ~Copyable>(
-        _ sealed: [UInt8], _ kind: SealedKind, id: some ContentIdentifier, key: DataKey, store: StoreID,
+        _ sealed: RawSpan, _ kind: SealedKind, id: some ContentIdentifier, key: DataKey, store: StoreID,
         byteCount: Int, isBound: Bool = false, _ body: (RawSpan) throws(ArchiveError) -> Result
     ) throws(ArchiveError) -> Result {
-        let frameCount = sealed.count - 40
+        let frameCount = sealed.byteCount - 40
         guard frameCount >= 1, frameCount <= frame.capacity, byteCount < check.capacity else {
             throw ArchiveError.damaged("\(id): length")
         }
-        let data = kind.associatedData(
-            store: store, id: id.hash.bytes, generation: UInt64(id.keyNumber))
+        let data = associatedData.bytes(store, kind, id)
         do throws(SodiumError) {
             try frame.withMutableBytes(frameCount) { (output) throws(SodiumError) in
-                try sealed.withBytes { (sealed) throws(SodiumError) in
-                    try key.secret.withBytes { (key) throws(SodiumError) in
-                        try XChaCha20Poly1305.open(
-                            sealed.extracting(24..<sealed.byteCount), key: key,
-                            nonce: sealed.extracting(0..<24).array, associatedData: data, into: &output)
-                    }
-                }
+                try cipher.open(
+                    sealed.extracting(24..<sealed.byteCount), key: key, nonce: sealed.extracting(0..<24),
+                    associatedData: data, into: &output)
             }
         } catch {
             throw ArchiveError.damaged("\(id): doesn't decrypt", error)
@@ -95,10 +106,21 @@ import Sodium
             }
             return try frame.withBytes(1..<frameCount, body)
         case Coding.zstd:
-            let count = try decode(frameCount, byteCount: byteCount, isBound: isBound, "\(id)")
+            let count = try decode(frameCount, byteCount: byteCount, isBound: isBound, id)
             return try check.withBytes(0..<count, body)
         default:
             throw ArchiveError.damaged("\(id): coding \(coding)")
+        }
+    }
+
+    /// Opens what stands in an array; see the other `open`.
+    func open<Result: ~Copyable>(
+        _ sealed: [UInt8], _ kind: SealedKind, id: some ContentIdentifier, key: DataKey, store: StoreID,
+        byteCount: Int, isBound: Bool = false, _ body: (RawSpan) throws(ArchiveError) -> Result
+    ) throws(ArchiveError) -> Result {
+        try sealed.withBytes { (sealed) throws(ArchiveError) in
+            try open(
+                sealed, kind, id: id, key: key, store: store, byteCount: byteCount, isBound: isBound, body)
         }
     }
 
@@ -120,7 +142,7 @@ import Sodium
 
     /// Decompresses the frame into `check` and returns the plaintext's length.
     private func decode(
-        _ frameCount: Int, byteCount: Int, isBound: Bool, _ name: String
+        _ frameCount: Int, byteCount: Int, isBound: Bool, _ id: some ContentIdentifier
     ) throws(ArchiveError) -> Int {
         let decoded: Int?
         do throws(CompressionError) {
@@ -133,9 +155,9 @@ import Sodium
                 return count
             }
         } catch {
-            throw ArchiveError.damaged("\(name): doesn't decompress", error)
+            throw ArchiveError.damaged("\(id): doesn't decompress", error)
         }
-        guard let decoded else { throw ArchiveError.damaged("\(name): length") }
+        guard let decoded else { throw ArchiveError.damaged("\(id): length") }
         return decoded
     }
 }

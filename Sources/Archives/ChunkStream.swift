@@ -10,6 +10,11 @@ struct ChunkStream: ~Copyable {
 
         /// Waits for the chunk to be added.
         func id() async throws(ArchiveError) -> ChunkID { try await task.value.get() }
+
+        /// The segment that is the whole chunk.
+        func segment() async throws(ArchiveError) -> Segment {
+            .chunk(try await id(), offset: 0, byteCount: UInt32(range.upperBound - range.lowerBound))
+        }
     }
 
     private let writer: StoreWriter
@@ -20,7 +25,7 @@ struct ChunkStream: ~Copyable {
     private(set) var cutByteCount: UInt64 = 0
 
     /// Room for several of the longest chunks; less than these is copied to the next block.
-    private static let blockByteCount = 2 << 20
+    static let blockByteCount = 2 << 20
     /// Room that a reader is given at least.
     private static let roomByteCount = 64 << 10
 
@@ -86,10 +91,19 @@ struct ChunkStream: ~Copyable {
     /// Begins a new block where this one has less room, and takes along what isn't cut yet.
     private mutating func makeRoom(_ byteCount: Int) {
         guard block.capacity - block.filledCount < byteCount else { return }
-        let longest = writer.chunker.maximum
-        let next = ByteBlock(capacity: max(ChunkStream.blockByteCount, 4 * longest))
+        let left = block.filledCount - start
+        let next = writer.takeBlock(room: left + byteCount)
+        let nextStart = next.filledCount
         block.withBytes(start..<block.filledCount) { next.append($0) }
         block = next
+        start = nextStart
+    }
+
+    /// Leaves the block to another stream, when all is cut.
+    mutating func leave() {
+        guard start == block.filledCount, block.capacity > 0 else { return }
+        writer.leaveBlock(block)
+        block = ByteBlock(capacity: 0)
         start = 0
     }
 }
@@ -105,6 +119,9 @@ struct ContentBuilder {
     init(writer: StoreWriter) {
         self.writer = writer
     }
+
+    /// Whether no segment was added.
+    var isEmpty: Bool { byteCount == 0 }
 
     /// Adds the next segment; one of no bytes is left out.
     mutating func add(_ segment: Segment) async throws(ArchiveError) {

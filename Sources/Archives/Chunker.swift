@@ -72,16 +72,46 @@ struct Chunker: Sendable {
             hash = unsafe (hash &<< 1) &+ gear[Int(input[index])]
             index &+= 1
         }
-        while index < turn {
-            hash = unsafe (hash &<< 1) &+ gear[Int(input[index])]
-            index &+= 1
-            if hash < hardThreshold { return index }
-        }
-        while index < end {
-            hash = unsafe (hash &<< 1) &+ gear[Int(input[index])]
-            index &+= 1
-            if hash < easyThreshold { return index }
-        }
+        if unsafe Chunker.find(input, gear, &index, to: turn, &hash, below: hardThreshold) { return index }
+        if unsafe Chunker.find(input, gear, &index, to: end, &hash, below: easyThreshold) { return index }
         return end
+    }
+
+    /// Moves `index` behind the first byte after which the hash is below `threshold`; false at `end`. Two bytes a step:
+    /// each step waits for the one before, and a step of two takes no longer than one of one.
+    @inline(__always)
+    private static func find(
+        _ input: UnsafePointer<UInt8>, _ gear: UnsafePointer<UInt64>, _ index: inout Int, to end: Int,
+        _ hash: inout UInt64, below threshold: UInt64
+    ) -> Bool {
+        var state = hash
+        var position = index
+        while position &+ 1 < end {
+            let first = unsafe gear[Int(input[position])]
+            let second = unsafe gear[Int(input[position &+ 1])]
+            let one = (state &<< 1) &+ first
+            let two = (state &<< 2) &+ ((first &<< 1) &+ second)
+            if one < threshold {
+                index = position &+ 1
+                return true
+            }
+            if two < threshold {
+                index = position &+ 2
+                return true
+            }
+            state = two
+            position &+= 2
+        }
+        if position < end {
+            state = unsafe (state &<< 1) &+ gear[Int(input[position])]
+            position &+= 1
+            if state < threshold {
+                index = position
+                return true
+            }
+        }
+        hash = state
+        index = position
+        return false
     }
 }

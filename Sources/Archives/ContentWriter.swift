@@ -56,8 +56,17 @@ package struct ContentWriter: ~Copyable {
     /// Ends the content.
     package mutating func finish() async throws(ArchiveError) -> Content {
         try await collect(try await stream.flush())
+        stream.leave()
         try await settle(0)
         return try await builder.finish()
+    }
+
+    /// Ends the content and leaves its chunks to be waited for: nil where some were already. `finish` then.
+    mutating func finishLater() async throws(ArchiveError) -> [ChunkStream.Piece]? {
+        try await collect(try await stream.flush())
+        guard builder.isEmpty, holeByteCount == 0 else { return nil }
+        stream.leave()
+        return pieces
     }
 
     private mutating func collect(_ new: [ChunkStream.Piece]) async throws(ArchiveError) {
@@ -70,9 +79,6 @@ package struct ContentWriter: ~Copyable {
         guard pieces.count > limit else { return }
         let ready = pieces.prefix(pieces.count - limit)
         pieces.removeFirst(ready.count)
-        for piece in ready {
-            let length = UInt32(piece.range.upperBound - piece.range.lowerBound)
-            try await builder.add(.chunk(try await piece.id(), offset: 0, byteCount: length))
-        }
+        for piece in ready { try await builder.add(try await piece.segment()) }
     }
 }

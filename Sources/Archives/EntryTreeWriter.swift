@@ -9,6 +9,8 @@ package struct EntryTreeWriter: ~Copyable {
             case ready(Content)
             /// A range of the bundle stream.
             case bundled(Range<UInt64>)
+            /// Chunks of its own, under way.
+            case pieces([ChunkStream.Piece])
         }
 
         let place: Place
@@ -19,6 +21,7 @@ package struct EntryTreeWriter: ~Copyable {
     private struct Waiting {
         var entry: Entry
         let bundled: Range<UInt64>?
+        let pieces: [ChunkStream.Piece]
     }
 
     private let writer: StoreWriter
@@ -27,6 +30,10 @@ package struct EntryTreeWriter: ~Copyable {
     private var bundle: ChunkStream
     private var pieces: [ChunkStream.Piece] = []
     private var waiting: [Waiting] = []
+    // Those before are in the tree.
+    private var firstWaiting = 0
+    // Chunks that waiting entries have of their own.
+    private var ownPieceCount = 0
     private var lastPath: [UInt8]?
     private var entriesSinceCut = 0
     // Where the newest bundled content begins: its entry may not be waiting yet.
@@ -44,6 +51,11 @@ package struct EntryTreeWriter: ~Copyable {
         bundle = ChunkStream(writer: writer)
     }
 
+    /// Whether a file that is expected to be so long shares chunks with others.
+    package func isShared(byteCount: UInt64) -> Bool {
+        byteCount < writer.keys.store.config.cutting.bundleLimit
+    }
+
     /// Reads a file's content until `read` returns 0 (it is lent room and returns how much of it it wrote).
     ///
     /// A file that is expected to be short goes into the stream that the source's short files share; one that turns
@@ -51,9 +63,13 @@ package struct EntryTreeWriter: ~Copyable {
     package mutating func content<Failure: Error>(
         expectedByteCount: UInt64, _ read: (inout MutableRawSpan) throws(Failure) -> Int
     ) async throws(ArchiveError) -> PendingContent {
-        guard expectedByteCount < writer.keys.store.config.cutting.bundleLimit else {
+        guard isShared(byteCount: expectedByteCount) else {
             var content = ContentWriter(writer)
             try await content.read(read)
+            let byteCount = content.byteCount
+            if let pieces = try await content.finishLater() {
+                return PendingContent(place: .pieces(pieces), byteCount: byteCount)
+            }
             return .init(ready: try await content.finish())
         }
         let start = bundle.byteCount
@@ -77,24 +93,50 @@ package struct EntryTreeWriter: ~Copyable {
     /// Throws `invalid` for an entry that no tree can hold, one that isn't behind the last in `PathOrder`, and a
     /// content in the kind that the store doesn't hold (`StoreWriter.holds(_:)`).
     package mutating func add(_ entry: Entry, content: PendingContent? = nil) async throws(ArchiveError) {
-        guard entry.isValid else { throw ArchiveError(.invalid, "entry: values that no tree can hold") }
-        if let lastPath, !PathOrder.precedes(lastPath, entry.path) {
-            throw ArchiveError(.invalid, "entry: not in the order of paths")
-        }
-        lastPath = entry.path
+        try admit(entry)
         var entry = entry
         var bundled: Range<UInt64>?
+        var pieces: [ChunkStream.Piece] = []
         switch content?.place {
         case .ready(let content)?: entry.kind = .file(content)
         case .bundled(let range)?:
             entry.kind = .file(.empty)
             bundled = range.isEmpty ? nil : range
+        case .pieces(let own)?:
+            entry.kind = .file(.empty)
+            pieces = own
         case nil:
             if let content = entry.content, !(try await writer.holds(content)) {
                 throw ArchiveError(.invalid, "entry: its content isn't in the store")
             }
         }
-        waiting.append(Waiting(entry: entry, bundled: bundled))
+        lastPath = entry.path
+        try await enter(entry, bundled, pieces)
+    }
+
+    /// Adds the next entry, a file with a content that an earlier session stored. False, and nothing added, where the
+    /// store doesn't hold it (any more).
+    package mutating func addHeld(_ entry: Entry) async throws(ArchiveError) -> Bool {
+        try admit(entry)
+        guard let content = entry.content, try await writer.holds(content) else { return false }
+        lastPath = entry.path
+        try await enter(entry, nil, [])
+        return true
+    }
+
+    /// Throws `invalid` for an entry that can't be the next.
+    private func admit(_ entry: Entry) throws(ArchiveError) {
+        guard entry.isValid else { throw ArchiveError(.invalid, "entry: values that no tree can hold") }
+        if let lastPath, !PathOrder.precedes(lastPath, entry.path) {
+            throw ArchiveError(.invalid, "entry: not in the order of paths")
+        }
+    }
+
+    private mutating func enter(
+        _ entry: Entry, _ bundled: Range<UInt64>?, _ pieces: [ChunkStream.Piece]
+    ) async throws(ArchiveError) {
+        waiting.append(Waiting(entry: entry, bundled: bundled, pieces: pieces))
+        ownPieceCount += pieces.count
         entriesSinceCut += 1
         if entriesSinceCut >= EntryTreeWriter.bundleEntryLimit {
             try await collect(try await bundle.flush())
@@ -121,19 +163,31 @@ package struct EntryTreeWriter: ~Copyable {
     /// Takes waiting entries into the tree: those that wait for nothing, and, while more than `limit` chunks are
     /// held, those whose chunks are cut.
     private mutating func settle(_ limit: Int) async throws(ArchiveError) {
-        var taken = 0
-        while taken < waiting.count {
-            var entry = waiting[taken].entry
-            if let range = waiting[taken].bundled {
-                guard range.upperBound <= bundle.cutByteCount, pieces.count > limit else { break }
+        while firstWaiting < waiting.count {
+            var entry = waiting[firstWaiting].entry
+            let own = waiting[firstWaiting].pieces
+            if let range = waiting[firstWaiting].bundled {
+                guard range.upperBound <= bundle.cutByteCount, pieces.count + ownPieceCount > limit else {
+                    break
+                }
                 entry.kind = .file(try await content(range))
+            } else if !own.isEmpty {
+                guard pieces.count + ownPieceCount > limit else { break }
+                var builder = ContentBuilder(writer: writer)
+                for piece in own { try await builder.add(try await piece.segment()) }
+                entry.kind = .file(try await builder.finish())
+                ownPieceCount -= own.count
             }
             onEntry?(entry)
             try await tree.add(entry, cut: writer.session.write.cutBits(of: entry.path))
-            taken += 1
-            if taken == waiting.count || waiting[taken].bundled != nil { dropPieces(after: taken) }
+            firstWaiting += 1
+            if firstWaiting == waiting.count || waiting[firstWaiting].bundled != nil {
+                dropPieces(after: firstWaiting)
+            }
         }
-        waiting.removeFirst(taken)
+        guard firstWaiting >= min(waiting.count, EntryTreeWriter.bundleEntryLimit) else { return }
+        waiting.removeFirst(firstWaiting)
+        firstWaiting = 0
     }
 
     /// Lets go of chunks that no entry from `position` on needs.

@@ -20,7 +20,7 @@ package struct Digest: Hashable, Comparable, Sendable {
     }
 
     /// The digest at `offset` of `bytes`. Traps where fewer than 32 bytes follow.
-    init(_ bytes: RawSpan, at offset: Int) {
+    package init(_ bytes: RawSpan, at offset: Int) {
         precondition(offset >= 0 && offset <= bytes.byteCount - 32)
         func word(_ index: Int) -> UInt64 {
             unsafe UInt64(

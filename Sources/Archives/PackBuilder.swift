@@ -24,12 +24,14 @@ struct PackBuilder {
     /// Bytes of a full pack: a Padmé length, so that full packs carry next to no padding.
     static let targetByteCount = 16 << 20
 
-    /// An empty pack whose pieces are sealed under `dataKey`.
-    init(kind: PackKind, dataKey: DataKey, keyNumber: UInt32) {
+    /// An empty pack whose pieces are sealed under `dataKey`, in the room of `storage`, whose bytes are dropped.
+    init(kind: PackKind, dataKey: DataKey, keyNumber: UInt32, storage: consuming [UInt8] = []) {
         self.kind = kind
         self.dataKey = dataKey
         self.keyNumber = keyNumber
-        bytes = ObjectKind.pack.preamble
+        bytes = storage
+        bytes.removeAll(keepingCapacity: true)
+        bytes.append(contentsOf: ObjectKind.pack.preamble)
     }
 
     /// Whether nothing was added yet.
@@ -43,11 +45,13 @@ struct PackBuilder {
             || rows.count == PackHeader.rowLimit
     }
 
-    /// Adds a piece.
-    mutating func append(_ sealed: [UInt8], hash: Digest, auxiliary: UInt32) {
+    /// Adds a piece: its parts, one behind the other.
+    mutating func append(_ head: [UInt8], _ sealed: RawSpan, hash: Digest, auxiliary: UInt32) {
         if bytes.capacity < PackBuilder.targetByteCount { bytes.reserveCapacity(PackBuilder.targetByteCount) }
-        bytes.append(contentsOf: sealed)
-        rows.append(PieceRow(hash: hash, sealedByteCount: UInt32(sealed.count), auxiliary: auxiliary))
+        bytes.append(contentsOf: head)
+        unsafe sealed.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        let byteCount = UInt32(head.count + sealed.byteCount)
+        rows.append(PieceRow(hash: hash, sealedByteCount: byteCount, auxiliary: auxiliary))
     }
 
     /// Closes the pack: body, padding, envelope of the header, its length. Hashes all of it.
@@ -56,15 +60,20 @@ struct PackBuilder {
         var bytes: [UInt8] = []
         swap(&bytes, &self.bytes)
         let group = PieceGroup(dataKey: 0, keyNumber: keyNumber, rows: rows)
+        // The body is the beginning of all bytes: hashed once for both hashes.
+        var hash = BLAKE2b.Stream()
+        hash.update(bytes)
+        let bodyByteCount = bytes.count
         let header = PackHeader(
-            kind: kind, bodyHash: Digest(hashing: bytes), bodyByteCount: UInt64(bytes.count),
+            kind: kind, bodyHash: Digest(hash.copy().finish()), bodyByteCount: UInt64(bodyByteCount),
             dataKeys: [dataKey.sealed], groups: [group])
         let envelope = SignedObject.seal(header.encoded, .packHeader, in: session)
         let byteCount = bytes.count + envelope.count + 4
         bytes.append(contentsOf: repeatElement(0, count: Padme.padded(byteCount) - byteCount))
         bytes.append(contentsOf: envelope)
         bytes.append(contentsOf: [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: envelope.count >> $0) })
-        let name = PackName(Digest(hashing: bytes))
+        bytes.withBytes { hash.update($0.extracting(bodyByteCount..<$0.byteCount)) }
+        let name = PackName(Digest(hash.finish()))
         let entry = IndexedPack(
             name: name, byteCount: UInt64(bytes.count), header: header, maker: session.agent.publicKey)
         return FinishedPack(name: name, bytes: bytes, entry: entry)
@@ -106,20 +115,28 @@ enum PackReader {
         _ bytes: [UInt8], _ name: PackName, with keys: OpenedWrite
     ) throws(ArchiveError) -> IndexedPack {
         let object = "packs/\(name)"
-        guard Digest(hashing: bytes) == name.digest else {
+        // One pass for both hashes, where the header names a body within the bytes; the name is judged first.
+        let opened = Result { () throws(ArchiveError) -> (IndexedPack, Int) in
+            try ObjectKind.pack.check(bytes, object)
+            guard bytes.count >= minimumByteCount else { throw ArchiveError.damaged("\(object): too short") }
+            let length = try headerByteCount(
+                Array(bytes.suffix(4)), packByteCount: bytes.count, object)
+            let end = bytes.count - 4 - length
+            let envelope = Array(bytes[end..<(bytes.count - 4)])
+            return (try open(envelope, name, byteCount: bytes.count, object, with: keys), length)
+        }
+        let bodyEnd = (try? opened.get()).map { Int($0.0.header.bodyByteCount) } ?? 0
+        var hash = BLAKE2b.Stream()
+        bytes.withBytes { hash.update($0.extracting(0..<bodyEnd)) }
+        let body = Digest(hash.copy().finish())
+        bytes.withBytes { hash.update($0.extracting(bodyEnd..<$0.byteCount)) }
+        guard Digest(hash.finish()) == name.digest else {
             throw ArchiveError.damaged("\(object): its bytes don't have the hash that it is named by")
         }
-        try ObjectKind.pack.check(bytes, object)
-        guard bytes.count >= minimumByteCount else { throw ArchiveError.damaged("\(object): too short") }
-        let length = try headerByteCount(
-            Array(bytes.suffix(4)), packByteCount: bytes.count, object)
+        let (pack, length) = try opened.get()
         let end = bytes.count - 4 - length
-        let envelope = Array(bytes[end..<(bytes.count - 4)])
-        let pack = try open(envelope, name, byteCount: bytes.count, object, with: keys)
-        let bodyEnd = Int(pack.header.bodyByteCount)
         guard Padme.padded(bodyEnd + length + 4) == bytes.count, bytes[bodyEnd..<end].allSatisfy({ $0 == 0 })
         else { throw ArchiveError.damaged("\(object): padding") }
-        let body = bytes.withBytes { Digest(BLAKE2b.hash($0.extracting(0..<bodyEnd))) }
         guard body == pack.header.bodyHash else {
             throw ArchiveError(.forged, "\(object): its header was made for other pieces")
         }

@@ -76,29 +76,57 @@ struct PieceIndex: Sendable {
 
     /// The vouched-for place of a piece: what an agent may skip an upload for.
     func vouchedPlace(_ kind: PackKind, _ keyNumber: UInt32, _ hash: Digest) -> Place? {
-        places(kind, keyNumber, hash).first { packs[$0.ordinal].isVouched }
+        guard let (table, range) = rows(kind, keyNumber, hash) else { return nil }
+        return range.lazy.map { Place(table.rows[$0]) }.first { packs[$0.ordinal].isVouched }
     }
 
     private func places(_ kind: PackKind, _ keyNumber: UInt32, _ hash: Digest) -> [Place] {
+        guard let (table, range) = rows(kind, keyNumber, hash) else { return [] }
+        return range.map { Place(table.rows[$0]) }
+    }
+
+    /// The rows of the piece.
+    private func rows(_ kind: PackKind, _ keyNumber: UInt32, _ hash: Digest) -> (Table, Range<Int>)? {
         guard let table = tables.first(where: { $0.kind == kind && $0.keyNumber == keyNumber }) else {
-            return []
+            return nil
         }
+        // Hashes are even: the first guess is near, and the search goes outwards from there.
+        let count = table.rows.count
+        guard count > 0 else { return nil }
+        let guess = Int(hash.words.0.multipliedFullWidth(by: UInt64(count)).high)
         var low = 0
-        var high = table.rows.count
+        var high = count
+        var step = 16
+        if table.rows[guess].hash < hash {
+            low = guess + 1
+            while low + step < count, table.rows[low + step].hash < hash {
+                low += step + 1
+                step *= 2
+            }
+            high = min(count, low + step)
+        } else {
+            high = guess
+            while high - step > 0, !(table.rows[high - step].hash < hash) {
+                high -= step
+                step *= 2
+            }
+            low = max(0, high - step)
+        }
         while low < high {
             let middle = low + (high - low) / 2
             if table.rows[middle].hash < hash { low = middle + 1 } else { high = middle }
         }
-        var places: [Place] = []
-        while low < table.rows.count, table.rows[low].hash == hash {
-            let row = table.rows[low]
-            places.append(
-                Place(
-                    ordinal: Int(row.pack >> 8), dataKey: Int(row.pack & 255), offset: Int(row.offset),
-                    sealedByteCount: Int(row.sealedByteCount), auxiliary: row.auxiliary))
-            low += 1
-        }
-        return places
+        var end = low
+        while end < count, table.rows[end].hash == hash { end += 1 }
+        return low == end ? nil : (table, low..<end)
+    }
+}
+
+extension PieceIndex.Place {
+    fileprivate init(_ row: IndexObject.Row) {
+        self.init(
+            ordinal: Int(row.pack >> 8), dataKey: Int(row.pack & 255), offset: Int(row.offset),
+            sealedByteCount: Int(row.sealedByteCount), auxiliary: row.auxiliary)
     }
 }
 

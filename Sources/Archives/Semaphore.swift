@@ -5,6 +5,12 @@ final class Semaphore: Sendable {
     private struct State {
         var free: Int
         var waiting: [CheckedContinuation<Void, Never>] = []
+
+        mutating func takeFree() -> Bool {
+            guard free > 0 else { return false }
+            free -= 1
+            return true
+        }
     }
 
     private let state: Mutex<State>
@@ -16,17 +22,22 @@ final class Semaphore: Sendable {
 
     /// Takes a place, when one is free.
     func wait() async {
+        if state.withLock({ $0.takeFree() }) { return }
         await withCheckedContinuation { continuation in
             let isFree = state.withLock { state in
-                guard state.free > 0 else {
-                    state.waiting.append(continuation)
-                    return false
-                }
-                state.free -= 1
-                return true
+                if state.takeFree() { return true }
+                state.waiting.append(continuation)
+                return false
             }
             if isFree { continuation.resume() }
         }
+    }
+
+    /// Waits until a place is free, and takes none.
+    func pass() async {
+        guard state.withLock({ $0.free == 0 }) else { return }
+        await wait()
+        signal()
     }
 
     /// Gives a place back.

@@ -97,16 +97,23 @@ package struct StoreCheck {
         }
     }
 
-    /// Every pack: its header, or all of it, against itself and the index.
+    /// Every pack: its header, or all of it, against itself and the index. Several at once.
     private mutating func checkPacks() async throws(ArchiveError) {
         let indexed = Set(index.packs.map(\.pack.name))
-        for entry in try await ObjectPlace.packs.list(in: reader.keys.store.objects) {
+        let entries = try await ObjectPlace.packs.list(in: reader.keys.store.objects)
+        let looks = PackCheck(reader: reader, readsData: readsData)
+        let outcomes = await looks.run(entries)
+        for (entry, outcome) in zip(entries, outcomes) {
             guard let name = PackName(entry.name.lastComponent) else {
                 damage(entry.name.text, "not the name of a pack")
                 continue
             }
             do throws(ArchiveError) {
-                try await check(name, byteCount: entry.byteCount)
+                let found = try outcome.get()
+                report.packCount += 1
+                report.pieceCount += found.hashes.count
+                report.readByteCount += found.readByteCount
+                sound[name] = Set(found.hashes)
             } catch {
                 try note(error, entry.name.text)
                 continue
@@ -115,70 +122,6 @@ package struct StoreCheck {
                 let problem = "in no index: left by a writer that didn't finish, or its index is lost"
                 report.findings.append(.init(isDamage: false, object: entry.name.text, problem: problem))
             }
-        }
-    }
-
-    private mutating func check(_ name: PackName, byteCount: Int) async throws(ArchiveError) {
-        let pack: IndexedPack
-        var bytes: [UInt8] = []
-        if readsData {
-            let object = try ObjectPlace.packs.name(name)
-            bytes = try await reader.keys.store.objects.fetch(object, limit: ObjectPlace.packByteLimit)
-            report.readByteCount += UInt64(bytes.count)
-            pack = try PackReader.verify(bytes, name, with: reader.keys)
-        } else {
-            pack = try await PackReader.header(of: name, byteCount: byteCount, with: reader.keys)
-        }
-        report.packCount += 1
-        var hashes: Set<Digest> = []
-        var offset = ObjectKind.preambleByteCount
-        for group in pack.header.groups {
-            for row in group.rows {
-                report.pieceCount += 1
-                let end = offset + Int(row.sealedByteCount)
-                if readsData, !reader.identities.isEmpty {
-                    let key = pack.header.dataKeys[Int(group.dataKey)]
-                    try open(Array(bytes[offset..<end]), row, group, pack.header.kind, key)
-                }
-                try compare(row, group, pack, offset: offset)
-                hashes.insert(row.hash)
-                offset = end
-            }
-        }
-        sound[name] = hashes
-    }
-
-    /// The index must say of the piece what the pack's header says, if it names the pack at all.
-    private func compare(
-        _ row: PieceRow, _ group: PieceGroup, _ pack: IndexedPack, offset: Int
-    ) throws(ArchiveError) {
-        let places =
-            pack.header.kind == .chunks
-            ? index.places(of: ChunkID(keyNumber: group.keyNumber, hash: row.hash))
-            : index.places(of: NodeID(keyNumber: group.keyNumber, hash: row.hash))
-        for place in places where index.packs[place.ordinal].pack.name == pack.name {
-            let named = index.packs[place.ordinal].pack
-            let isSame =
-                place.offset == offset && place.sealedByteCount == Int(row.sealedByteCount)
-                && place.auxiliary == row.auxiliary && named.maker == pack.maker
-                && named.dataKeys == pack.header.dataKeys && place.dataKey == Int(group.dataKey)
-            guard isSame else {
-                throw ArchiveError(.forged, "the index says otherwise than the pack's header")
-            }
-        }
-    }
-
-    private func open(
-        _ sealed: [UInt8], _ row: PieceRow, _ group: PieceGroup, _ kind: PackKind, _ sealedKey: SealedDataKey
-    ) throws(ArchiveError) {
-        let key = try reader.dataKey(sealedKey)
-        switch kind {
-        case .chunks:
-            let id = ChunkID(keyNumber: group.keyNumber, hash: row.hash)
-            _ = try reader.chunk(id, sealed, byteCount: Int(row.auxiliary), key: key)
-        case .nodes:
-            let id = NodeID(keyNumber: group.keyNumber, hash: row.hash)
-            _ = try reader.node(id, sealed, childrenByteCount: Int(row.auxiliary), key: key)
         }
     }
 

@@ -99,7 +99,7 @@ private struct ReadAhead {
 }
 
 /// Walks the segments of a content.
-struct SegmentCursor {
+package struct SegmentCursor {
     private let reader: StoreReader
     private var open: [(node: NodeID, level: UInt8?)] = []
     private var segments: [Segment] = []
@@ -114,7 +114,7 @@ struct SegmentCursor {
     }
 
     /// The next segment; nil behind the last.
-    mutating func next() async throws(ArchiveError) -> Segment? {
+    package mutating func next() async throws(ArchiveError) -> Segment? {
         while true {
             if let segment = segments.popLast() { return segment }
             guard let (id, level) = open.popLast() else { return nil }

@@ -88,18 +88,20 @@ package final class StoreReader: Sendable {
     func node(_ id: NodeID, at place: PieceIndex.Place) async throws(ArchiveError) -> Node {
         let key = try dataKey(place)
         let sealed = try await source.sealed(at: place)
-        return try node(id, sealed, childrenByteCount: Int(place.auxiliary), key: key)
+        return try sealed.withBytes { (sealed) throws(ArchiveError) in
+            try node(id, sealed, childrenByteCount: Int(place.auxiliary), key: key)
+        }
     }
 
     /// The node of its sealed bytes.
     func node(
-        _ id: NodeID, _ sealed: [UInt8], childrenByteCount length: Int, key: DataKey
+        _ id: NodeID, _ sealed: RawSpan, childrenByteCount length: Int, key: DataKey
     ) throws(ArchiveError) -> Node {
-        guard length <= sealed.count else { throw ArchiveError.damaged("node \(id): lengths") }
-        let children = try NodeChildren.open(Array(sealed[..<length]), id: id, with: keys)
+        guard length <= sealed.byteCount else { throw ArchiveError.damaged("node \(id): lengths") }
+        let children = try NodeChildren.open(sealed.extracting(0..<length).array, id: id, with: keys)
         let content = try codecs.withCodec { (codec) throws(ArchiveError) in
             try codec.open(
-                Array(sealed[length...]), .node, id: id, key: key, store: keys.store.id,
+                sealed.extracting(length..<sealed.byteCount), .node, id: id, key: key, store: keys.store.id,
                 byteCount: Node.contentByteLimit, isBound: true
             ) { $0.array }
         }
@@ -114,13 +116,20 @@ package final class StoreReader: Sendable {
     func chunk(_ id: ChunkID, at place: PieceIndex.Place) async throws(ArchiveError) -> ByteBlock {
         let key = try dataKey(place)
         let sealed = try await source.sealed(at: place)
-        return try chunk(id, sealed, byteCount: Int(place.auxiliary), key: key)
+        return try sealed.withBytes { (sealed) throws(ArchiveError) in
+            try chunk(id, sealed, byteCount: Int(place.auxiliary), key: key) { plaintext in
+                let block = ByteBlock(capacity: plaintext.byteCount)
+                block.append(plaintext)
+                return block
+            }
+        }
     }
 
-    /// The chunk of its sealed bytes.
-    func chunk(_ id: ChunkID, _ sealed: [UInt8], byteCount: Int, key: DataKey) throws(ArchiveError)
-        -> ByteBlock
-    {
+    /// Lends the plaintext of a chunk of its sealed bytes, when it was opened and has its id.
+    func chunk<Result: ~Copyable>(
+        _ id: ChunkID, _ sealed: RawSpan, byteCount: Int, key: DataKey,
+        _ body: (RawSpan) throws(ArchiveError) -> Result
+    ) throws(ArchiveError) -> Result {
         guard byteCount <= Int(keys.store.config.cutting.maximum) else {
             throw ArchiveError.damaged("chunk \(id): longer than chunks of this store")
         }
@@ -134,9 +143,7 @@ package final class StoreReader: Sendable {
                 guard write.chunkID(of: plaintext) == id else {
                     throw ArchiveError.damaged("chunk \(id): doesn't have its id")
                 }
-                let block = ByteBlock(capacity: plaintext.byteCount)
-                block.append(plaintext)
-                return block
+                return try body(plaintext)
             }
         }
     }
@@ -158,7 +165,7 @@ package final class StoreReader: Sendable {
         throw failure ?? ArchiveError(.absent, "\(name): in no index")
     }
 
-    private func dataKey(_ place: PieceIndex.Place) throws(ArchiveError) -> DataKey {
+    func dataKey(_ place: PieceIndex.Place) throws(ArchiveError) -> DataKey {
         try dataKey(source.index.packs[place.ordinal].pack.dataKeys[place.dataKey])
     }
 

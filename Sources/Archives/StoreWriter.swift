@@ -4,7 +4,8 @@ import Synchronization
 
 /// How a writer works; nothing of it shows in what is read.
 package struct WriterOptions: Sendable {
-    /// Chunks that are hashed, compressed and sealed at once.
+    /// Chunks that are under way at once: hashed, compressed, sealed. The runtime works on as many as there are
+    /// processors; the others wait, so that no processor does.
     package var parallelism: Int
     /// The zstd level.
     package var compressionLevel: Int
@@ -15,7 +16,7 @@ package struct WriterOptions: Sendable {
 
     /// Options, with the defaults of the program.
     package init(
-        parallelism: Int = 4, compressionLevel: Int = 1, packByteCount: Int = 16 << 20,
+        parallelism: Int = 16, compressionLevel: Int = 1, packByteCount: Int = 16 << 20,
         packsPerIndex: Int = 64
     ) {
         self.parallelism = max(1, parallelism)
@@ -46,6 +47,12 @@ package final class StoreWriter: Sendable {
     let slots: Semaphore
     /// Codecs of the tasks under way.
     let codecs: CodecPool
+    /// Memory that contents are read into.
+    let blocks: BlockPool
+    /// Places for full packs that are hashed and stored.
+    private let packSlots = Semaphore(StoreWriter.packLimit)
+    // The block that the last content left.
+    private let leftBlock = Mutex<ByteBlock?>(nil)
     private let dataKey: DataKey
     private let state: Mutex<State>
 
@@ -62,7 +69,16 @@ package final class StoreWriter: Sendable {
         var stored: [PackName: UInt64] = [:]
         var failure: ArchiveError?
         var statistics = WriterStatistics()
+        /// Memory of packs that were stored.
+        var spares: [[UInt8]] = []
+
+        mutating func newPack(_ kind: PackKind, _ key: DataKey, _ keyNumber: UInt32) -> PackBuilder {
+            PackBuilder(kind: kind, dataKey: key, keyNumber: keyNumber, storage: spares.popLast() ?? [])
+        }
     }
+
+    /// Full packs under way at once, 16 MiB each. Another may be in the making meanwhile.
+    private static let packLimit = 2
 
     /// A writer for `store`. Reads the index.
     ///
@@ -87,6 +103,7 @@ package final class StoreWriter: Sendable {
         codecs = CodecPool(
             limit: max(Node.contentByteLimit, Int(store.config.cutting.maximum)),
             level: options.compressionLevel)
+        blocks = BlockPool(byteCount: max(ChunkStream.blockByteCount, 4 * chunker.maximum))
         dataKey = try DataKey(
             sealingTo: ReadPublicKey(number: read.number, key: read.key), store: store.id)
         self.options = options
@@ -104,15 +121,36 @@ package final class StoreWriter: Sendable {
         let id = block.withBytes(range) { session.write.chunkID(of: $0) }
         state.withLock { $0.statistics.contentByteCount += UInt64(range.count) }
         guard try claim(.chunk(id)) else { return id }
-        let sealed = try failing { () throws(ArchiveError) in
+        // Where storing is slower than sealing, sealing waits.
+        await packSlots.pass()
+        let full = try failing { () throws(ArchiveError) in
             try codecs.withCodec { (codec) throws(ArchiveError) in
                 try block.withBytes(range) { (plaintext) throws(ArchiveError) in
-                    try codec.seal(plaintext, .chunk, id: id, key: dataKey, store: session.store)
+                    try codec.seal(plaintext, .chunk, id: id, key: dataKey, store: session.store) { sealed in
+                        append([], sealed, .chunks, id.hash, auxiliary: UInt32(range.count))
+                    }
                 }
             }
         }
-        try await append(sealed, .chunks, id.hash, auxiliary: UInt32(range.count))
+        if let full { try await store(full) }
         return id
+    }
+
+    /// A block with at least `room` bytes behind what is filled, of which the caller is the owner: the one that the last
+    /// content left, or an empty one.
+    func takeBlock(room: Int) -> ByteBlock {
+        let left = leftBlock.withLock { block in
+            let taken = block
+            block = nil
+            return taken
+        }
+        if let left, left.capacity - left.filledCount >= room { return left }
+        return blocks.take()
+    }
+
+    /// Leaves a block to the next owner, to go on behind what is filled.
+    func leaveBlock(_ block: ByteBlock) {
+        leftBlock.withLock { $0 = block }
     }
 
     /// Adds `node`, unless it is there.
@@ -124,14 +162,16 @@ package final class StoreWriter: Sendable {
         let id = session.write.nodeID(children: parts.children, content: parts.content)
         guard try claim(.node(id)) else { return id }
         let children = NodeChildren.seal(parts.children, id: id, with: session.write, store: session.store)
-        let content = try failing { () throws(ArchiveError) in
+        let full = try failing { () throws(ArchiveError) in
             try codecs.withCodec { (codec) throws(ArchiveError) in
                 try parts.content.withBytes { (plaintext) throws(ArchiveError) in
-                    try codec.seal(plaintext, .node, id: id, key: dataKey, store: session.store)
+                    try codec.seal(plaintext, .node, id: id, key: dataKey, store: session.store) { sealed in
+                        append(children, sealed, .nodes, id.hash, auxiliary: UInt32(children.count))
+                    }
                 }
             }
         }
-        try await append(children + content, .nodes, id.hash, auxiliary: UInt32(children.count))
+        if let full { try await store(full) }
         return id
     }
 
@@ -163,35 +203,48 @@ package final class StoreWriter: Sendable {
         return true
     }
 
+    /// Puts a sealed piece, in one part or two, into the pack of its kind; returns the pack that it had no room in.
     private func append(
-        _ sealed: [UInt8], _ kind: PackKind, _ hash: Digest, auxiliary: UInt32
-    ) async throws(ArchiveError) {
-        let full = state.withLock { state in
-            let path = kind == .chunks ? \State.chunks : \State.nodes
+        _ head: [UInt8], _ sealed: RawSpan, _ kind: PackKind, _ hash: Digest, auxiliary: UInt32
+    ) -> PackBuilder? {
+        let byteCount = head.count + sealed.byteCount
+        return state.withLock { state in
             state.statistics.addedPieceCount += 1
-            state.statistics.addedByteCount += UInt64(sealed.count)
-            let isFull = state[keyPath: path].isFull(adding: sealed.count, target: options.packByteCount)
-            let full = isFull ? state[keyPath: path] : nil
-            if isFull {
-                state[keyPath: path] = PackBuilder(
-                    kind: kind, dataKey: dataKey, keyNumber: session.write.number)
+            state.statistics.addedByteCount += UInt64(byteCount)
+            switch kind {
+            case .chunks:
+                let full = state.chunks.isFull(adding: byteCount, target: options.packByteCount)
+                let pack = full ? state.chunks : nil
+                if full { state.chunks = state.newPack(kind, dataKey, session.write.number) }
+                state.chunks.append(head, sealed, hash: hash, auxiliary: auxiliary)
+                return pack
+            case .nodes:
+                let full = state.nodes.isFull(adding: byteCount, target: options.packByteCount)
+                let pack = full ? state.nodes : nil
+                if full { state.nodes = state.newPack(kind, dataKey, session.write.number) }
+                state.nodes.append(head, sealed, hash: hash, auxiliary: auxiliary)
+                return pack
             }
-            state[keyPath: path].append(sealed, hash: hash, auxiliary: auxiliary)
-            return full
         }
-        if let full { try await store(full) }
     }
 
     /// Closes and stores a pack, and an index object where enough packs wait for one.
-    private func store(_ builder: PackBuilder) async throws(ArchiveError) {
-        var builder = builder
-        let pack = builder.finish(in: session)
+    private func store(_ builder: consuming PackBuilder) async throws(ArchiveError) {
+        await packSlots.wait()
+        let pack: FinishedPack
         do throws(ArchiveError) {
-            try await keys.store.objects.store(try ObjectPlace.packs.name(pack.name), pack.bytes)
+            defer { packSlots.signal() }
+            var builder = builder
+            pack = builder.finish(in: session)
+            let name = try ObjectPlace.packs.name(pack.name)
+            try await WorkExecutor.run { () throws(ArchiveError) in
+                try await keys.store.objects.store(name, pack.bytes)
+            }
         } catch {
             throw fail(error)
         }
         let ready = state.withLock { state in
+            if state.spares.count < StoreWriter.packLimit { state.spares.append(pack.bytes) }
             state.stored[pack.name] = UInt64(pack.bytes.count)
             state.unindexed.append(pack.entry)
             state.statistics.packCount += 1

@@ -12,7 +12,7 @@ final class ApprovedCommits: Sendable {
     func note(_ commits: [VerifiedCommit]) { self.commits.withLock { $0 = commits } }
 
     /// The full name of the tag that the delivered commit was chosen by.
-    var tag: String? { commits.withLock { $0.first?.pulled.tag?.description } }
+    var tag: String? { commits.withLock { $0.first?.pulled.markTag?.description } }
 
     /// The commits of the other sources.
     var companions: [EnvironmentSync.CompanionCommit] {
@@ -34,7 +34,7 @@ final class ApprovedCommits: Sendable {
                     environment: environment, source: source.name, url: source.location.description,
                     ref: source.ref, commit: "\(commit.pulled.id)", time: now, outcome: outcome,
                     message: "approved together")
-                sync.tag = commit.pulled.tag?.description
+                sync.tag = commit.pulled.markTag?.description
                 return (sync, source.isFollowing)
             }
         }

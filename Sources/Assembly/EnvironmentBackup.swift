@@ -2,7 +2,7 @@ internal import Archives
 package import Backups
 internal import Delivery
 package import Encodings
-internal import Files
+package import Files
 internal import Git
 internal import Glibc
 package import Journal
@@ -46,17 +46,25 @@ package struct EnvironmentBackup: Sendable {
         let documents = try EnvironmentBackup.documents(
             environment, settings: settings, settingsFile: settingsFile, applied: try revisions(), file: file)
         sources.append(.documents(name: "keyring", documents))
-        run = BackupRun(
+        var run = BackupRun(
             environment: name, sources: sources, host: EnvironmentBackup.hostName, clock: clock,
             revisions: { try revisions() })
+        run.memory = CaptureMemory(directory: Path("\(settings.state)/captures"))
+        self.run = run
         self.journal = journal
         locks = Path(settings.state).appending("locks")
     }
 
-    /// A backup of `sources` that the command line names; no commit belongs to it.
-    package init(environment: String, sources: [BackupSource], clock: @escaping @Sendable () -> Timestamp) {
-        run = BackupRun(
+    /// A backup of `sources` that the command line names; no commit belongs to it. Unchanged files are remembered in the
+    /// directory `memory`.
+    package init(
+        environment: String, sources: [BackupSource], memory: Path,
+        clock: @escaping @Sendable () -> Timestamp
+    ) {
+        var run = BackupRun(
             environment: environment, sources: sources, host: EnvironmentBackup.hostName, clock: clock)
+        run.memory = CaptureMemory(directory: memory)
+        self.run = run
         journal = nil
         locks = nil
     }

@@ -17,9 +17,9 @@ package struct EnvironmentControl: Sendable {
     package init(_ environment: EnvironmentSettings, state: String, author: String) throws {
         self.environment = environment
         self.author = author
-        _ = try Directory.makePath(Path(state))
-        journal = try JournalFile.open(StateFiles.journal(state))
-        audit = try AuditLog(in: StateFiles.audit(state))
+        let memory = try StateMemory(state)
+        journal = memory.journal
+        audit = memory.audit
     }
 
     private var name: String { environment.name }

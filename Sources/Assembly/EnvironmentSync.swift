@@ -282,6 +282,14 @@ package struct EnvironmentSync: Sendable {
         let companions = try request.environment.companionSources.map {
             try followed($0, at: together?[$0.name], parts.journal)
         }
+        // What is held by hand was delivered before, or lies before what was.
+        let highest = try commit.map { _ in try mark(of: Source(parts.settings), parts.journal) } ?? delivered.mark
+        let goods = try commit.map { _ in
+            try parts.journal.goodCommits(environment: name, source: parts.settings.name)
+        }
+        let isKnown = commit.map { goods?.contains($0) ?? false } ?? false
+        let allowed =
+            try isKnown ? commit.map { try ObjectID(hex: $0) } : request.rollback?.id(for: delivered.source)
         let targets = try targets()
         guard !targets.isEmpty else {
             throw DeliveryError(.unusableRequest, "\(name): no target to deliver to")
@@ -299,13 +307,23 @@ package struct EnvironmentSync: Sendable {
             identities: identities)
         return try Reconciliation(
             source: delivered.source, policy: delivered.policy, opener: opener, targets: targets,
-            state: SyncState(directory: Path(request.state)), mark: delivered.mark,
-            allowedRollback: try request.rollback?.id(for: delivered.source), fetching: delivered.fetching,
+            state: SyncState(directory: Path(request.state)), mark: highest,
+            allowedRollback: allowed, fetching: delivered.fetching,
             companions: companions, maximumLoss: request.environment.maximumLoss,
             isRecalling: isRecalling,
             hook: SyncHook(
                 environment: name, journal: parts.journal, audit: parts.audit, author: request.author,
                 now: now, approvals: parts.approvals, snapshot: snapshot, isReturning: isReturning))
+    }
+
+    /// The last commit of what `source` follows that was delivered.
+    private func mark(of source: Source, _ journal: JournalFile) throws -> HighWaterMark? {
+        let url = source.location.description
+        let commit = try journal.mark(environment: name, source: source.name, url: url, ref: source.ref)
+        let tag = try journal.markedTag(environment: name, source: source.name, url: url, ref: source.ref)
+        return try commit.map { commit in
+            HighWaterMark(commit: try ObjectID(hex: commit), tag: try tag.map { try ReferenceName($0) })
+        }
     }
 
     /// A source with its policy, its high-water mark and what it is fetched with; `commit` in place of what it follows.
@@ -315,16 +333,7 @@ package struct EnvironmentSync: Sendable {
         var settings = settings
         if let commit { settings.revision = .commit(commit) }
         let source = try Source(settings)
-        let place = (
-            environment: name, source: source.name, url: source.location.description, ref: source.ref
-        )
-        let marked = try journal.mark(
-            environment: place.environment, source: place.source, url: place.url, ref: place.ref)
-        let tag = try journal.markedTag(
-            environment: place.environment, source: place.source, url: place.url, ref: place.ref)
-        let mark = try marked.map { commit in
-            HighWaterMark(commit: try ObjectID(hex: commit), tag: try tag.map { try ReferenceName($0) })
-        }
+        let mark = try mark(of: source, journal)
         let access = SourceAccess(process: request.process, identities: identities, user: request.user)
         return Companion(
             source: source, policy: try SignaturePolicy(settings.verification, signers), mark: mark,

@@ -27,6 +27,7 @@ package struct SourceAccess: Sendable {
         var options = FetchOptions(process: process)
         if let seconds = settings.timeoutSeconds { options.limits.seconds = seconds }
         if let count = settings.maximumByteCount { options.limits.byteCount = Int(clamping: count) }
+        for file in [settings.authorities, settings.knownHosts].compactMap(\.self) { try requireOurs(file) }
         options.access = RemoteAccess(
             authorities: settings.authorities.map { Path($0) },
             knownHosts: settings.knownHosts.map { Path($0) })
@@ -57,6 +58,21 @@ package struct SourceAccess: Sendable {
                     throw GitError(error.code, "repository \(name): \(error.context)", underlying: error)
                 }
             }
+        }
+    }
+
+    /// Throws `unusableCredential` where others could say who the server is.
+    private func requireOurs(_ file: String) throws(GitError) {
+        let path = Path(file)
+        let facts: FileMetadata
+        do throws(FileError) {
+            facts = try Directory(path.parent).openFile(path.name).metadata()
+        } catch {
+            throw GitError(.unusableCredential, error.description, underlying: error)
+        }
+        guard facts.mode & 0o002 == 0, facts.owner.user == user || facts.owner.user == 0 else {
+            throw GitError(
+                .unusableCredential, "\(file): others can write to it: who the server is can't be told by it")
         }
     }
 

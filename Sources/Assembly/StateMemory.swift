@@ -1,5 +1,6 @@
 internal import Delivery
 package import Files
+internal import Glibc
 package import Journal
 internal import Settings
 
@@ -39,9 +40,28 @@ package struct StateMemory: Sendable {
 
     /// Opens both in the directory `state`, and makes what is missing.
     package init(_ state: String) throws {
-        _ = try Directory.makePath(Path(state))
+        try StateMemory.requireOurs(Path(state))
+        try StateMemory.requireOurs(StateFiles.audit(state))
         journal = try JournalFile.open(StateFiles.journal(state))
         audit = try AuditLog(in: StateFiles.audit(state))
+    }
+}
+
+extension StateMemory {
+    /// Makes the directory where it is missing. Throws `unusableRequest` where another user owns it or may write there:
+    /// he would have journal, pins and audit log say what he likes.
+    private static func requireOurs(_ path: Path) throws {
+        let facts = try Directory.makePath(path).metadata()
+        let owner = facts.owner.user
+        guard owner == geteuid() || owner == 0 else {
+            throw DeliveryError(
+                .unusableRequest, "\(path): belongs to user \(owner): what is remembered there can't be trusted")
+        }
+        guard facts.mode & 0o022 == 0 else {
+            throw DeliveryError(
+                .unusableRequest,
+                "\(path): others can write there, and what is remembered there can't be trusted: chmod go-w \(path)")
+        }
     }
 }
 

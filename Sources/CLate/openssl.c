@@ -9,12 +9,24 @@
 
 #define FUNCTIONS(F) \
     F(ERR_clear_error) \
+    F(EVP_CIPHER_CTX_ctrl) \
+    F(EVP_CIPHER_CTX_free) \
+    F(EVP_CIPHER_CTX_new) \
+    F(EVP_CIPHER_fetch) \
+    F(EVP_CIPHER_free) \
+    F(EVP_DecryptFinal_ex) \
+    F(EVP_DecryptInit_ex) \
+    F(EVP_DecryptUpdate) \
     F(EVP_DigestVerify) \
     F(EVP_DigestVerifyInit_ex) \
+    F(EVP_EncryptFinal_ex) \
+    F(EVP_EncryptInit_ex) \
+    F(EVP_EncryptUpdate) \
     F(EVP_MD_CTX_free) \
     F(EVP_MD_CTX_new) \
     F(EVP_PKEY_free) \
     F(EVP_sha1) \
+    F(EVP_sha256) \
     F(HMAC) \
     F(OPENSSL_init_crypto) \
     F(d2i_PUBKEY)

@@ -36,12 +36,20 @@ struct LossGuard {
         let words = "a commit confirms it by the line \(LossGuard.trailer)\(digits)"
         guard !units.isEmpty else {
             throw DeliveryError(
-                .emptyTree, "commit \(tree.commit): source \(tree.source): nothing to deliver: \(words)")
+                .emptyTree,
+                "commit \(tree.commit): source \(tree.source): nothing \(LossGuard.place(verified)): check the path; where "
+                    + "it is meant, \(words)")
         }
         throw DeliveryError(
             .lossRefused,
             "commit \(tree.commit): source \(tree.source): \(vanished.count) of \(known.count) would vanish, more than "
                 + "\(maximumLoss) %: \(words)")
+    }
+
+    /// Where nothing is.
+    private static func place(_ verified: VerifiedCommit) -> String {
+        let path = verified.pulled.source.path
+        return path.isEmpty ? "to deliver" : "to deliver below \(String(decoding: path, as: UTF8.self))"
     }
 
     private func digits(_ vanished: Set<Path>, _ source: String) -> String {

@@ -118,6 +118,39 @@ extension Descriptor {
         return attributes
     }
 
+    /// The extended attributes of a file that is open for reading or writing, in byte order of their names; none where the
+    /// file system has none. flistxattr(2), fgetxattr(2).
+    package borrowing func ownAttributes() throws(FileError) -> [ExtendedAttribute] {
+        let number = rawValue
+        let list: [UInt8]
+        do {
+            list = try unsafe Descriptor.variable("flistxattr(2)", path) { buffer, count in
+                unsafe flistxattr(number, buffer, count)
+            }
+        } catch  where error.code == .unsupported {
+            return []
+        }
+        guard !list.isEmpty else { return [] }
+        var attributes = [ExtendedAttribute]()
+        for name in list.split(separator: 0).map({ Path(Array($0)) }).sorted() {
+            let key = try name.cString("fgetxattr(2)")
+            let value = try unsafe Descriptor.variable("fgetxattr(2)", path) { buffer, count in
+                unsafe fgetxattr(number, key, buffer, count)
+            }
+            attributes.append(ExtendedAttribute(name: name, value: value))
+        }
+        return attributes
+    }
+
+    /// Sets an extended attribute of a file that is open for reading or writing. fsetxattr(2).
+    package borrowing func setOwnAttribute(_ attribute: ExtendedAttribute) throws(FileError) {
+        let name = try attribute.name.cString("fsetxattr(2)")
+        let number = rawValue
+        try SystemCall.run("fsetxattr(2)", path) {
+            unsafe fsetxattr(number, name, attribute.value, attribute.value.count, 0)
+        }
+    }
+
     /// Calls twice, for the size and for the bytes, and again while they grow in between (ERANGE).
     private static func variable(
         _ operation: StaticString, _ path: Path, _ call: (UnsafeMutablePointer<CChar>?, Int) -> Int

@@ -85,7 +85,7 @@ package struct Rules: Sendable {
                 rules.map { rule in
                     .flowMapping([
                         ("paths", .flowSequence(rule.paths.map { .string($0) })),
-                        ("environment", .string(rule.environment)),
+                        ("environment", .string(rule.environment)), ("required", .bool(true)),
                     ])
                 }))
         return writer.bytes

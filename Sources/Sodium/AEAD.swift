@@ -87,6 +87,25 @@ package enum XChaCha20Poly1305 {
     }
 }
 
+/// HChaCha20 (draft-irtf-cfrg-xchacha §2.2; crypto_core_hchacha20): XChaCha20-Poly1305 is ChaCha20-Poly1305 under the key
+/// that this derives, with a nonce of four zeros and the rest of the long nonce.
+package enum HChaCha20 {
+    /// Bytes of the nonce that are taken: the first 16 of the 24.
+    package static let nonceByteCount = 16
+
+    /// Fills the 32 bytes of `output` with the key derived from `key` (32 bytes) and `nonce` (16 bytes).
+    package static func derive(_ key: RawSpan, nonce: RawSpan, into output: inout MutableRawSpan) {
+        precondition(key.byteCount == 32 && nonce.byteCount == nonceByteCount && output.byteCount == 32)
+        unsafe key.withPointer { key, _ in
+            unsafe nonce.withPointer { nonce, _ in
+                unsafe output.withMutablePointer { output, _ in
+                    _ = unsafe crypto_core_hchacha20(output, nonce, key, nil)
+                }
+            }
+        }
+    }
+}
+
 /// The two functions of one of libsodium's AEADs, which all have the same shape.
 @safe private struct Cipher: Sendable {
     /// As crypto_aead_*_encrypt(c, clen, m, mlen, ad, adlen, nsec, npub, k).

@@ -74,6 +74,19 @@ package enum BLAKE2b {
             unsafe state.deallocate()
         }
 
+        /// Another hash that has taken the same bytes so far.
+        package borrowing func copy() -> Stream {
+            let size = crypto_generichash_blake2b_statebytes()
+            let copy = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
+            unsafe copy.copyMemory(from: state, byteCount: size)
+            return unsafe Stream(adopting: copy, byteCount)
+        }
+
+        private init(adopting state: UnsafeMutableRawPointer, _ byteCount: Int) {
+            unsafe self.state = state
+            self.byteCount = byteCount
+        }
+
         /// Adds `bytes`.
         package mutating func update(_ bytes: RawSpan) {
             unsafe bytes.withPointer { pointer, count in

@@ -31,6 +31,8 @@ package struct BackupRun: Sendable {
     package var revisions: @Sendable () async throws -> [Revision]
     /// The time now.
     package var clock: @Sendable () -> Timestamp
+    /// Where unchanged files are remembered; nil reads everything each time.
+    package var memory: CaptureMemory?
 
     /// A backup of `sources`.
     package init(
@@ -61,7 +63,10 @@ package struct BackupRun: Sendable {
             let before = try await revisions().sorted()
             let time = clock()
             var captured: [SnapshotSource] = []
-            for source in sources { captured.append(try await BackupRun.capture(source, writer)) }
+            for source in sources {
+                captured.append(
+                    try await WorkExecutor.run { try await capture(source, writer, startedAt: time) })
+            }
             let after = try await revisions().sorted()
             let draft = SnapshotDraft(
                 environment: environment, time: time,
@@ -78,11 +83,13 @@ package struct BackupRun: Sendable {
     }
 
     /// Captures one source; its own failure is its status. Throws what ends the run: the store's, cancellation.
-    private static func capture(_ source: BackupSource, _ writer: StoreWriter) async throws -> SnapshotSource
-    {
+    private func capture(
+        _ source: BackupSource, _ writer: StoreWriter, startedAt time: Timestamp
+    ) async throws -> SnapshotSource {
         do {
             switch source {
-            case .directory(let name, let path): return try await DirectoryCapture.run(name, path, writer)
+            case .directory(let name, let path):
+                return try await DirectoryCapture.run(name, path, writer, memory, startedAt: time)
             case .command(let name, let command): return try await CommandCapture.run(name, command, writer)
             case .repository(let name, let url, let mirror, let fetching):
                 return try await RepositoryCapture.run(name, url, mirror, fetching, writer)

@@ -1,9 +1,11 @@
 internal import Archives
+internal import Encodings
 internal import Files
+internal import Sodium
 
 /// Takes one directory into a store: every entry as it is found, contents as streams.
 ///
-/// What can't be read, and what changed while it was read, becomes a note; the rest goes on (CASES.md F079-F083).
+/// A file that is as the last capture left it is not opened (`CaptureMemory`). What can't be read, and what changed while it was read, becomes a note; the rest goes on (CASES.md F079-F083).
 struct DirectoryCapture: ~Copyable {
     /// A file with several names.
     private struct Identity: Hashable {
@@ -16,21 +18,29 @@ struct DirectoryCapture: ~Copyable {
     private var notes = CaptureNotes()
     // Where each file with several names was met first.
     private var firstNames: [Identity: [UInt8]] = [:]
+    private let memory: CaptureLedger
 
     /// Files that say they are empty are read up to here: those that the kernel makes as they are read.
     private static let untoldLimit: Int64 = 64 << 20
 
-    private init(_ writer: StoreWriter) {
+    private init(_ writer: StoreWriter, _ memory: CaptureLedger) {
         self.writer = writer
-        tree = EntryTreeWriter(writer)
+        self.memory = memory
+        tree = EntryTreeWriter(writer) { entry in memory.settle(entry) }
     }
 
-    /// Captures the directory at `path`, links on the way there followed.
+    /// Captures the directory at `path`, links on the way there followed. Files that are as `memory` has them are not
+    /// opened, but for a random few.
     ///
     /// Throws `FileError` where the directory itself can't be read, `ArchiveError` where the store fails.
-    static func run(_ name: String, _ path: Path, _ writer: StoreWriter) async throws -> SnapshotSource {
+    static func run(
+        _ name: String, _ path: Path, _ writer: StoreWriter, _ memory: CaptureMemory?,
+        startedAt time: Timestamp
+    ) async throws -> SnapshotSource {
         let scan = try DirectoryScan(Directory(path))
-        var capture = DirectoryCapture(writer)
+        // Without a place to remember in, everything is read.
+        let recorder = try? memory?.open(name, path, writer)
+        var capture = DirectoryCapture(writer, CaptureLedger(recorder, startedAt: time))
         while let item = scan.next() {
             try Task.checkCancellation()
             switch item {
@@ -41,63 +51,99 @@ struct DirectoryCapture: ~Copyable {
             }
         }
         let root = try await capture.tree.finish()
+        capture.memory.finish()
         return SnapshotSource(
             name: name, kind: .directory, status: capture.notes.isEmpty ? .complete : .partial,
             notes: capture.notes.all, root: root, facts: [SourceFact("path", path.bytes)])
     }
 
     private mutating func add(_ found: DirectoryScan.Found) async throws {
-        let device = found.metadata.specialDevice
-        switch found.metadata.kind {
-        case .directory: try await add(Entry(found, found.metadata, .directory))
-        case .symbolicLink:
-            try await add(Entry(found, found.metadata, .symbolicLink(found.linkTarget?.bytes ?? [])))
-        case .fifo: try await add(Entry(found, found.metadata, .fifo))
-        case .socket: try await add(Entry(found, found.metadata, .socket))
-        case .characterDevice:
-            let kind = Entry.Kind.characterDevice(major: device.major, minor: device.minor)
-            try await add(Entry(found, found.metadata, kind))
-        case .blockDevice:
-            let kind = Entry.Kind.blockDevice(major: device.major, minor: device.minor)
-            try await add(Entry(found, found.metadata, kind))
-        case .regular: try await addFile(found)
+        let state = FileState(found.metadata)
+        let known = memory.unchanged(found.path, state)
+        guard found.metadata.kind != .regular else { return try await addFile(found, known) }
+        var record = CaptureRecord(state)
+        do throws(FileError) {
+            record.attributes = try found.attributes(known)
+            if found.metadata.kind == .symbolicLink {
+                if let target = known?.linkTarget {
+                    record.linkTarget = target
+                } else {
+                    record.linkTarget = try found.linkTarget().bytes
+                }
+            }
+        } catch {
+            notes.add("not read: \(error.at(Path(found.path)).description)")
+            return
         }
+        let device = found.metadata.specialDevice
+        let kind: Entry.Kind =
+            switch found.metadata.kind {
+            case .regular, .directory: .directory
+            case .symbolicLink: .symbolicLink(record.linkTarget ?? [])
+            case .fifo: .fifo
+            case .socket: .socket
+            case .characterDevice: .characterDevice(major: device.major, minor: device.minor)
+            case .blockDevice: .blockDevice(major: device.major, minor: device.minor)
+            }
+        try await add(Entry(found, found.metadata, kind, record.attributes), record)
     }
 
+    /// Adds an entry, which is remembered by `record` when its content is known.
     @discardableResult
     private mutating func add(
-        _ entry: Entry, content: EntryTreeWriter.PendingContent? = nil
+        _ entry: Entry, _ record: CaptureRecord?, content: EntryTreeWriter.PendingContent? = nil,
+        expecting expected: Content? = nil
     ) async throws -> Bool {
         do throws(ArchiveError) {
+            memory.expect(record, content: expected)
             try await tree.add(entry, content: content)
             return true
         } catch {
             // A path or attributes beyond what a tree holds: this entry alone is left out.
             guard error.code == .invalid else { throw error }
+            memory.withdraw()
             notes.add("not kept: \(Path(entry.path)): \(error.context)")
             return false
         }
     }
 
-    private mutating func addFile(_ found: DirectoryScan.Found) async throws {
+    private mutating func addFile(_ found: DirectoryScan.Found, _ known: CaptureRecord?) async throws {
         let identity = Identity(device: found.metadata.device, inode: found.metadata.inode)
         if found.metadata.linkCount > 1, let first = firstNames[identity] {
-            try await add(Entry(found, found.metadata, .hardLink(first)))
+            let attributes: [Entry.Attribute]
+            do throws(FileError) {
+                attributes = try found.attributes(known)
+            } catch {
+                notes.add("not read: \(error.at(Path(found.path)).description)")
+                return
+            }
+            var record = CaptureRecord(FileState(found.metadata))
+            record.attributes = attributes
+            try await add(Entry(found, found.metadata, .hardLink(first), attributes), record)
+            return
+        }
+        if let known, try await addUnchanged(found, known) {
+            if found.metadata.linkCount > 1 { firstNames[identity] = found.path }
             return
         }
         let opened: FileMetadata
         var entry: Entry
         var content: EntryTreeWriter.PendingContent?
+        var record: CaptureRecord
         let hasChanged: Bool
         do {
             let file = try found.open()
             opened = try file.metadata()
-            entry = Entry(found, opened, .file(.empty))
+            record = CaptureRecord(FileState(opened))
+            record.attributes = try file.ownAttributes().map { Entry.Attribute($0) }
+            entry = Entry(found, opened, .file(.empty), record.attributes)
             let extents = try DirectoryCapture.extents(of: file, opened)
             if let extents {
                 entry.kind = .file(try await sparse(file, extents, byteCount: opened.byteCount))
             } else {
-                content = try await dense(file, opened.byteCount)
+                var hash = tree.isShared(byteCount: UInt64(opened.byteCount)) ? writer.memoryHash() : nil
+                content = try await dense(file, opened.byteCount, &hash)
+                if let hash = hash.take() { record.hash = Digest(hash.finish()) }
             }
             let after = try file.metadata()
             hasChanged =
@@ -114,10 +160,44 @@ struct DirectoryCapture: ~Copyable {
             entry.flags = .changedWhileRead
             notes.add("changed while it was read: \(Path(found.path))")
         }
-        let isKept = try await add(entry, content: content)
+        let isKept = try await add(
+            entry, hasChanged ? nil : record, content: content, expecting: hasChanged ? nil : known?.content)
         if isKept, opened.linkCount > 1 {
             firstNames[Identity(device: opened.device, inode: opened.inode)] = found.path
         }
+    }
+
+    /// Adds a file that is as it was, without its bytes. False where it has to be read: the store doesn't hold them any
+    /// more, or it is one of the few that are read again.
+    private mutating func addUnchanged(
+        _ found: DirectoryScan.Found, _ known: CaptureRecord
+    ) async throws -> Bool {
+        guard let content = known.content else { return false }
+        if memory.isDrawn(known.state) {
+            // A file of its own chunks is cut again, and compared when that is done.
+            guard let hash = known.hash, isSame(found, hash) else { return false }
+        }
+        do throws(ArchiveError) {
+            memory.expect(known, content: nil)
+            let entry = Entry(found, found.metadata, .file(content), known.attributes)
+            if try await tree.addHeld(entry) { return true }
+            memory.withdraw()
+            return false
+        } catch {
+            guard error.code == .invalid else { throw error }
+            memory.withdraw()
+            return false
+        }
+    }
+
+    /// Whether a short file still has the bytes of the `hash`. If not, nothing that is remembered counts any more.
+    private borrowing func isSame(_ found: DirectoryScan.Found, _ hash: Digest) -> Bool {
+        guard let bytes = try? found.open().readAll(limit: 1 << 20) else { return false }
+        var stream = writer.memoryHash()
+        stream.update(bytes)
+        let isSame = Digest(stream.finish()) == hash
+        if !isSame { memory.distrust() }
+        return isSame
     }
 
     /// The ranges with data of a file that has holes; nil for one without.
@@ -132,13 +212,14 @@ struct DirectoryCapture: ~Copyable {
 
     /// Reads a file up to the length it had when it was opened: one that grows without end has an end here.
     private mutating func dense(
-        _ file: borrowing Descriptor, _ byteCount: Int64
+        _ file: borrowing Descriptor, _ byteCount: Int64, _ hash: inout BLAKE2b.Stream?
     ) async throws(ArchiveError) -> EntryTreeWriter.PendingContent {
         var offset: Int64 = 0
         let end = byteCount > 0 ? byteCount : DirectoryCapture.untoldLimit
         return try await tree.content(expectedByteCount: UInt64(byteCount)) { room in
             let count = try file.read(into: &room, from: offset, to: end)
             offset += Int64(count)
+            hash?.update(room.bytes.extracting(0..<count))
             return count
         }
     }
@@ -186,11 +267,27 @@ extension FileMetadata {
 
 extension Entry {
     /// The entry of what a scan found, with the facts of `metadata`.
-    fileprivate init(_ found: DirectoryScan.Found, _ metadata: FileMetadata, _ kind: Entry.Kind) {
+    fileprivate init(
+        _ found: DirectoryScan.Found, _ metadata: FileMetadata, _ kind: Entry.Kind, _ attributes: [Attribute]
+    ) {
         self.init(
             path: found.path, kind: kind, mode: metadata.mode, userID: metadata.owner.user,
             groupID: metadata.owner.group, modifiedSeconds: metadata.modified.seconds,
             modifiedNanoseconds: metadata.modified.nanoseconds,
-            attributes: found.attributes.map { Attribute(name: $0.name.bytes, value: $0.value) })
+            attributes: attributes)
+    }
+}
+
+extension DirectoryScan.Found {
+    /// The attributes: those of the record where there is one, as nothing changed since.
+    fileprivate func attributes(_ known: CaptureRecord?) throws(FileError) -> [Entry.Attribute] {
+        if let known { return known.attributes }
+        return try attributes().map { Entry.Attribute($0) }
+    }
+}
+
+extension Entry.Attribute {
+    fileprivate init(_ attribute: ExtendedAttribute) {
+        self.init(name: attribute.name.bytes, value: attribute.value)
     }
 }

@@ -7,7 +7,7 @@ package import Files
 package final class DirectoryScan {
     /// One thing that the walk met.
     package enum Item {
-        /// An entry with all its facts; a regular file still without content.
+        /// An entry with its facts; attributes, link targets and contents are asked for.
         case entry(Found)
         /// Something that can't be read, and why.
         case problem(path: [UInt8], FileError)
@@ -19,12 +19,18 @@ package final class DirectoryScan {
         package let path: [UInt8]
         /// The facts as they were when it was found.
         package let metadata: FileMetadata
-        /// Extended attributes, ACLs among them.
-        package let attributes: [ExtendedAttribute]
-        /// Where a symbolic link points.
-        package let linkTarget: Path?
         fileprivate let frame: Frame
         fileprivate let name: Path
+
+        /// Extended attributes, ACLs among them.
+        package func attributes() throws(FileError) -> [ExtendedAttribute] {
+            path.isEmpty
+                ? try frame.directory.extendedAttributes()
+                : try frame.directory.extendedAttributes(of: name)
+        }
+
+        /// Where a symbolic link points.
+        package func linkTarget() throws(FileError) -> Path { try frame.directory.readLink(name) }
 
         /// Opens a regular file for reading. Throws `changed` where another thing stands there by now.
         package func open() throws(FileError) -> Descriptor { try frame.directory.openFile(name) }
@@ -71,11 +77,7 @@ package final class DirectoryScan {
     private func rootItem(_ frame: Frame) -> Item {
         do throws(FileError) {
             let metadata = try frame.directory.metadata()
-            let attributes = try frame.directory.extendedAttributes()
-            return .entry(
-                Found(
-                    path: [], metadata: metadata, attributes: attributes, linkTarget: nil, frame: frame,
-                    name: Path([])))
+            return .entry(Found(path: [], metadata: metadata, frame: frame, name: Path([])))
         } catch {
             return .problem(path: [], error)
         }
@@ -85,14 +87,8 @@ package final class DirectoryScan {
         let path = frame.path.isEmpty ? name.bytes : frame.path + [0x2F] + name.bytes
         do throws(FileError) {
             let metadata = try frame.directory.metadata(of: name)
-            let attributes = try frame.directory.extendedAttributes(of: name)
-            var target: Path?
-            if metadata.kind == .symbolicLink { target = try frame.directory.readLink(name) }
             if metadata.kind == .directory { try descend(name, path, in: frame) }
-            return .entry(
-                Found(
-                    path: path, metadata: metadata, attributes: attributes, linkTarget: target, frame: frame,
-                    name: name))
+            return .entry(Found(path: path, metadata: metadata, frame: frame, name: name))
         } catch {
             return .problem(path: path, error)
         }

@@ -157,13 +157,28 @@ package struct Restore: Sendable {
         _ prefixes: [[UInt8]], _ root: NodeID, into directory: consuming Directory, isPlain: Bool,
         _ report: inout RestoreReport.Source
     ) async throws {
-        var restorer = TreeRestorer(into: directory, as: user, options: options.tree)
+        var restorer = TreeRestorer(into: directory, as: user, from: reader, options: options.tree)
+        do {
+            try await fill(prefixes, root, &restorer, isPlain: isPlain)
+            try await restorer.finish()
+        } catch {
+            await restorer.abandon()
+            throw error
+        }
+        report.entryCount = restorer.entryCount
+        report.byteCount = restorer.byteCount
+        report.issues = restorer.issues
+    }
+
+    private func fill(
+        _ prefixes: [[UInt8]], _ root: NodeID, _ restorer: inout TreeRestorer, isPlain: Bool
+    ) async throws {
         var links = LinkTargets(prefixes)
         var made: Set<[UInt8]> = []
         for prefix in links.prefixes {
             for ancestor in prefix.ancestors where made.insert(ancestor).inserted {
                 guard let entry = try await reader.entry(at: ancestor, of: root) else { continue }
-                try await restore(isPlain ? plain(entry) : entry, &restorer)
+                try await restorer.restore(isPlain ? plain(entry) : entry)
             }
             var cursor = reader.entries(of: root, under: prefix)
             while let entry = try await cursor.next() {
@@ -172,22 +187,7 @@ package struct Restore: Sendable {
                 if case .hardLink(let target) = entry.kind, !links.isWithin(target) {
                     entry.kind = try await links.kind(of: entry.path, linkedTo: target, root, reader)
                 }
-                try await restore(entry, &restorer)
-            }
-        }
-        try restorer.finish()
-        report.entryCount = restorer.entryCount
-        report.byteCount = restorer.byteCount
-        report.issues = restorer.issues
-    }
-
-    private func restore(_ entry: Entry, _ restorer: inout TreeRestorer) async throws {
-        try await restorer.restore(entry) { file in
-            guard let content = entry.content else { return }
-            try await reader.read(content) { bytes in
-                try file.write(bytes)
-            } hole: { byteCount in
-                try file.skip(byteCount)
+                try await restorer.restore(entry)
             }
         }
     }

@@ -20,72 +20,172 @@ package struct TreeRestorer: ~Copyable {
         package init() {}
     }
 
-    private let root: Directory
-    private let options: Options
-    private let user: FileOwner
+    private let root: RestoreRoot
+    private let reader: StoreReader
+    private let facts: RestoredFacts
     private var pending: [Entry] = []
-    // Owners that were left out: the first entry of each, and how many there were.
-    private var foreignOwners: [FileOwner: (first: [UInt8], count: Int)] = [:]
-    /// What could not be restored exactly, in order.
+    // Names of files that batches may be about to make.
+    private var links: [(ordinal: Int, entry: Entry)] = []
+    private var foreignOwners = ForeignOwners()
+    private var found: [(ordinal: Int, issue: RestoreIssue)] = []
+    private var ordinal = 0
+    private var batch: FileBatch
+    private var work: [Task<FileBatch.Outcome, any Error>] = []
+    /// What could not be restored exactly, in the order of the entries; owners at the end.
     package private(set) var issues: [RestoreIssue] = []
     /// Entries restored.
     package private(set) var entryCount = 0
     /// Bytes of content written, holes left out.
     package private(set) var byteCount: UInt64 = 0
 
-    /// Restores into the empty directory `root` as `user`, whose files new ones are.
-    package init(into root: consuming Directory, as user: FileOwner, options: Options = Options()) {
-        self.root = root
-        self.user = user
-        self.options = options
+    /// Batches at work at once: one more than processors of a small machine, as some wait for the disk.
+    private static let batchLimit = 3
+
+    /// Restores into the empty directory `root` as `user`, whose files new ones are; contents come from `reader`.
+    package init(
+        into root: consuming Directory, as user: FileOwner, from reader: StoreReader,
+        options: Options = Options()
+    ) {
+        self.root = RestoreRoot(root)
+        self.reader = reader
+        facts = RestoredFacts(options: options, user: user)
+        batch = FileBatch(root: self.root, reader: reader, facts: facts)
     }
 
-    /// Restores `entry`; `content` writes the bytes of a file in order through the writer that it is handed.
+    private var options: Options { facts.options }
+
+    /// Restores `entry`, or takes it up to be restored with others: see `finish`.
     ///
-    /// What the file system refuses for this entry alone becomes an issue; a full disk, an I/O error and what
-    /// `content` throws end the restore.
-    package mutating func restore(
-        _ entry: Entry, content: (inout FileRestorer) async throws -> Void
-    ) async throws {
+    /// What the file system refuses for this entry alone becomes an issue; a full disk, an I/O error and a store that
+    /// fails end the restore: `abandon` then.
+    package mutating func restore(_ entry: Entry) async throws {
+        ordinal += 1
+        switch entry.kind {
+        case .file(let content): return try await gather(entry, content)
+        case .hardLink:
+            links.append((ordinal, entry))
+            return
+        default: break
+        }
         do throws(FileError) {
             guard try make(entry) else { return }
         } catch {
-            try refuse(entry, error)
+            found.append((ordinal, try RestoreIssue(refusing: entry, error)))
             return
-        }
-        if case .file = entry.kind {
-            var file: FileRestorer
-            do throws(FileError) {
-                file = FileRestorer(
-                    try within(entry.path) { directory, name throws(FileError) in
-                        try directory.createFile(name)
-                    })
-            } catch {
-                try refuse(entry, error)
-                return
-            }
-            try await content(&file)
-            byteCount += try file.finish()
         }
         entryCount += 1
         if case .directory = entry.kind {
             pending.append(entry)
         } else {
-            try describe(entry)
+            try describe(entry, ordinal)
         }
     }
 
-    /// Puts the facts on the directories. The content is on the disk when the caller has synchronised the file system.
-    package mutating func finish() throws {
-        for entry in pending.reversed() { try describe(entry) }
-        pending = []
-        for (owner, entries) in foreignOwners.sorted(by: { $0.key.order < $1.key.order }) {
-            let words =
-                "owner \(owner.user):\(owner.group) left out of \(entries.count) entries, this the first"
-            issues.append(RestoreIssue(entries.first, .owner, words))
+    /// Waits for all files, then makes their other names and puts the facts on the directories. The content is on the disk
+    /// when the caller has synchronised the file system.
+    package mutating func finish() async throws {
+        try await dispatch()
+        try await settle(0)
+        for (ordinal, entry) in links {
+            do throws(FileError) {
+                _ = try make(entry)
+            } catch {
+                found.append((ordinal, try RestoreIssue(refusing: entry, error)))
+            }
         }
-        foreignOwners = [:]
+        links = []
+        for entry in pending.reversed() { try describe(entry, 0) }
+        pending = []
+        issues += found.sorted { $0.ordinal < $1.ordinal }.map(\.issue) + foreignOwners.issues
+        found = []
+        foreignOwners = ForeignOwners()
     }
+
+    /// Ends what is at work, after a failure: nothing writes beneath the root any more when this returns.
+    package mutating func abandon() async {
+        for task in work { task.cancel() }
+        for task in work { _ = await task.result }
+        work = []
+    }
+
+    // MARK: - Files
+
+    /// Takes a file into the batch; a long one in parts, of which several batches write.
+    private mutating func gather(_ entry: Entry, _ content: Content) async throws {
+        if case .segments(let segments) = content.storage {
+            batch.add(
+                .init(ordinal: ordinal, entry: entry, shared: nil, offset: 0, segments: segments))
+            if batch.isFull { try await dispatch() }
+            return
+        }
+        try await dispatch()
+        let shared: SharedFile
+        do throws(FileError) {
+            shared = SharedFile(
+                try root.directory.reaching(entry.path) { directory, name throws(FileError) in
+                    try directory.createFile(name)
+                })
+        } catch {
+            found.append((ordinal, try RestoreIssue(refusing: entry, error)))
+            return
+        }
+        var cursor = reader.segments(of: content)
+        var segments: [Segment] = []
+        var start: UInt64 = 0
+        var length: UInt64 = 0
+        while let segment = try await cursor.next() {
+            try Task.checkCancellation()
+            segments.append(segment)
+            length &+= segment.byteCount
+            guard length - start >= FileBatch.byteLimit else { continue }
+            try await dispatch(entry, shared, start, segments)
+            start = length
+            segments = []
+        }
+        guard length == content.byteCount else { throw ArchiveError(.damaged, "content: length") }
+        try await dispatch(entry, shared, start, segments)
+        // Whoever is last finishes the file.
+        guard shared.release() else { return }
+        var outcome = FileBatch.Outcome()
+        let part = FileBatch.Part(
+            ordinal: ordinal, entry: entry, shared: shared, offset: start, segments: segments)
+        try facts.finish(shared.file, part, &outcome)
+        take(outcome)
+    }
+
+    private mutating func dispatch(
+        _ entry: Entry, _ shared: SharedFile, _ offset: UInt64, _ segments: [Segment]
+    ) async throws {
+        guard !segments.isEmpty else { return }
+        shared.hold()
+        batch.add(.init(ordinal: ordinal, entry: entry, shared: shared, offset: offset, segments: segments))
+        try await dispatch()
+    }
+
+    /// Gives the batch to a task, when there is room for one more.
+    private mutating func dispatch() async throws {
+        guard !batch.parts.isEmpty else { return }
+        try await settle(TreeRestorer.batchLimit - 1)
+        let full = batch
+        batch = FileBatch(root: root, reader: reader, facts: facts)
+        work.append(Task.detached(executorPreference: WorkExecutor.shared) { try await full.run() })
+    }
+
+    private mutating func settle(_ limit: Int) async throws {
+        while work.count > limit {
+            take(try await work[0].value)
+            work.removeFirst()
+        }
+    }
+
+    private mutating func take(_ outcome: FileBatch.Outcome) {
+        found += outcome.issues
+        entryCount += outcome.entryCount
+        byteCount += outcome.byteCount
+        foreignOwners.add(outcome.foreignOwners)
+    }
+
+    // MARK: - What has no content
 
     /// Makes what has no content. False where the entry is left out, and said so.
     private mutating func make(_ entry: Entry) throws(FileError) -> Bool {
@@ -93,28 +193,29 @@ package struct TreeRestorer: ~Copyable {
         case .file: break
         case .directory:
             guard !entry.path.isEmpty else { break }
-            try within(entry.path) { directory, name throws(FileError) in
+            try root.directory.reaching(entry.path) { directory, name throws(FileError) in
                 try directory.makeDirectory(name)
             }
         case .symbolicLink(let target):
-            try within(entry.path) { directory, name throws(FileError) in
+            try root.directory.reaching(entry.path) { directory, name throws(FileError) in
                 try directory.makeSymbolicLink(name, to: Path(target))
             }
         case .hardLink(let other):
             // Only to what this restore has made: both names lie beneath the root, no link is followed.
-            try within(other) { otherDirectory, otherName throws(FileError) in
-                try within(entry.path) { directory, name throws(FileError) in
+            try root.directory.reaching(other) { otherDirectory, otherName throws(FileError) in
+                try root.directory.reaching(entry.path) { directory, name throws(FileError) in
                     try otherDirectory.link(otherName, to: name, in: directory)
                 }
             }
             entryCount += 1
             return false
         case .fifo:
-            try within(entry.path) { directory, name throws(FileError) in
+            try root.directory.reaching(entry.path) { directory, name throws(FileError) in
                 try directory.makeSpecialFile(name, .fifo)
             }
         case .socket:
-            issues.append(RestoreIssue(entry.path, .skipped, "a socket: its program makes it anew"))
+            let words = "a socket: its program makes it anew"
+            found.append((ordinal, RestoreIssue(entry.path, .skipped, words)))
             return false
         case .characterDevice(let major, let minor):
             return try makeDevice(entry, .characterDevice, DeviceNumber(major: major, minor: minor))
@@ -124,118 +225,63 @@ package struct TreeRestorer: ~Copyable {
         return true
     }
 
-    /// Runs `body` with the root and `path`; of a path that is too long for one call (PATH_MAX), with a directory on
-    /// the way and the rest.
-    private borrowing func within<Result: ~Copyable>(
-        _ path: [UInt8], _ body: (borrowing Directory, Path) throws(FileError) -> Result
-    ) throws(FileError) -> Result {
-        guard path.count > TreeRestorer.stepByteLimit else { return try body(root, Path(path)) }
-        var directory = try root.duplicate()
-        var rest = path[...]
-        while rest.count > TreeRestorer.stepByteLimit {
-            // A name has at most 255 bytes: there is a slash.
-            guard let slash = rest.prefix(TreeRestorer.stepByteLimit).lastIndex(of: 0x2F) else { break }
-            directory = try directory.openDirectory(Path(Array(rest[..<slash])))
-            rest = rest[(slash + 1)...]
-        }
-        return try body(directory, Path(Array(rest)))
-    }
-
-    private static let stepByteLimit = 2048
-
     private mutating func makeDevice(
         _ entry: Entry, _ kind: FileKind, _ device: DeviceNumber
     ) throws(FileError) -> Bool {
         guard options.devices else {
-            issues.append(RestoreIssue(entry.path, .skipped, "a device: restored with --devices alone"))
+            let words = "a device: restored with --devices alone"
+            found.append((ordinal, RestoreIssue(entry.path, .skipped, words)))
             return false
         }
-        try within(entry.path) { directory, name throws(FileError) in
+        try root.directory.reaching(entry.path) { directory, name throws(FileError) in
             try directory.makeSpecialFile(name, kind, device: device)
         }
         return true
     }
 
     /// Puts owner, attributes, mode and time on what stands at the entry's path, each as far as it goes.
-    private mutating func describe(_ entry: Entry) throws {
+    private mutating func describe(_ entry: Entry, _ ordinal: Int) throws {
         let metadata = FileMetadata(entry)
         var aspects: MetadataAspects = [.permissions, .modified]
         let owner = FileOwner(user: entry.userID, group: entry.groupID)
         if options.owners {
             aspects.insert(.owner)
-        } else if owner != user {
-            foreignOwners[owner, default: (entry.path, 0)].count += 1
+        } else if owner != facts.user {
+            foreignOwners.add(owner, entry.path)
         }
         if options.setIdentity {
             aspects.insert(.setIdentity)
         } else if entry.mode & 0o6000 != 0 {
-            issues.append(RestoreIssue(entry.path, .mode, "set-id bits left out"))
+            found.append((ordinal, RestoreIssue(entry.path, .mode, "set-id bits left out")))
         }
         for attribute in entry.attributes {
             let attribute = ExtendedAttribute(name: Path(attribute.name), value: attribute.value)
             do throws(FileError) {
                 if entry.path.isEmpty {
-                    try root.setExtendedAttribute(attribute)
+                    try root.directory.setExtendedAttribute(attribute)
                 } else {
-                    try within(entry.path) { directory, name throws(FileError) in
+                    try root.directory.reaching(entry.path) { directory, name throws(FileError) in
                         try directory.setExtendedAttribute(attribute, of: name)
                     }
                 }
             } catch {
-                issues.append(
-                    RestoreIssue(entry.path, .attribute, "attribute \(attribute.name): \(error.description)"))
+                let words = "attribute \(attribute.name): \(error.description)"
+                found.append((ordinal, RestoreIssue(entry.path, .attribute, words)))
             }
         }
         do throws(FileError) {
             if entry.path.isEmpty {
-                try root.setMode(metadata.mode & (options.setIdentity ? 0o7777 : 0o1777))
-                if options.owners { try root.setOwner(metadata.owner) }
-                try root.setModified(metadata.modified)
+                try root.directory.setMode(metadata.mode & (options.setIdentity ? 0o7777 : 0o1777))
+                if options.owners { try root.directory.setOwner(metadata.owner) }
+                try root.directory.setModified(metadata.modified)
             } else {
-                try within(entry.path) { directory, name throws(FileError) in
+                try root.directory.reaching(entry.path) { directory, name throws(FileError) in
                     try directory.apply(metadata, aspects, to: name)
                 }
             }
         } catch {
-            issues.append(RestoreIssue(entry.path, .metadata, error.description))
+            found.append((ordinal, RestoreIssue(entry.path, .metadata, error.description)))
         }
-    }
-
-    /// An entry that the file system refuses is listed; a failing disk ends the restore.
-    private mutating func refuse(_ entry: Entry, _ error: FileError) throws(FileError) {
-        switch error.code {
-        case .noSpace, .io, .readOnly: throw error
-        default: issues.append(RestoreIssue(entry.path, .refused, error.description))
-        }
-    }
-}
-
-/// One file while its content is written: bytes and holes in order.
-package struct FileRestorer: ~Copyable {
-    private let file: Descriptor
-    private var offset: Int64 = 0
-    private var written: UInt64 = 0
-
-    init(_ file: consuming Descriptor) {
-        self.file = file
-    }
-
-    /// Appends bytes.
-    package mutating func write(_ bytes: RawSpan) throws(FileError) {
-        try file.write(bytes, at: offset)
-        offset += Int64(bytes.byteCount)
-        written += UInt64(bytes.byteCount)
-    }
-
-    /// Leaves a hole of `byteCount` bytes that read as zeros.
-    package mutating func skip(_ byteCount: UInt64) throws(FileError) {
-        offset += Int64(clamping: byteCount)
-    }
-
-    /// Sets the length, which a hole at the end needs, and returns how many bytes were written.
-    consuming func finish() throws(FileError) -> UInt64 {
-        try file.truncate(to: offset)
-        return written
     }
 }
 
@@ -269,10 +315,6 @@ package struct RestoreIssue: Sendable, Equatable {
         self.kind = kind
         self.reason = reason
     }
-}
-
-extension FileOwner {
-    fileprivate var order: UInt64 { UInt64(user) << 32 | UInt64(group) }
 }
 
 extension FileMetadata {

@@ -48,7 +48,8 @@ struct BackupCommand: AsyncParsableCommand {
         if store.isNamed {
             choice = try store.choose()
             backup = EnvironmentBackup(
-                environment: store.environment ?? "default", sources: try sources(), clock: clock)
+                environment: store.environment ?? "default", sources: try sources(),
+                memory: Path(try Locations.memory() + "/captures"), clock: clock)
         } else {
             guard subjects.count == 1, repository.isEmpty, command.isEmpty else {
                 throw Failure(

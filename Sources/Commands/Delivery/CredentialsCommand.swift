@@ -38,10 +38,7 @@ struct CredentialsCommand: AsyncParsableCommand {
         let service = try CredentialService(
             request, identities: try identities.load(defaults: settings.identities)
         ) { path in
-            try Failure.about(path) {
-                let whole = Path(path)
-                return try Directory(whole.parent).read(whole.name, limit: 16 << 20)
-            }
+            try Failure.about(path) { try SettingsOptions.content(path) }
         }
         for line in try service.refresh(at: Process.now) { Console.note("strongroom: \(line)") }
         SignalWatch.begin()

@@ -91,10 +91,7 @@ struct SyncCommand: AsyncParsableCommand {
         request.user = geteuid()
         let identities = try identities.load(defaults: settings?.identities ?? [])
         let reader: @Sendable (String) throws -> [UInt8] = { path in
-            try Failure.about(path) {
-                let whole = Path(path)
-                return try Directory(whole.parent).read(whole.name, limit: 16 << 20)
-            }
+            try Failure.about(path) { try SettingsOptions.content(path) }
         }
         let snapshot = try settings.flatMap { settings in
             withoutSnapshot

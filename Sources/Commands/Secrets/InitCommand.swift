@@ -130,7 +130,7 @@ struct InitCommand: AsyncParsableCommand {
             return (existing, false, nil)
         }
         let list = globs.map { "\"\($0)\"" }.joined(separator: ", ")
-        let line = "{ paths: [\(list)], environment: \(environment) }"
+        let line = "{ paths: [\(list)], environment: \(environment), required: true }"
         let text = existing + (existing.last == 0x0A ? [] : [0x0A]) + Array("  - \(line)\n".utf8)
         // Where the list of rules is not the last block of the file, the line has no place at its end.
         guard let grown = try? Rules(parsing: text), grown.rules.count == rules.rules.count + 1,

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Assembly
 internal import Files
+internal import Glibc
 internal import Settings
 
 /// The settings file, on every verb that reads one.
@@ -53,7 +54,14 @@ struct SettingsOptions: ParsableArguments {
 
     private static func checkedContent(_ file: Path) throws -> [UInt8] {
         let content = try Directory(file.parent).openFile(file.name)
-        try Failure.requireNotWritableByAll(try content.metadata(), file.name.description)
-        return try content.readAll(limit: 1 << 20)
+        let facts = try content.metadata()
+        try Failure.requireNotWritableByAll(facts, file.name.description)
+        let owner = facts.owner.user
+        guard owner == geteuid() || owner == 0 else {
+            throw Failure(
+                .refused, "\(file.name): belongs to user \(owner), who is neither root nor the one who runs this",
+                hints: ["chown it to one of them"])
+        }
+        return try content.readAll(limit: 16 << 20)
     }
 }

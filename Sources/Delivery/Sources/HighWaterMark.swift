@@ -40,7 +40,24 @@ package struct HighWaterMark: Sendable, Hashable {
         } catch {
             guard error.code == .malformedCommit else { throw error }
         }
-        return isHigher == true ? .aside : .back
+        // A higher number on what lies before is the old under a new name.
+        guard isHigher == true, try !isBefore(head, in: repository) else { return .back }
+        return .aside
+    }
+
+    /// Whether the marked commit descends from `head`. What is not there descends from nothing.
+    func isBefore(_ head: ObjectID, in repository: Repository) throws(GitError) -> Bool {
+        guard try repository.contains(commit) else { return false }
+        return try repository.isAncestor(head, of: commit)
+    }
+
+    /// The tag to remember once `head`, which `tag` led to, is delivered: never a lower version of the same commit.
+    func remembered(_ tag: ReferenceName?, for head: ObjectID) -> ReferenceName? {
+        guard head == commit, let mine = version(of: self.tag), let theirs = version(of: tag), theirs < mine
+        else {
+            return tag
+        }
+        return self.tag
     }
 
     private func version(of tag: ReferenceName?) -> SemanticVersion? {

@@ -23,6 +23,8 @@ package struct PulledCommit: Sendable {
     package let chosenBy: PulledTag?
     /// The full name of that tag.
     package var tag: ReferenceName? { chosenBy?.name }
+    /// The tag to remember with the commit once it is delivered: the version that must not fall.
+    package var markTag: ReferenceName? { mark?.remembered(tag, for: id) ?? tag }
     /// The last commit of this source that was delivered, as the caller remembers it.
     package var lastTrusted: ObjectID? { mark?.commit }
     /// That commit with its tag.
@@ -87,6 +89,7 @@ package struct PulledCommit: Sendable {
         let repository = mirror.repository
         let id: ObjectID
         var tag: PulledTag?
+        var isHeld = false
         switch source.revision {
         case .commit(let wanted):
             guard try repository.contains(wanted), try repository.header(of: wanted).type == .commit else {
@@ -94,6 +97,17 @@ package struct PulledCommit: Sendable {
                     .sourceMissing, "source \(source.name): no commit \(wanted) in \(source.location)")
             }
             id = wanted
+            // A source that is followed is held there by hand: at what was delivered, and what that was made of. What
+            // never was part of it nobody has looked at.
+            isHeld = mark != nil
+            if let mark, allowedRollback != wanted, wanted != mark.commit,
+                try !mark.isBefore(wanted, in: repository)
+            {
+                throw stop(
+                    .nonFastForward,
+                    "source \(source.name): commit \(wanted) is not in the history of what was delivered (\(mark.commit))"
+                )
+            }
         case .branch(let name):
             guard let head = mirror.references[name] else {
                 throw stop(
@@ -122,7 +136,7 @@ package struct PulledCommit: Sendable {
         let raw = try repository.object(id, limit: GitLimits.metadataByteCount).bytes
         return PulledCommit(
             source: source, id: id, raw: raw, chosenBy: tag, mark: mark,
-            isRollbackAllowed: allowedRollback == id, isAside: isAside, mirror: mirror)
+            isRollbackAllowed: isHeld || allowedRollback == id, isAside: isAside, mirror: mirror)
     }
 
     private static func words(

@@ -20,7 +20,8 @@ extension AuditLog {
     ///
     /// Throws `cannotOpen`, `io`, and `damaged` where the head itself is not as it was written.
     package func verify(expecting noted: AuditHead? = nil) throws(JournalError) -> AuditReport {
-        let anchor = try head()
+        let known = try readHead()
+        let anchor = known ?? .empty
         var last = AuditHead.empty
         var found: AuditReport.Finding?
         func finding(_ index: UInt64, _ reason: String) { found = .init(index: index, reason: reason) }
@@ -42,6 +43,8 @@ extension AuditLog {
         let end = max(anchor.index, noted?.index ?? 0)
         if found == nil, last.index < end {
             finding(last.index + 1, "missing: \(end) lines were written")
+        } else if found == nil, known == nil, last.index > 0 {
+            finding(last.index + 1, "the note of the last line is gone: lines may have been cut off")
         } else if found == nil, rest > 0 {
             finding(last.index + 1, "not whole: its writer was stopped, and the next one cuts it off")
         }

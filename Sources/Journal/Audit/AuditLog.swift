@@ -23,6 +23,13 @@ package final class AuditLog: Sendable {
     package init(in directory: Path) throws(JournalError) {
         self.directory = directory
         key = try AuditLog.key(in: directory)
+        // The head is there before the log: a log without one was cut.
+        let folder = try AuditLog.onDisk("open") { () throws(FileError) in try Directory(directory) }
+        let isNew = try AuditLog.onDisk("open") { () throws(FileError) in
+            try folder.metadataIfPresent(of: AuditLog.headName) == nil
+                && folder.metadataIfPresent(of: AuditLog.logName) == nil
+        }
+        if isNew { try writeHead(.empty) }
     }
 
     /// The log in `directory` without making anything. Throws `cannotOpen` where there is none.
@@ -46,7 +53,9 @@ package final class AuditLog: Sendable {
             }
             last = AuditHead(index: entry.index, hash: entry.hash)
         }
-        let anchor = try readHead() ?? .empty
+        guard let anchor = try readHead() else {
+            throw JournalError(.damaged, "the audit log is there, and its head is not: its end may have been cut off")
+        }
         guard anchor.index < last.index || anchor == last else {
             throw JournalError(
                 .damaged,
@@ -160,7 +169,7 @@ package final class AuditLog: Sendable {
         return key
     }
 
-    private func readHead() throws(JournalError) -> AuditHead? {
+    func readHead() throws(JournalError) -> AuditHead? {
         let path = directory
         let bytes = try AuditLog.onDisk("read") { () throws(FileError) -> [UInt8]? in
             let folder = try Directory(path)

@@ -1,0 +1,285 @@
+internal import Archives
+internal import Files
+internal import Synchronization
+
+/// The directory that a restore fills, for several tasks.
+final class RestoreRoot: Sendable {
+    /// Its handle.
+    let directory: Directory
+
+    init(_ directory: consuming Directory) { self.directory = directory }
+}
+
+/// A file whose content several batches write, each its own part; the last one finishes it.
+final class SharedFile: Sendable {
+    /// Open for writing.
+    let file: Descriptor
+    // Batches that are still to come or at work, and who makes them.
+    private let holders = Mutex(1)
+
+    init(_ file: consuming Descriptor) { self.file = file }
+
+    /// One more batch writes a part.
+    func hold() { holders.withLock { $0 += 1 } }
+
+    /// A part is written, or there will be no more of them. True for the last.
+    func release() -> Bool {
+        holders.withLock { holders in
+            holders -= 1
+            return holders == 0
+        }
+    }
+}
+
+/// Some files, or a part of a large one, that one task restores: their chunks are read in the order in which they lie in
+/// packs and written wherever they belong.
+struct FileBatch: Sendable {
+    /// A file, or a run of its content.
+    struct Part: Sendable {
+        /// The entry's number in the restore.
+        let ordinal: Int
+        let entry: Entry
+        /// The file, where others write parts of it too; nil for a whole one.
+        let shared: SharedFile?
+        /// Where the first segment belongs.
+        let offset: UInt64
+        let segments: [Segment]
+    }
+
+    /// What came of a batch.
+    struct Outcome: Sendable {
+        /// What could not be restored exactly, with the numbers of the entries.
+        var issues: [(ordinal: Int, issue: RestoreIssue)] = []
+        /// Files finished.
+        var entryCount = 0
+        /// Bytes written, holes left out.
+        var byteCount: UInt64 = 0
+        /// Owners that were left out: the first entry of each, and how many there were.
+        var foreignOwners = ForeignOwners()
+    }
+
+    /// A run of a file that comes from a chunk.
+    private struct Use {
+        let file: Int
+        let offset: UInt64
+        let range: Range<Int>
+    }
+
+    /// One file at work.
+    private final class Work {
+        let part: Part
+        let own: Descriptor?
+
+        init(_ part: Part, _ own: consuming Descriptor?) {
+            self.part = part
+            self.own = own
+        }
+
+        func write(_ bytes: RawSpan, at offset: UInt64) throws(FileError) {
+            if let shared = part.shared { return try shared.file.write(bytes, at: Int64(offset)) }
+            switch own {
+            case .some(let file): try file.write(bytes, at: Int64(offset))
+            case .none: break
+            }
+        }
+    }
+
+    let root: RestoreRoot
+    let reader: StoreReader
+    let facts: RestoredFacts
+    private(set) var parts: [Part] = []
+    private var byteCount: UInt64 = 0
+
+    /// A batch is full with so many bytes; the bytes in packs are held while it is at work.
+    static let byteLimit: UInt64 = 4 << 20
+    /// A batch is full with so many files, each of which is open while it is at work.
+    private static let fileLimit = 96
+
+    init(root: RestoreRoot, reader: StoreReader, facts: RestoredFacts) {
+        self.root = root
+        self.reader = reader
+        self.facts = facts
+    }
+
+    /// Whether it is time for another batch.
+    var isFull: Bool { byteCount >= FileBatch.byteLimit || parts.count >= FileBatch.fileLimit }
+
+    /// Adds a file or a part of one.
+    mutating func add(_ part: Part) {
+        parts.append(part)
+        byteCount += part.segments.reduce(0) { sum, segment in
+            if case .chunk(_, _, let count) = segment { return sum + UInt64(count) }
+            return sum
+        }
+    }
+
+    /// Restores them. Throws what ends the restore: a full or failing disk, the store.
+    func run() async throws -> Outcome {
+        var outcome = Outcome()
+        var works: [Work] = []
+        for part in parts {
+            guard part.shared == nil else {
+                works.append(Work(part, nil))
+                continue
+            }
+            do throws(FileError) {
+                let file = try root.directory.reaching(part.entry.path) { directory, name throws(FileError) in
+                    try directory.createFile(name)
+                }
+                works.append(Work(part, file))
+            } catch {
+                outcome.issues.append((part.ordinal, try RestoreIssue(refusing: part.entry, error)))
+            }
+        }
+        outcome.byteCount = try await write(works)
+        for work in works { try finish(work, &outcome) }
+        return outcome
+    }
+
+    private func write(_ works: [Work]) async throws -> UInt64 {
+        var positions: [ChunkID: Int] = [:]
+        var chunks: [ChunkID] = []
+        var uses: [[Use]] = []
+        for (file, work) in works.enumerated() {
+            var offset = work.part.offset
+            for segment in work.part.segments {
+                defer { offset += segment.byteCount }
+                guard case .chunk(let id, let start, let count) = segment else { continue }
+                let use = Use(file: file, offset: offset, range: Int(start)..<(Int(start) + Int(count)))
+                if let position = positions[id] {
+                    uses[position].append(use)
+                } else {
+                    positions[id] = chunks.count
+                    chunks.append(id)
+                    uses.append([use])
+                }
+            }
+        }
+        var written: UInt64 = 0
+        try await reader.read(chunks) { position, plaintext in
+            for use in uses[position] {
+                guard use.range.upperBound <= plaintext.byteCount else {
+                    throw ArchiveError(.damaged, "segment: outside of its chunk")
+                }
+                try works[use.file].write(plaintext.extracting(use.range), at: use.offset)
+                written += UInt64(use.range.count)
+            }
+        }
+        return written
+    }
+
+    private func finish(_ work: Work, _ outcome: inout Outcome) throws {
+        let part = work.part
+        if let shared = part.shared {
+            guard shared.release() else { return }
+            try facts.finish(shared.file, part, &outcome)
+        } else {
+            switch work.own {
+            case .some(let file): try facts.finish(file, part, &outcome)
+            case .none: break
+            }
+        }
+    }
+}
+
+/// Which facts a restore puts on files.
+struct RestoredFacts: Sendable {
+    let options: TreeRestorer.Options
+    /// Whose files new ones are.
+    let user: FileOwner
+
+    /// Sets the length, which a hole at the end needs, and puts owner, attributes, mode and time on the file, each as far
+    /// as it goes.
+    func finish(
+        _ file: borrowing Descriptor, _ part: FileBatch.Part, _ outcome: inout FileBatch.Outcome
+    ) throws {
+        let entry = part.entry
+        let length = entry.content?.byteCount ?? 0
+        if case .hole? = part.segments.last { try file.truncate(to: Int64(clamping: length)) }
+        outcome.entryCount += 1
+        let owner = FileOwner(user: entry.userID, group: entry.groupID)
+        if !options.owners, owner != user { outcome.foreignOwners.add(owner, entry.path) }
+        if !options.setIdentity, entry.mode & 0o6000 != 0 {
+            outcome.issues.append((part.ordinal, RestoreIssue(entry.path, .mode, "set-id bits left out")))
+        }
+        do throws(FileError) {
+            if options.owners { try file.setOwner(owner) }
+            for attribute in entry.attributes {
+                let attribute = ExtendedAttribute(name: Path(attribute.name), value: attribute.value)
+                do throws(FileError) {
+                    try file.setOwnAttribute(attribute)
+                } catch {
+                    let words = "attribute \(attribute.name): \(error.description)"
+                    outcome.issues.append((part.ordinal, RestoreIssue(entry.path, .attribute, words)))
+                }
+            }
+            try file.setMode(entry.mode & (options.setIdentity ? 0o7777 : 0o1777))
+            try file.setModified(
+                FileTime(seconds: entry.modifiedSeconds, nanoseconds: entry.modifiedNanoseconds))
+        } catch {
+            outcome.issues.append((part.ordinal, RestoreIssue(entry.path, .metadata, error.description)))
+        }
+    }
+}
+
+/// Owners that were left out: the first entry of each, and how many there were.
+struct ForeignOwners: Sendable {
+    private var owners: [FileOwner: (first: [UInt8], count: Int)] = [:]
+
+    /// Counts an entry.
+    mutating func add(_ owner: FileOwner, _ path: [UInt8]) { add(owner, path, 1) }
+
+    /// Counts what another has counted.
+    mutating func add(_ other: ForeignOwners) {
+        for (owner, entries) in other.owners { add(owner, entries.first, entries.count) }
+    }
+
+    private mutating func add(_ owner: FileOwner, _ path: [UInt8], _ count: Int) {
+        let known = owners[owner]
+        let first = known.map { PathOrder.precedes(path, $0.first) ? path : $0.first } ?? path
+        owners[owner] = (first, (known?.count ?? 0) + count)
+    }
+
+    /// An issue for each owner.
+    var issues: [RestoreIssue] {
+        owners.sorted { $0.key.order < $1.key.order }.map { owner, entries in
+            let words =
+                "owner \(owner.user):\(owner.group) left out of \(entries.count) entries, this the first"
+            return RestoreIssue(entries.first, .owner, words)
+        }
+    }
+}
+
+extension FileOwner {
+    fileprivate var order: UInt64 { UInt64(user) << 32 | UInt64(group) }
+}
+
+extension Directory {
+    /// Runs `body` with this directory and `path`; of a path that is too long for one call (PATH_MAX), with a directory on
+    /// the way and the rest.
+    borrowing func reaching<Result: ~Copyable>(
+        _ path: [UInt8], _ body: (borrowing Directory, Path) throws(FileError) -> Result
+    ) throws(FileError) -> Result {
+        let step = 2048
+        guard path.count > step else { return try body(self, Path(path)) }
+        var directory = try duplicate()
+        var rest = path[...]
+        while rest.count > step {
+            // A name has at most 255 bytes: there is a slash.
+            guard let slash = rest.prefix(step).lastIndex(of: 0x2F) else { break }
+            directory = try directory.openDirectory(Path(Array(rest[..<slash])))
+            rest = rest[(slash + 1)...]
+        }
+        return try body(directory, Path(Array(rest)))
+    }
+}
+
+extension RestoreIssue {
+    /// An entry that the file system refuses. Throws the error where the disk fails: that ends the restore.
+    init(refusing entry: Entry, _ error: FileError) throws(FileError) {
+        switch error.code {
+        case .noSpace, .io, .readOnly: throw error
+        default: self.init(entry.path, .refused, error.description)
+        }
+    }
+}
