@@ -25,9 +25,10 @@ package final class AuditLog: Sendable {
         key = try AuditLog.key(in: directory)
         // The head is there before the log: a log without one was cut.
         let folder = try AuditLog.onDisk("open") { () throws(FileError) in try Directory(directory) }
-        let isNew = try AuditLog.onDisk("open") { () throws(FileError) in
-            try folder.metadataIfPresent(of: AuditLog.headName) == nil
-                && folder.metadataIfPresent(of: AuditLog.logName) == nil
+        let isNew = try AuditLog.onDisk("open") { () throws(FileError) -> Bool in
+            let hasHead = try folder.metadataIfPresent(of: AuditLog.headName) != nil
+            let hasLog = try folder.metadataIfPresent(of: AuditLog.logName) != nil
+            return !hasHead && !hasLog
         }
         if isNew { try writeHead(.empty) }
     }
