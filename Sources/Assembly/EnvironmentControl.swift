@@ -54,22 +54,19 @@ package struct EnvironmentControl: Sendable {
     }
 
     /// Has the environment stay at `commit` until `resume`: 40 hex digits, or the beginning of a commit that was
-    /// applied here; nil for the last good one before the present. Returns the commit and what was held before. The
+    /// applied here; nil for the good one that came before the present. The other sources stay at the commits that were
+    /// in place with it. Returns the commit and what was held before. The
     /// sync that delivers it is the caller's.
     ///
     /// Throws `unusableRequest` where no commit, or more than one, is meant.
     package func hold(
         _ commit: String?, reason: String, at now: Timestamp
     ) throws -> (commit: String, before: HeldCommit?) {
-        guard let source = environment.sources.first?.name else {
+        guard let source = environment.deliveredSource?.name else {
             throw DeliveryError(.unusableRequest, "\(name): no source")
         }
-        let applied = try journal.lastApplied(environment: name)[source]?.commit
-        var known: [String] = []
-        for sync in try journal.syncs(environment: name, limit: 10_000)
-        where sync.outcome.isHealthy && sync.source == source {
-            if let commit = sync.commit, !known.contains(commit) { known.append(commit) }
-        }
+        let applied = try journal.standing(environment: name, source: source)
+        let known = try journal.goodCommits(environment: name, source: source)
         let chosen = try choose(commit, known: known, applied: applied)
         let before = try journal.hold(environment: name)
         try write(
@@ -107,7 +104,9 @@ package struct EnvironmentControl: Sendable {
 
     private func choose(_ commit: String?, known: [String], applied: String?) throws -> String {
         guard let commit else {
-            guard let chosen = known.first(where: { $0 != applied }) else {
+            // Twice goes back two commits, not there and back.
+            let place = applied.flatMap { known.firstIndex(of: $0) }
+            guard let chosen = known[(place.map { $0 + 1 } ?? 0)...].first else {
                 throw DeliveryError(
                     .unusableRequest, "\(name): no other commit was applied here before: name one with --to")
             }

@@ -66,16 +66,56 @@ package struct EnvironmentStatus: Codable, Sendable, Equatable {
         package var store: String
     }
 
+    /// How it stands, in a word.
+    package enum State: String, Codable, Sendable {
+        /// As its source says, and well.
+        case ok
+        /// Left alone by somebody's order.
+        case suspended
+        /// Kept at a commit by somebody's order.
+        case held
+        /// At the last good commit, because the newest one failed its health check.
+        case quarantined
+        /// The newest commit is not approved; what stands is as it was.
+        case refused
+        /// The last run failed.
+        case failed
+        /// What stands fails its health check.
+        case unhealthy
+        /// What stands is not as it was delivered.
+        case drifted
+        /// The last snapshot failed.
+        case unsaved
+        /// Nothing was delivered yet.
+        case new
+    }
+
+    /// Another source whose commits count together with the delivered one's.
+    package struct Companion: Codable, Sendable, Equatable {
+        /// The source's name.
+        package var source: String
+        /// What it showed last.
+        package var wanted: Commit?
+        /// What was approved together with the commit that stands.
+        package var applied: Commit?
+    }
+
     /// The environment's name.
     package var name: String
-    /// The source's name.
+    /// How it stands.
+    package var state: State
+    /// The delivered source's name.
     package var source: String
+    /// The other sources.
+    package var companions: [Companion]
     /// What the source showed last.
     package var wanted: Commit?
     /// What stands at the targets.
     package var applied: Commit?
-    /// `healthy`, `unhealthy`, or `unknown` where nothing is asked or nothing is known.
+    /// `healthy`, `unhealthy`, `unknown` where nothing was asked yet, or `unchecked` where there is nothing to ask.
     package var health: String
+    /// When the health check said so last.
+    package var healthTime: String?
     /// What the last health check said, where it failed.
     package var ailment: String?
     /// What differs at the targets.
@@ -100,27 +140,34 @@ package struct EnvironmentStatus: Codable, Sendable, Equatable {
     package var whyNot: String?
 
     /// Whether there is nothing to say.
-    package var isWell: Bool {
-        whyNot == nil && drift.isEmpty && health != "unhealthy" && suspended == nil && held == nil
-    }
+    package var isWell: Bool { state == .ok }
 }
 
 extension EnvironmentStatus {
     /// What `journal` tells of `environment`.
     package init(_ environment: EnvironmentSettings, journal: JournalFile) throws {
         let name = environment.name
-        let source = environment.sources.first?.name ?? ""
+        let source = environment.deliveredSource?.name ?? ""
         self.name = name
         self.source = source
-        wanted = try journal.wanted(environment: name)[source].map {
+        let shown = try journal.wanted(environment: name).mapValues {
             Commit(commit: $0.commit, time: "\($0.time)")
         }
-        applied = try journal.lastApplied(environment: name)[source].map {
+        let standing = try journal.lastApplied(environment: name).mapValues {
             Commit(commit: $0.commit, time: "\($0.since)")
         }
+        wanted = shown[source]
+        applied = standing[source]
+        companions = environment.companionSources.map { companion in
+            Companion(
+                source: companion.name, wanted: shown[companion.name], applied: standing[companion.name])
+        }
         let health = try journal.health(environment: name)
-        self.health = health.map { $0.isHealthy ? "healthy" : "unhealthy" } ?? "unknown"
-        ailment = health.flatMap { $0.isHealthy ? nil : $0.message }
+        let isChecked = !environment.health.isEmpty
+        self.health =
+            isChecked ? health.map { $0.isHealthy ? "healthy" : "unhealthy" } ?? "unknown" : "unchecked"
+        healthTime = isChecked ? health.map { "\($0.time)" } : nil
+        ailment = isChecked ? health.flatMap { $0.isHealthy ? nil : $0.message } : nil
         drift = try journal.drift(environment: name).map { item in
             Drift(
                 target: item.target, path: item.path, kind: item.kind, evidence: item.evidence,
@@ -129,7 +176,7 @@ extension EnvironmentStatus {
         lastLook = try journal.runs(environment: name, kind: .drift, limit: 1).first.map(Run.init)
         lastBackup = try journal.runs(environment: name, kind: .backup, limit: 1).first.map(Run.init)
         lastDrill = try journal.runs(environment: name, kind: .drill, limit: 1).first.map(Run.init)
-        let sync = try journal.syncs(environment: name, limit: 1).first
+        let sync = try journal.lastSync(environment: name, source: source)
         lastSync = sync.map { sync in
             Run(
                 time: "\(sync.until ?? sync.time)", since: "\(sync.time)", runs: sync.runCount,
@@ -152,22 +199,39 @@ extension EnvironmentStatus {
         quarantined = try journal.quarantine(environment: name, source: source).map { commit in
             Order(commit: commit.commit, time: "\(commit.time)", by: nil, reason: commit.reason)
         }
-        whyNot = nil
-        whyNot = reason(sync)
+        (state, whyNot) = (.ok, nil)
+        (state, whyNot) = judged(sync)
     }
 
     /// The first of the reasons for which the environment is not as its source wants it.
-    private func reason(_ sync: SyncRecord?) -> String? {
-        if let suspended { return "suspended by \(suspended.by ?? ""): \(suspended.reason)" }
-        if let held { return "held at \(held.commit ?? "") by \(held.by ?? ""): \(held.reason)" }
-        if let wanted, let bad = quarantined.first(where: { $0.commit == wanted.commit }) {
-            return "commit \(wanted.commit) is quarantined: \(bad.reason)"
+    private func judged(_ sync: SyncRecord?) -> (State, String?) {
+        if let suspended {
+            return (.suspended, "suspended by \(suspended.by ?? ""): \(suspended.reason)")
         }
-        guard let sync else { return "not synced yet" }
-        if !sync.outcome.isHealthy { return "\(sync.outcome.rawValue): \(sync.message)" }
-        if let ailment { return "unhealthy: \(ailment)" }
-        if let lastBackup, lastBackup.outcome == "failed" { return "backup: \(lastBackup.message)" }
-        return nil
+        // Whatever else is so: what can't be delivered comes before why another commit is wanted.
+        if let sync, !sync.outcome.isHealthy {
+            let state: State =
+                switch sync.outcome {
+                case .refused: .refused
+                case .unhealthy: .unhealthy
+                default: .failed
+                }
+            return (state, "\(sync.outcome.rawValue): \(sync.message)")
+        }
+        if let held {
+            return (.held, "held at \(held.commit ?? "") by \(held.by ?? ""): \(held.reason)")
+        }
+        if let wanted, let bad = quarantined.first(where: { $0.commit == wanted.commit }) {
+            return (.quarantined, "commit \(wanted.commit) is quarantined: \(bad.reason)")
+        }
+        guard sync != nil else { return (.new, "not synced yet") }
+        if let ailment { return (.unhealthy, "unhealthy: \(ailment)") }
+        if !drift.isEmpty {
+            let words = drift.count == 1 ? "1 path differs" : "\(drift.count) paths differ"
+            return (.drifted, "\(words) from what was delivered")
+        }
+        if let lastBackup, lastBackup.outcome != "good" { return (.unsaved, "backup: \(lastBackup.message)") }
+        return (.ok, nil)
     }
 }
 
@@ -234,7 +298,7 @@ package struct StatusDocument: Codable, Sendable, Equatable {
     /// The environments by name.
     package var environments: [EnvironmentStatus]
 
-    /// What the journal of `settings` tells. Where there is no journal, nothing was done yet.
+    /// What the journal of `settings` tells. Where there is no journal, nothing was done yet: it is made.
     package init(_ settings: Settings) throws {
         _ = try Directory.makePath(Path(settings.state))
         let journal = try JournalFile.open(StateFiles.journal(settings.state))

@@ -81,7 +81,7 @@ package struct EnvironmentSync: Sendable {
     }
 
     /// What became of a run.
-    package struct Report: Sendable, Equatable {
+    package struct Report: Sendable {
         /// The commit that stands at the targets now, 40 hexadecimal digits.
         package var commit: String
         /// The source's name.
@@ -102,6 +102,11 @@ package struct EnvironmentSync: Sendable {
         package var ailments: [String] = []
         /// Why the source's newest commit is not the one that stands; nil where it is.
         package var whyNot: String?
+
+        /// Why the source could not be followed, where what was approved before was seen to all the same.
+        package var failure: DeliveryError?
+        /// Whether what `commit` says stands at the targets, as far as this run looked.
+        package var isStanding = true
 
         /// Whether this very run went back from a commit that failed its health check.
         package var wentBack = false
@@ -141,7 +146,7 @@ package struct EnvironmentSync: Sendable {
         let held = try parts.journal.hold(environment: name)
         let plans = try reconciliation(parts, at: held?.commit, now).plan(at: now)
         let tree = plans.first?.tree
-        return Report(
+        var report = Report(
             commit: tree.map { "\($0.commit)" } ?? "", source: tree?.source ?? "",
             companions: parts.approvals.companions,
             results: plans.map { plan in
@@ -149,14 +154,27 @@ package struct EnvironmentSync: Sendable {
                     target: plan.target.name, isChange: !plan.isEmpty, summary: plan.summary,
                     lines: plan.lines, diff: plan.diff)
             }, notices: (tree?.notices ?? []) + plans.flatMap(\.notices) + leftOut)
+        if let order = try parts.journal.suspension(environment: name) {
+            report.whyNot =
+                "suspended by \(order.author): nothing is delivered until strongroom resume \(name)"
+        } else if let held {
+            report.whyNot = "held by \(held.order.author): \(held.order.reason)"
+        } else if let bad = try parts.journal.quarantined(
+            report.commit, environment: name, source: report.source)
+        {
+            report.whyNot = "quarantined and not delivered: \(bad.reason)"
+        }
+        return report
     }
 
     /// Runs once and records the outcome in the journal, a failure too.
     ///
     /// A commit that is held by hand is delivered in place of the source's; where the source's is quarantined, the last
-    /// good one stays. A delivery that fails its health check is gone back from. Where the environment is to be left
+    /// good one stays. A delivery that fails its health check is gone back from. Where a poll can't follow the source, drift
+    /// is put back and credentials are served as the last good commit says, from the mirror; the report's `failure` says
+    /// why. Where the environment is to be left
     /// alone, a poll says so and does nothing. Throws what Delivery throws, `suspended` for a full run then, and
-    /// `unhealthy` where there is no commit to go back to.
+    /// `unhealthy` where there is no commit to go back to, `CancellationError` once the task is cancelled.
     package func run(at now: Timestamp, _ mode: Mode = .full) async throws -> Report {
         let parts = try SyncParts(request)
         if let order = try parts.journal.suspension(environment: name) {
@@ -164,7 +182,9 @@ package struct EnvironmentSync: Sendable {
             // A service goes on asking; who asks by hand is told.
             guard mode != .full else { throw DeliveryError(.suspended, "\(name): \(words)") }
             let applied = try parts.journal.lastApplied(environment: name)[parts.settings.name]?.commit
-            return Report(commit: applied ?? "", source: parts.settings.name, whyNot: words)
+            var report = Report(commit: applied ?? "", source: parts.settings.name, whyNot: words)
+            report.isStanding = false
+            return report
         }
         let held = try parts.journal.hold(environment: name)
         let first = try reconciliation(parts, at: held?.commit, now)
@@ -176,15 +196,29 @@ package struct EnvironmentSync: Sendable {
         var run = SyncRun(self, parts, first, now, mode, isHeld: held != nil)
         do {
             var report = try await run.report()
-            if let held { report.whyNot = "held by \(held.order.author): \(held.order.reason)" }
+            if let held {
+                report.whyNot = "held by \(held.order.author): \(held.order.reason)"
+                try noteShown(parts, at: now)
+            }
             return report
         } catch let error as DeliveryError {
-            if !run.isRecorded {
-                try? run.record(
-                    error.category == .refused ? .refused : .failed, nil,
-                    (error.underlying as? JournalError)?.description ?? error.context)
-            }
+            // What was cut off by the end of the service says nothing about the source.
+            guard !Task.isCancelled else { throw CancellationError() }
+            // Another sync of this environment says itself how it ends.
+            if !run.isRecorded, error.code != .locked { try? run.record(error) }
             throw error
+        }
+    }
+
+    /// Keeps what the sources show while other commits are held: it was fetched with those.
+    private func noteShown(_ parts: SyncParts, at now: Timestamp) throws {
+        for settings in request.environment.sources {
+            let source = try Source(settings)
+            let mirror = SyncState(directory: Path(request.state)).mirror(of: source.location)
+            guard source.isFollowing, let shown = try? PulledCommit.recall(source, from: mirror) else {
+                continue
+            }
+            try parts.journal.setWanted(shown.id.hex, environment: name, source: source.name, at: now)
         }
     }
 
@@ -234,11 +268,17 @@ package struct EnvironmentSync: Sendable {
         return known
     }
 
-    /// The flow with these values. `commit` is delivered in place of what the source follows, where it is given.
-    func reconciliation(_ parts: SyncParts, at commit: String?, _ now: Timestamp) throws -> Reconciliation {
+    /// The flow with these values. `commit` is delivered in place of what the source follows, where it is given, and
+    /// the other sources then stay at the commits that were in place with it. `isRecalling` asks no source.
+    func reconciliation(
+        _ parts: SyncParts, at commit: String?, _ now: Timestamp, isRecalling: Bool = false
+    ) throws -> Reconciliation {
         let delivered = try followed(parts.settings, at: commit, parts.journal)
-        let companions = try request.environment.sources.filter { !$0.isDelivered }.map {
-            try followed($0, parts.journal)
+        let together = try commit.map {
+            try parts.journal.companions(of: $0, source: parts.settings.name, environment: name)
+        }
+        let companions = try request.environment.companionSources.map {
+            try followed($0, at: together?[$0.name], parts.journal)
         }
         let targets = try targets()
         guard !targets.isEmpty else {
@@ -260,6 +300,7 @@ package struct EnvironmentSync: Sendable {
             state: SyncState(directory: Path(request.state)), mark: delivered.mark,
             allowedRollback: try request.rollback?.id(for: delivered.source), fetching: delivered.fetching,
             companions: companions, maximumLoss: request.environment.maximumLoss,
+            isRecalling: isRecalling,
             hook: SyncHook(
                 environment: name, journal: parts.journal, audit: parts.audit, author: request.author,
                 now: now, approvals: parts.approvals, snapshot: snapshot))

@@ -35,7 +35,7 @@ package struct ScheduledBackup: Sendable {
     }
 
     /// Takes the snapshot, and records in the journal how that ended. Throws what opening the store and taking it
-    /// throw; a partial snapshot is returned.
+    /// throw, and `io` where nothing could be captured; a partial snapshot is returned.
     package func run() async throws -> BackupOutcome {
         _ = try Directory.makePath(Path(settings.state))
         let journal = try JournalFile.open(StateFiles.journal(settings.state))
@@ -77,6 +77,9 @@ package struct ScheduledBackup: Sendable {
         trust.generation = max(trust.generation, opened.store.generation)
         trust.agents[StoreAccess.agentKey(of: identity).publicKey] = outcome.header.generation
         try? pins.record(trust, for: store.url)
+        guard outcome.status != .failed else {
+            throw DeliveryError(.io, "\(environment.name): no source of the backup could be captured")
+        }
         return outcome
     }
 

@@ -109,8 +109,9 @@ package struct SourceAccess: Sendable {
         return try sealed(file)
     }
 
+    /// Keys of SSH are armored as well, with other words.
     private func isSealed(_ bytes: RawSpan) -> Bool {
-        SealedFile.isAgeFile(bytes) || Armor.isArmored(bytes)
+        SealedFile.isAgeFile(bytes) || Armor.isArmoredAge(bytes)
     }
 
     private func opened(_ bytes: [UInt8], _ file: String) throws(GitError) -> HeldSecret {

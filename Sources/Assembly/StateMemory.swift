@@ -13,7 +13,7 @@ struct SyncParts {
 
     /// Makes what is missing in the state directory.
     init(_ request: EnvironmentSync.Request) throws {
-        guard let settings = request.environment.sources.first(where: \.isDelivered) else {
+        guard let settings = request.environment.deliveredSource else {
             throw DeliveryError(.unusableRequest, "\(request.environment.name): no source")
         }
         self.settings = settings
@@ -21,6 +21,13 @@ struct SyncParts {
         journal = memory.journal
         audit = memory.audit
     }
+}
+
+extension EnvironmentSettings {
+    /// The source whose commits are delivered.
+    var deliveredSource: SourceSettings? { sources.first(where: \.isDelivered) }
+    /// The sources whose commits count together with those.
+    var companionSources: [SourceSettings] { sources.filter { !$0.isDelivered } }
 }
 
 /// What a state directory remembers, opened.

@@ -60,10 +60,14 @@ package enum StoreAccess {
     package static func open(
         _ location: String, trust: StoreTrust, identities: [MemberIdentity]
     ) async throws -> Opened {
-        let objects = try StoreAccess.objects(at: location)
-        guard try await !objects.list(below: nil).isEmpty else {
-            throw StorageError(.notFound, name: "\(location): no archive store")
+        let missing = StorageError(.notFound, name: "\(location): no archive store")
+        let objects: any ObjectStore
+        do {
+            objects = try StoreAccess.objects(at: location)
+        } catch let error as StorageError where error.code == .notFound {
+            throw missing
         }
+        guard try await !objects.list(below: nil).isEmpty else { throw missing }
         let store = try await Store.open(objects, trust: trust)
         let write = try store.writeKey(
             try Age.decrypt(try await store.wrappedKey(.write), with: identities))

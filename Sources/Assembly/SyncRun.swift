@@ -15,6 +15,8 @@ struct SyncRun {
     private let isHeld: Bool
     /// Whether the journal knows how the run ended.
     private(set) var isRecorded = false
+    /// Whether the source is not followed now: what is in place then says nothing about it.
+    private var isAway = false
 
     init(
         _ sync: EnvironmentSync, _ parts: SyncParts, _ reconciliation: Reconciliation, _ now: Timestamp,
@@ -38,6 +40,37 @@ struct SyncRun {
 
     /// Runs, and says what became of it.
     mutating func report() async throws -> EnvironmentSync.Report {
+        do {
+            return try await follow()
+        } catch let error as DeliveryError {
+            guard case .poll = mode, error.isOfSource, !isRecorded, let good = try lastGood() else {
+                throw error
+            }
+            return try await stay(at: good, error)
+        }
+    }
+
+    /// Sees to what was approved before, out of the mirror: the source can't be followed because of `error`.
+    private mutating func stay(
+        at good: String, _ error: DeliveryError
+    ) async throws -> EnvironmentSync.Report {
+        var report = EnvironmentSync.Report(commit: good, source: reconciliation.source.name)
+        isAway = true
+        do {
+            let other = try sync.reconciliation(parts, at: good, now, isRecalling: true)
+            report = try await settle(try await other.poll(at: now, polling), other, note: nil)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            report.isStanding = false
+        }
+        isAway = false
+        try record(error)
+        report.failure = error
+        return report
+    }
+
+    private mutating func follow() async throws -> EnvironmentSync.Report {
         let source = reconciliation.source
         let quarantined =
             isHeld ? [] : try journal.quarantine(environment: name, source: source.name).map(\.commit)
@@ -236,10 +269,18 @@ struct SyncRun {
 
     // MARK: - The journal
 
+    /// Keeps that the run ended with `error`.
+    mutating func record(_ error: DeliveryError) throws {
+        try record(
+            error.category == .refused ? .refused : .failed, nil,
+            (error.underlying as? JournalError)?.description ?? error.context)
+    }
+
     /// Keeps how the run ended, for the commit and ref of `used`; by default of what was asked for.
     mutating func record(
         _ outcome: SyncRecord.Outcome, _ commit: String?, _ message: String, _ used: Reconciliation? = nil
     ) throws {
+        guard !isAway else { return }
         isRecorded = true
         let source = (used ?? reconciliation).source
         var syncs = [

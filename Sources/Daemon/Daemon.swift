@@ -7,6 +7,7 @@ internal import FoundationEssentials
 internal import Glibc
 internal import Journal
 internal import Settings
+internal import Synchronization
 
 /// The service of one settings file.
 package struct Daemon: Sendable {
@@ -48,9 +49,10 @@ package struct Daemon: Sendable {
             AuditEvent(.start, ["by": options.author, "version": options.version]), at: WallClock.now)
         let requests = SignalPipe.requests()
         let socket = settings.api?.socket ?? StateFiles.socket(state)
+        let current = CurrentSettings(settings)
         let server = try StatusServer(
             at: socket, group: try settings.api?.group.map { try Accounts.group($0) },
-            answer: answer(options.settings, settings, memory.journal))
+            answer: answer(current, memory.journal))
         server.start()
         let watchdog = watch()
         options.log(.notice, "serving \(settings.environments.count) environments, status at \(socket)")
@@ -66,8 +68,10 @@ package struct Daemon: Sendable {
                 }
                 let planned = try plan(next, memory)
                 try audit.append(AuditEvent(.reload, ["by": options.author]), at: WallClock.now)
-                await end(tasks, within: nil)
+                // SIGTERM meanwhile is the next request.
+                guard await end(tasks, within: nil) else { continue }
                 running = planned
+                current.settings = next
                 board.keep(Set(running.map(\.name)))
                 tasks = begin(running)
                 options.log(.notice, "settings read again: \(running.count) environments")
@@ -111,7 +115,7 @@ package struct Daemon: Sendable {
         }
     }
 
-    /// Cancels `tasks` and waits for them, at most so many seconds. Whether all have ended.
+    /// Cancels `tasks` and waits for them, at most so many seconds, or until SIGTERM. Whether all have ended.
     @discardableResult
     private func end(_ tasks: [Task<Void, Never>], within seconds: Int?) async -> Bool {
         for task in tasks { task.cancel() }
@@ -122,8 +126,13 @@ package struct Daemon: Sendable {
             first.yield(true)
         }
         let limit = Task {
-            guard let seconds else { return }
-            try? await Task.sleep(for: .seconds(seconds))
+            if let seconds {
+                try? await Task.sleep(for: .seconds(seconds))
+            } else {
+                while !SignalPipe.isStopRequested {
+                    do { try await Task.sleep(for: .milliseconds(100)) } catch { return }
+                }
+            }
             first.yield(false)
         }
         defer {
@@ -156,17 +165,28 @@ package struct Daemon: Sendable {
     }
 
     private func answer(
-        _ read: @escaping @Sendable () throws -> Settings, _ first: Settings, _ journal: JournalFile
+        _ current: CurrentSettings, _ journal: JournalFile
     ) -> @Sendable () throws -> [UInt8] {
         let (board, options, since) = (board, options, "\(start)")
         return {
-            // What runs is what the board shows; settings that can't be read now are those of the start.
-            var document = try StatusDocument((try? read()) ?? first, journal: journal)
+            var document = try StatusDocument(current.settings, journal: journal)
             document.service = .init(
                 process: getpid(), since: since, version: options.version, loops: board.all)
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             return [UInt8](try encoder.encode(document)) + [0x0A]
         }
+    }
+}
+
+/// The settings by which the service runs now.
+private final class CurrentSettings: Sendable {
+    private let held: Mutex<Settings>
+
+    init(_ settings: Settings) { held = Mutex(settings) }
+
+    var settings: Settings {
+        get { held.withLock { $0 } }
+        set { held.withLock { $0 = newValue } }
     }
 }

@@ -54,9 +54,6 @@ struct EnvironmentLoop: Sendable {
     private let backupZone: ZoneRules
     private let credentials: CredentialSockets?
 
-    /// Polls are never further apart than this because of failures, unless their interval says so.
-    private static let backoffLimitSeconds = 900.0
-
     init(_ parts: LoopParts, _ environment: EnvironmentSettings) throws {
         self.parts = parts
         self.environment = environment
@@ -80,6 +77,7 @@ struct EnvironmentLoop: Sendable {
             return
         }
         var memory = Memory()
+        var schedule = PollSchedule(interval: .seconds(interval))
         var server: Task<Void, Never>?
         // Spread over the first seconds: many environments don't begin at once.
         var next = WallClock.now.adding(seconds: Double.random(in: 0...min(Double(interval) / 10, 5)))
@@ -91,8 +89,12 @@ struct EnvironmentLoop: Sendable {
             guard await WallClock.sleep(until: next) else { break }
             memory = await poll(memory)
             // Only now is there something to serve.
-            if server == nil, memory.failureCount == 0 { server = serveCredentials() }
-            next = WallClock.now.adding(seconds: EnvironmentLoop.pause(interval, memory.failureCount))
+            if server == nil, memory.isStanding { server = serveCredentials() }
+            let random = Double.random(in: 0..<1)
+            let pause =
+                memory.failureCount == 0
+                ? schedule.afterSuccess(random: random) : schedule.afterFailure(random: random)
+            next = WallClock.now.adding(seconds: pause / .seconds(1))
         }
         server?.cancel()
         await server?.value
@@ -107,13 +109,8 @@ struct EnvironmentLoop: Sendable {
         var failureCount = 0
         var lastWords: String?
         var lastLook: Timestamp?
-    }
-
-    /// Seconds to the next poll: the interval give or take a tenth, doubled with each failure.
-    static func pause(_ interval: Int64, _ failureCount: Int) -> Double {
-        let base = Double(interval)
-        let backoff = base * Double(1 << min(failureCount, 20))
-        return min(backoff, max(base, backoffLimitSeconds)) * Double.random(in: 0.9...1.1)
+        /// Whether what a commit says stands at the targets.
+        var isStanding = false
     }
 
     private func poll(_ memory: Memory) async -> Memory {
@@ -130,28 +127,42 @@ struct EnvironmentLoop: Sendable {
                 }
             }
             if isLooking { memory.lastLook = now }
-            memory.failureCount = 0
-            tell(report, &memory)
-            parts.board.update(name) { loop in
-                loop.failures = 0
-                loop.error = nil
+            memory.isStanding = memory.isStanding || report.isStanding
+            if let failure = report.failure {
+                tellDrift(report)
+                note(failure, &memory)
+            } else {
+                memory.failureCount = 0
+                tell(report, &memory)
+                parts.board.update(name) { loop in
+                    loop.failures = 0
+                    loop.error = nil
+                }
             }
         } catch is CancellationError {
             return memory
+        } catch let error as DeliveryError where error.code == .locked {
+            // Somebody syncs by hand.
+            log(.info, error.context)
         } catch {
-            let words = parts.options.describe(error).message
-            memory.failureCount += 1
-            let isNew = words != memory.lastWords
-            log(
-                isNew ? .error : .debug,
-                "\(words)\(memory.failureCount > 1 ? " (\(memory.failureCount) times)" : "")")
-            memory.lastWords = words
-            parts.board.update(name) { [count = memory.failureCount] loop in
-                loop.failures = count
-                loop.error = words
-            }
+            note(error, &memory)
         }
         return memory
+    }
+
+    /// Logs a failure, the same one once.
+    private func note(_ error: any Error, _ memory: inout Memory) {
+        let words = parts.options.describe(error).message
+        memory.failureCount += 1
+        let isNew = words != memory.lastWords
+        log(
+            isNew ? .error : .debug,
+            "\(words)\(memory.failureCount > 1 ? " (\(memory.failureCount) times)" : "")")
+        memory.lastWords = words
+        parts.board.update(name) { [count = memory.failureCount] loop in
+            loop.failures = count
+            loop.error = words
+        }
     }
 
     private func serveCredentials() -> Task<Void, Never>? {
@@ -185,15 +196,19 @@ struct EnvironmentLoop: Sendable {
         } else {
             log(.debug, "\(report.commit) in place")
         }
-        for line in report.freshDrift {
-            log(environment.drift.mode.alerts ? .warning : .info, "drift: \(line)")
-        }
-        if report.isHealed { log(.notice, "put back what differed: \(report.drift.count)") }
+        tellDrift(report)
         let words = (report.ailments + [report.whyNot].compactMap { $0 }).joined(separator: "; ")
         if !words.isEmpty, words != memory.lastWords { log(.warning, words) }
         if words.isEmpty, memory.lastWords != nil { log(.notice, "well again at \(report.commit)") }
         memory.lastWords = words.isEmpty ? nil : words
         for notice in report.notices where report.isChange { log(.notice, notice) }
+    }
+
+    private func tellDrift(_ report: EnvironmentSync.Report) {
+        for line in report.freshDrift {
+            log(environment.drift.mode.alerts ? .warning : .info, "drift: \(line)")
+        }
+        if report.isHealed { log(.notice, "put back what differed: \(report.drift.count)") }
     }
 
     // MARK: - Snapshots

@@ -12,6 +12,11 @@ enum SignalPipe {
         case reload
     }
 
+    private static let isStopping = Atomic<Bool>(false)
+
+    /// Whether SIGTERM or SIGINT came.
+    static var isStopRequested: Bool { isStopping.load(ordering: .relaxed) }
+
     private static let writeEnd = Atomic<Int32>(-1)
 
     /// Takes the signals from now on to the end of the process. Called once.
@@ -32,6 +37,7 @@ enum SignalPipe {
                 let count = unsafe read(readEnd, &byte, 1)
                 if count < 0, errno == EINTR { continue }
                 guard count == 1 else { return }
+                if byte != UInt8(SIGHUP) { isStopping.store(true, ordering: .relaxed) }
                 continuation.yield(byte == UInt8(SIGHUP) ? .reload : .stop)
             }
         }

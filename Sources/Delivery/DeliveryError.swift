@@ -147,6 +147,21 @@ package struct DeliveryError: Error, Sendable {
     }
 }
 
+extension DeliveryError {
+    /// Whether the source is away or a stranger, or what it shows now is not to be delivered: what was approved before
+    /// is as good as it was.
+    package var isOfSource: Bool {
+        switch code {
+        case .sourceMissing, .malformedSource, .linkInTree, .sourceUnreachable, .sourceNotTrusted,
+            .sourceRefused, .nonFastForward, .branchMissing, .unsigned, .badSignature, .signerNotAllowed,
+            .malformedRules, .malformedKeyring, .configurationMissing, .foreignRepository,
+            .malformedContent, .cannotOpen, .plaintextRefused, .stillSealed, .emptyTree, .lossRefused:
+            true
+        default: false
+        }
+    }
+}
+
 extension DeliveryError: CustomStringConvertible {
     /// One line for people.
     package var description: String { context }

@@ -59,6 +59,8 @@ package struct Reconciliation: Sendable {
     package let companions: [Companion]
     /// The share in per cent of files or objects that may vanish from the source without a commit that confirms it.
     package let maximumLoss: Int
+    /// Whether the sources are left alone: their commits are taken as the mirrors have them.
+    package let isRecalling: Bool
     private let hook: (any DeliveryHook)?
 
     /// A run over these values. `mark` takes the place of `lastTrusted` where a tag or version is followed. Throws
@@ -68,7 +70,7 @@ package struct Reconciliation: Sendable {
         source: Source, policy: SignaturePolicy, opener: TreeOpener, targets: [Target], state: SyncState,
         lastTrusted: ObjectID? = nil, mark: HighWaterMark? = nil, allowedRollback: ObjectID? = nil,
         fetching: FetchOptions = FetchOptions(), companions: [Companion] = [], maximumLoss: Int = 100,
-        hook: (any DeliveryHook)? = nil
+        isRecalling: Bool = false, hook: (any DeliveryHook)? = nil
     ) throws(DeliveryError) {
         guard Set(companions.map(\.source.name) + [source.name]).count == companions.count + 1 else {
             throw DeliveryError(.unusableRequest, "two sources of one name")
@@ -89,6 +91,7 @@ package struct Reconciliation: Sendable {
         self.fetching = fetching
         self.companions = companions
         self.maximumLoss = maximumLoss
+        self.isRecalling = isRecalling
         self.hook = hook
     }
 
@@ -188,6 +191,9 @@ package struct Reconciliation: Sendable {
     }
 
     private func pull(rebuilding: Bool = false) throws(DeliveryError) -> PulledCommit {
+        guard !isRecalling else {
+            return try PulledCommit.recall(source, from: state.mirror(of: source.location), mark: mark)
+        }
         let pulled = try waiting(for: source) { () throws(DeliveryError) in
             try PulledCommit.pull(
                 source, into: state.mirror(of: source.location), mark: mark, allowedRollback: allowedRollback,
@@ -204,15 +210,24 @@ package struct Reconciliation: Sendable {
         let verified = try VerifiedCommit.verify(pulled, policy, at: now)
         var all = [verified]
         for companion in companions {
-            let other = try waiting(for: companion.source) { () throws(DeliveryError) in
-                try PulledCommit.pull(
-                    companion.source, into: state.mirror(of: companion.source.location), mark: companion.mark,
-                    rebuilding: isAgain, companion.fetching)
-            }
+            let other = try pull(companion, isAgain)
             all.append(try VerifiedCommit.verify(other, companion.policy, at: now))
         }
         try calling("after the approval") { try $0.didApprove(all) }
         return verified
+    }
+
+    private func pull(
+        _ companion: Companion, _ isAgain: Bool
+    ) throws(DeliveryError) -> PulledCommit {
+        let (source, mark) = (companion.source, companion.mark)
+        let mirror = state.mirror(of: source.location)
+        guard !isRecalling else { return try PulledCommit.recall(source, from: mirror, mark: mark) }
+        let pulled = try waiting(for: source) { () throws(DeliveryError) in
+            try PulledCommit.pull(source, into: mirror, mark: mark, rebuilding: isAgain, companion.fetching)
+        }
+        try calling("after the pull") { try $0.didPull(pulled) }
+        return pulled
     }
 
     /// Runs `body`, and once more over mirrors that are made anew where what it met in a mirror is damaged.
@@ -223,7 +238,7 @@ package struct Reconciliation: Sendable {
         do throws(DeliveryError) {
             return try body(pulled, false)
         } catch {
-            guard error.isDamage else { throw error }
+            guard error.isDamage, !isRecalling else { throw error }
             return try body(pull(rebuilding: true), true)
         }
     }
@@ -236,7 +251,7 @@ package struct Reconciliation: Sendable {
             do throws(DeliveryError) {
                 return try pull()
             } catch {
-                guard error.code == .locked else { throw error }
+                guard error.code == .locked, !Task.isCancelled else { throw error }
                 usleep(200_000)
             }
         }

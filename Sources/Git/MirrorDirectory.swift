@@ -82,10 +82,13 @@ struct MirrorDirectory {
 
     /// Removes what killed fetches made beside the mirror.
     func removeTemporaries() throws(GitError) {
-        let prefix = BareDirectory.temporaryPrefix(for: path.name)
+        let prefix = BareDirectory.temporaryPrefix(for: path.name).bytes
+        // A mirror that is made anew is fetched into beside itself: those begin with one dot more.
+        let nested = [0x2E] + prefix
         try GitError.onFiles("clear the mirror \(path)") { () throws(FileError) in
             let parent = try Directory(path.parent)
-            for entry in try parent.entries() where entry.name.bytes.starts(with: prefix.bytes) {
+            for entry in try parent.entries()
+            where entry.name.bytes.starts(with: prefix) || entry.name.bytes.starts(with: nested) {
                 try parent.removeTree(entry.name)
             }
         }

@@ -116,6 +116,69 @@ extension JournalFile {
         }
     }
 
+    /// The commits of the other sources that were in place when `commit` of `source` was there last, by the source's
+    /// name; none where it never was.
+    package func companions(
+        of commit: String, source: String, environment: String
+    ) throws(JournalError) -> [String: String] {
+        try read("cannot read the commits of a sync") { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    WITH place (moment) AS (
+                        SELECT max(coalesce(until, time)) FROM sync
+                        WHERE environment = ?1 AND source = ?2 AND "commit" = ?3
+                            AND outcome IN ('applied', 'unchanged'))
+                    SELECT source, "commit" FROM sync, place
+                    WHERE environment = ?1 AND source <> ?2 AND "commit" IS NOT NULL
+                        AND outcome IN ('applied', 'unchanged')
+                        AND time <= moment AND coalesce(until, time) >= moment
+                    ORDER BY id
+                    """, arguments: [environment, source, commit])
+            return Dictionary(rows.map { ($0["source"], $0["commit"]) }, uniquingKeysWith: { $1 })
+        }
+    }
+
+    /// The newest sync of one source of `environment`.
+    package func lastSync(
+        environment: String, source: String
+    ) throws(JournalError) -> SyncRecord? {
+        try read("cannot read the syncs") { database in
+            try Row.fetchOne(
+                database,
+                sql: "SELECT * FROM sync WHERE environment = ? AND source = ? ORDER BY id DESC LIMIT 1",
+                arguments: [environment, source]
+            ).map(JournalFile.sync)
+        }
+    }
+
+    /// The commit of `source` that was brought to the targets last, healthy or not.
+    package func standing(environment: String, source: String) throws(JournalError) -> String? {
+        try read("cannot read the syncs") { database in
+            try String.fetchOne(
+                database,
+                sql: """
+                    SELECT "commit" FROM sync
+                    WHERE environment = ? AND source = ? AND outcome IN ('applied', 'unchanged', 'unhealthy')
+                    ORDER BY id DESC LIMIT 1
+                    """, arguments: [environment, source])
+        }
+    }
+
+    /// The commits of `source` that were healthy at the targets, each once, the one that came last first.
+    package func goodCommits(environment: String, source: String) throws(JournalError) -> [String] {
+        try read("cannot read the syncs") { database in
+            try String.fetchAll(
+                database,
+                sql: """
+                    SELECT "commit" FROM sync
+                    WHERE environment = ? AND source = ? AND "commit" IS NOT NULL
+                        AND outcome IN ('applied', 'unchanged')
+                    GROUP BY "commit" ORDER BY min(id) DESC
+                    """, arguments: [environment, source])
+        }
+    }
+
     /// The high-water mark: the last commit of the followed `ref` at `url` that was delivered. A head that doesn't
     /// descend from it is a rollback. Choosing an older commit by hand doesn't lower it. Another URL is another
     /// repository, of which nothing was seen: naming it was the operator's own decision.
@@ -162,20 +225,22 @@ extension JournalFile {
             let rows = try Row.fetchAll(
                 database, sql: "SELECT * FROM sync WHERE environment = ? ORDER BY id DESC LIMIT ?",
                 arguments: [environment, max(0, limit)])
-            return try rows.map { row in
-                guard let outcome = SyncRecord.Outcome(rawValue: row["outcome"]) else {
-                    throw JournalError(.damaged, "an outcome of no known name")
-                }
-                var record = SyncRecord(
-                    environment: row["environment"], source: row["source"], url: row["url"], ref: row["ref"],
-                    commit: row["commit"], time: Timestamp(nanoseconds: row["time"]), outcome: outcome,
-                    message: row["message"])
-                record.runCount = row["runs"]
-                let until = (row["until"] as Int64?).map { Timestamp(nanoseconds: $0) }
-                record.until = until == record.time ? nil : until
-                return record
-            }
+            return try rows.map(JournalFile.sync)
         }
+    }
+
+    private static func sync(_ row: Row) throws -> SyncRecord {
+        guard let outcome = SyncRecord.Outcome(rawValue: row["outcome"]) else {
+            throw JournalError(.damaged, "an outcome of no known name")
+        }
+        var record = SyncRecord(
+            environment: row["environment"], source: row["source"], url: row["url"], ref: row["ref"],
+            commit: row["commit"], time: Timestamp(nanoseconds: row["time"]), outcome: outcome,
+            message: row["message"])
+        record.runCount = row["runs"]
+        let until = (row["until"] as Int64?).map { Timestamp(nanoseconds: $0) }
+        record.until = until == record.time ? nil : until
+        return record
     }
 
     /// Throws `malformedRecord` unless `id` is `count` lower-case hex digits.

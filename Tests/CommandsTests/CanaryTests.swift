@@ -103,6 +103,7 @@ import Testing
             let outcome = world.run(verb + ["--config", world.settings], in: "host")
             output += outcome.text + outcome.errorText
         }
+        service.until("every level") { service.text.contains(" debug ") }
         #expect(service.end().code == 0)
         world.write("host/output", output)
         #expect(service.text.contains(" debug "))

@@ -101,6 +101,121 @@ import Testing
         #expect(world.delivered("app.yaml") == "listen: 3\n")
     }
 
+    @Test func `rollback once more goes back one commit more`() {
+        let world = World()
+        world.prepareService()
+        var commits = [world.config.git("rev-parse", "HEAD")]
+        expect(world.sync(), 0)
+        for port in 1...2 {
+            commits.append(world.commitApp("listen: \(port)\n"))
+            expect(world.sync(), 0)
+        }
+        for commit in [commits[1], commits[0]] {
+            let back = world.run("rollback", "prod", "--config", world.settings, in: "host")
+            expect(back, 0)
+            #expect(back.text.hasPrefix(commit))
+        }
+        expect(world.run("rollback", "prod", "--config", world.settings, in: "host"), 2, "no other commit")
+        // What the source shows is known all the same.
+        #expect(world.status("[e['state'], e['wanted']['commit']]") == "[\"held\", \"\(commits[2])\"]")
+    }
+
+    @Test func `going back takes the other sources along, by hand and after a failed check`() {
+        let world = checked()
+        world.makeStore()
+        world.writeUploads()
+        let application = ScratchRepository(creating: world.path("application"))
+        func release(_ version: String) -> String {
+            application.write("main.swift", version)
+            let commit = application.commit(version)
+            application.git("tag", "-a", "v\(version)", "-m", version)
+            return commit
+        }
+        world.edit(
+            "host/strongroom.yaml", "    targets:\n",
+            """
+                  application: { url: \(application.path), versions: "^1", deliver: false, verify: none }
+                targets:
+
+            """)
+        func standing() -> String {
+            world.status("[e['applied']['commit'], e['companions'][0]['applied']['commit']]")
+        }
+        let first = (world.config.git("rev-parse", "HEAD"), release("1.0.0"))
+        expect(world.sync(), 0)
+        let second = (world.commitApp("listen: 2\n"), release("1.1.0"))
+        expect(world.sync(), 0)
+        #expect(standing() == "[\"\(second.0)\", \"\(second.1)\"]")
+        expect(world.run("rollback", "prod", "--config", world.settings, in: "host"), 0)
+        #expect(standing() == "[\"\(first.0)\", \"\(first.1)\"]")
+        // Neither goes on while it is held, and a snapshot is of both.
+        let third = release("1.2.0")
+        expect(world.sync(), 0)
+        #expect(standing() == "[\"\(first.0)\", \"\(first.1)\"]")
+        #expect(world.status("e['companions'][0]['wanted']['commit']") == "\"\(third)\"")
+        let id = world.backup()
+        let listed = world.must(
+            "snapshots", "list", "--store", world.path("store"), "--json", identity: "alice")
+        #expect(listed.contains(id) && listed.contains(first.0) && listed.contains(first.1))
+        #expect(!listed.contains(second.1))
+        world.must("resume", "prod", "--config", world.settings, in: "host")
+        expect(world.sync(), 0)
+        #expect(standing() == "[\"\(second.0)\", \"\(third)\"]")
+        // A failed check: back to what stood, of both.
+        let fourth = (world.commitApp("broken\n"), release("1.3.0"))
+        expect(world.sync(), 6, "went back to \(second.0)")
+        #expect(standing() == "[\"\(second.0)\", \"\(third)\"]")
+        expect(world.sync(), 0)
+        #expect(standing() == "[\"\(second.0)\", \"\(third)\"]")
+        #expect(world.status("e['quarantined'][0]['commit']") == "\"\(fourth.0)\"")
+        let fifth = world.commitApp("listen: 5\n")
+        expect(world.sync(), 0)
+        #expect(standing() == "[\"\(fifth)\", \"\(fourth.1)\"]")
+    }
+
+    @Test func `where signed tags approve, going back needs one of the commit, and finds it`() {
+        let world = checked()
+        world.edit("host/strongroom.yaml", "branch: main", "versions: \"^1\"")
+        world.edit(
+            "host/strongroom.yaml", "allowedSigners: \(world.path("allowed_signers"))",
+            "allowedSigners: \(world.path("allowed_signers")), tag: true")
+        world.config.git("config", "commit.gpgsign", "false")
+        func release(_ version: String, _ text: String) -> String {
+            let commit = world.commitApp(text)
+            world.config.git("tag", "-s", "v\(version)", "-m", version)
+            return commit
+        }
+        let first = release("1.0.0", "listen: 1\n")
+        expect(world.sync(), 0)
+        _ = release("1.1.0", "listen: 2\n")
+        expect(world.sync(), 0)
+        expect(world.run("rollback", "prod", "--config", world.settings, in: "host"), 0)
+        #expect(world.delivered("app.yaml") == "listen: 1\n")
+        expect(world.sync(), 0)
+        #expect(world.status("[e['applied']['commit'], e['state']]") == "[\"\(first)\", \"held\"]")
+        world.must("resume", "prod", "--config", world.settings, in: "host")
+        expect(world.sync(), 0)
+        #expect(world.delivered("app.yaml") == "listen: 2\n")
+        let bad = release("1.2.0", "broken\n")
+        expect(world.sync(), 6, "went back to")
+        #expect(world.delivered("app.yaml") == "listen: 2\n")
+        #expect(world.status("e['quarantined'][0]['commit']") == "\"\(bad)\"")
+        _ = release("1.2.1", "listen: 3\n")
+        expect(world.sync(), 0)
+        // A commit that no tag names is nobody's.
+        let loose = world.commitApp("listen: 4\n")
+        expect(
+            world.run("rollback", "prod", "--to", loose, "--config", world.settings, in: "host"), 5,
+            "no signed tag names it")
+        // Nor is one that only a stranger's tag names.
+        world.config.git("config", "user.signingkey", world.path("mallory"))
+        world.config.git("tag", "-s", "v0.1.0", "-m", "mine", loose)
+        expect(
+            world.run("rollback", "prod", "--to", loose, "--config", world.settings, in: "host"), 5,
+            "is not allowed to sign")
+        #expect(world.delivered("app.yaml") == "listen: 3\n")
+    }
+
     @Test func `a rollback to what is not there, or not approved, changes nothing and holds nothing`() {
         let world = World()
         world.prepareService()

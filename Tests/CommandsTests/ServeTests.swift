@@ -83,12 +83,17 @@ import Testing
         world.write("host/strongroom.yaml", "version: 1\nnonsense: yes\n")
         service.signal(SIGHUP)
         service.until("refusal") { service.text.contains("settings not taken over") }
+        world.write("host/strongroom.yaml", good.replacing(world.path("config"), with: "ext::sh -c id"))
+        service.signal(SIGHUP)
+        service.until("refusal of a source") { service.text.contains("source config:") }
+        world.commitApp("listen: 0\n")
+        service.until("delivery by the old ones") { world.delivered("app.yaml") == "listen: 0\n" }
         world.write("host/strongroom.yaml", good.replacing("host/app", with: "host/other"))
         service.signal(SIGHUP)
-        service.until("delivery elsewhere") { world.text("host/other/app.yaml") == "listen: 8080\n" }
+        service.until("delivery elsewhere") { world.text("host/other/app.yaml") == "listen: 0\n" }
         world.commitApp("listen: 1\n")
         service.until("next delivery") { world.text("host/other/app.yaml") == "listen: 1\n" }
-        #expect(world.delivered("app.yaml") == "listen: 8080\n")
+        #expect(world.delivered("app.yaml") == "listen: 0\n")
         #expect(service.end().code == 0)
     }
 
@@ -195,6 +200,13 @@ import Testing
             "snapshots", "list", "--store", world.path("store"), "--identity", world.path("alice.identity"),
             "--json")
         #expect(listed.contains(first))
+        // A suspension stops syncs and no snapshot.
+        let before = service.text.split(separator: "\n").count { $0.contains("by schedule: complete") }
+        world.must("suspend", "prod", "--config", world.settings, in: "host")
+        service.until("snapshot while suspended") {
+            service.text.split(separator: "\n").count { $0.contains("by schedule: complete") } > before
+        }
+        #expect(world.status("e['state']") == "\"suspended\"")
         service.until("snapshot by schedule") { service.text.contains("by schedule: complete") }
         #expect(world.status("e['lastSnapshot']['status']") == "\"complete\"")
         #expect(service.end().code == 0)
@@ -212,5 +224,121 @@ import Testing
         world.edit("host/strongroom.yaml", "beforeChange: require", "beforeChange: try")
         expect(world.sync(), 0)
         #expect(world.delivered("app.yaml") == "listen: 1\n")
+    }
+
+    @Test func `a source that is away stops neither healing nor the last good state, and the status tells`() {
+        let world = World()
+        world.prepareService()
+        let service = Service(world)
+        service.until("delivery") { world.delivered("app.yaml") == "listen: 8080\n" }
+        unsafe rename(world.path("config"), world.path("away"))
+        service.until("failure") { world.status("e['state']") == "\"failed\"" }
+        let real = ShellCommand.run("realpath", [world.path("host/app")]).text
+        _ = ShellCommand.run("sh", ["-c", "rm -f \(real)/app.yaml && echo tampered > \(real)/app.yaml"])
+        service.until("healing") { world.delivered("app.yaml") == "listen: 8080\n" }
+        service.until("healing told") { service.text.contains("put back what differed: 1") }
+        // Not one row for each poll.
+        #expect(world.status("e['lastSync']['runs'] > 1") == "true")
+        unsafe rename(world.path("away"), world.path("config"))
+        world.commitApp("listen: 1\n")
+        service.until("next delivery") { world.delivered("app.yaml") == "listen: 1\n" }
+        service.until("well again") { world.status("e['state']") == "\"ok\"" }
+        #expect(service.end().code == 0)
+    }
+
+    @Test func `F077: without its audit log the service opens nothing, and goes on when it is back`() {
+        let world = World()
+        world.prepareService()
+        let service = Service(world)
+        service.until("delivery") { world.delivered("app.yaml") == "listen: 8080\n" }
+        unsafe rename(world.path("host/state/audit"), world.path("host/state/moved"))
+        world.write("host/state/audit", "a file stands in the way")
+        world.commitApp("listen: 1\n")
+        service.until("refusal") { service.text.contains(" error prod:") }
+        #expect(world.delivered("app.yaml") == "listen: 8080\n")
+        unsafe unlink(world.path("host/state/audit"))
+        unsafe rename(world.path("host/state/moved"), world.path("host/state/audit"))
+        service.until("delivery with the log") { world.delivered("app.yaml") == "listen: 1\n" }
+        #expect(service.end().code == 0)
+        expect(world.run("audit", "verify", "--config", world.settings, in: "host"), 0)
+    }
+
+    @Test func `SIGTERM ends the service in time while a health check hangs, and nothing of it is left`() {
+        let world = World()
+        world.prepareService(
+            "    health: [{ command: [\"sleep\", \"4711\"], timeout: 5m, retries: 0 }]\n")
+        let service = Service(world)
+        service.until("check") {
+            !ShellCommand.run("pgrep", ["-P", "\(service.process)", "sleep"]).text.isEmpty
+        }
+        let ended = service.end()
+        #expect(ended.code == 0)
+        #expect(ended.milliseconds < 10_000)
+        #expect(service.text.hasSuffix(" stopped"))
+        #expect(ShellCommand.run("pgrep", ["-f", "sleep 4711"]).text.isEmpty)
+        // Cut off is not failed.
+        #expect(world.status("e['lastSync']") == "null")
+    }
+
+    @Test(.enabled(if: HTTPGitServer.isExpected, Comment(rawValue: HTTPGitServer.absence)))
+    func `SIGTERM ends the service in time while a fetch hangs, and nothing of it is left`() {
+        let world = World()
+        world.prepareService()
+        let server = HTTPGitServer(root: world.path(""))
+        let proxy = StallingProxy(to: server.port)
+        proxy.stall(after: 500)
+        world.edit(
+            "host/strongroom.yaml", "url: \(world.path("config"))\n",
+            "url: \"http://localhost:\(proxy.port)/git/config\"\n        access: { plainHTTP: true }\n")
+        let service = Service(world)
+        service.until("fetch") { !ShellCommand.run("pgrep", ["-P", "\(service.process)"]).text.isEmpty }
+        usleep(500_000)
+        let ended = service.end()
+        #expect(ended.code == 0)
+        #expect(ended.milliseconds < 10_000)
+        #expect(service.text.hasSuffix(" stopped"), "\(service.text.suffix(500))")
+        #expect(leftovers(below: world.path("host/state")) == [])
+        #expect(world.status("e['lastSync']") == "null")
+    }
+
+    @Test
+    func `credentials are served, change with the commit, and are there after a restart without the source`()
+    {
+        let world = World()
+        world.prepareService()
+        let socket = world.path("host/credentials.sock")
+        world.edit(
+            "host/strongroom.yaml", "    targets:\n",
+            """
+                targets:
+                  - credentials:
+                      socket: \(socket)
+                      allow: [{ unit: app.service, credential: password, value: "database.yaml:stringData.password" }]
+
+            """)
+        let script = """
+            import os,socket,sys
+            s=socket.socket(socket.AF_UNIX); s.bind("\\0"+os.urandom(8).hex()+"/unit/app.service/password")
+            s.connect(sys.argv[1])
+            while b := s.recv(4096): sys.stdout.buffer.write(b)
+            """
+        func asked() -> String { ShellCommand.run("python3", ["-c", script, socket]).text }
+        let first = Service(world)
+        first.until("credential") { asked() == World.canary }
+        world.must("set", "deploy/prod/database.yaml", "stringData.password", stdin: "CANARY-second")
+        world.config.commit("Rotate")
+        first.until("next credential") { asked() == "CANARY-second" }
+        #expect(first.end().code == 0)
+        #expect(unsafe access(socket, F_OK) != 0)
+        unsafe rename(world.path("config"), world.path("away"))
+        let second = Service(world)
+        second.until("credential after the restart") { asked() == "CANARY-second" }
+        #expect(world.status("e['state']") == "\"failed\"")
+        #expect(second.end(SIGKILL).code == 128 + SIGKILL)
+        unsafe rename(world.path("away"), world.path("config"))
+        let third = Service(world)
+        third.until("credential after a kill") { asked() == "CANARY-second" }
+        #expect(third.end().code == 0)
+        #expect(!(first.text + second.text + third.text).contains("CANARY"))
     }
 }

@@ -100,7 +100,9 @@ extension World {
         let document = run("status", "--json", "--config", settings, in: "host")
         guard document.status == 0 else { return document.errorText }
         let script =
-            "import json,sys; d=json.load(sys.stdin); e=d['environments'][0]; print(json.dumps(\(expression)))"
+            "import json,sys,collections\n"
+            + "d=json.load(sys.stdin, object_hook=lambda o: collections.defaultdict(lambda: None, o))\n"
+            + "e=d['environments'][0]; print(json.dumps(\(expression)))"
         let outcome = ShellCommand.run("python3", ["-c", script], stdin: document.stdout)
         return outcome.status == 0 ? outcome.text : outcome.errorText
     }

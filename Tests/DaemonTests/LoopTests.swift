@@ -10,16 +10,6 @@ private final class Counts: Sendable {
 }
 
 @Suite struct LoopTests {
-    @Test func `polls come by the interval, and ever later while they fail, up to a quarter of an hour`() {
-        for _ in 0..<100 {
-            #expect((54.0...66.0).contains(EnvironmentLoop.pause(60, 0)))
-            #expect((108.0...132.0).contains(EnvironmentLoop.pause(60, 1)))
-            #expect((810.0...990.0).contains(EnvironmentLoop.pause(60, 10)))
-            #expect((810.0...990.0).contains(EnvironmentLoop.pause(60, Int.max)))
-            #expect((3_240.0...3_960.0).contains(EnvironmentLoop.pause(3_600, 5)))
-        }
-    }
-
     @Test func `a gate lets in as many as it has room for, and all in the end`() async {
         let gate = Gate(count: 3)
         let counts = Counts()

@@ -9,7 +9,7 @@ struct DriftCommand: ParsableCommand {
         commandName: "drift", abstract: "Say what differs at the targets from what was delivered.",
         discussion: """
             Opens nothing and changes nothing: contents are compared by keyed digests. The exit code is 6 where something \
-            differs.
+            differs, else that of the first environment that could not be looked at.
             """)
 
     @Argument(help: ArgumentHelp("Environments of the settings; all where none is named.", valueName: "env"))
@@ -33,16 +33,21 @@ struct DriftCommand: ParsableCommand {
         let settings = try settingsFile.read()
         let names = environments.isEmpty ? settings.environments.keys.sorted() : environments
         var found: [Document] = []
+        var failures: [Failure] = []
         for name in names {
             let request = EnvironmentSync.Request(
                 environment: try settings.environment(name), state: settings.state,
                 pins: StateFiles.pins(settings.state), author: Process.author)
             let sync = EnvironmentSync(request, identities: []) { _ in [] }
-            for item in try sync.drift(at: Process.now) {
-                found.append(
+            do {
+                found += try sync.drift(at: Process.now).map { item in
                     Document(
                         environment: name, target: item.target, path: item.path, kind: item.kind,
-                        evidence: item.evidence, since: "\(item.since)"))
+                        evidence: item.evidence, since: "\(item.since)")
+                }
+            } catch {
+                // One that can't be looked at keeps none of the others from it.
+                failures.append(Failure(error))
             }
         }
         if json {
@@ -53,10 +58,17 @@ struct DriftCommand: ParsableCommand {
                 Console.print("\(item.environment): \(item.kind) \(item.target)/\(item.path)\(evidence)")
             }
         }
+        if found.isEmpty, let failure = failures.first {
+            for other in failures.dropFirst() { Console.note("strongroom: \(other.message)") }
+            throw failure
+        }
+        for failure in failures { Console.note("strongroom: \(failure.message)") }
         guard found.isEmpty else {
             throw Failure(
                 .deliveryFailed, "\(found.count) \(found.count == 1 ? "path differs" : "paths differ")",
-                hints: ["strongroom sync ENV --once puts everything back"])
+                hints: Set(found.map(\.environment)).sorted().map {
+                    "strongroom sync \($0) --once puts everything back"
+                })
         }
     }
 }

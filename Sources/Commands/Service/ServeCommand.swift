@@ -35,9 +35,7 @@ struct ServeCommand: AsyncParsableCommand {
         let log = ServiceLog(level: level ?? .info, isForJournal: Process.variable("JOURNAL_STREAM") != nil)
         let options = ServiceOptions(
             settingsFile: file,
-            settings: {
-                try Failure.about(file) { try Settings(parsing: try SettingsOptions.content(file)) }
-            },
+            settings: { try SettingsOptions.read(file) },
             identities: { paths in
                 // Nobody is there to type a passphrase.
                 try IdentityOptions.unattended().load(paths)

@@ -283,13 +283,13 @@ extension DeliveryError: Reportable {
                     "where the branch was set back or rewritten on purpose: sync --allow-rollback COMMIT --reason TEXT"
                 ])
         case .refused: Failure(.refused, context)
+        case .target where code == .stoppedByHook:
+            underlying.map { Failure($0).at(context) } ?? Failure(.deliveryFailed, context)
         case .target: Failure(.deliveryFailed, context)
         case .io: Failure(.inputOutput, context)
         case .locked where code == .suspended:
             Failure(.locked, context, hints: ["strongroom resume takes care of the environment again"])
         case .locked: Failure(.locked, context)
-        case .target where code == .stoppedByHook:
-            underlying.map { Failure($0).at(context) } ?? Failure(.deliveryFailed, context)
         case .limit: Failure(.limitExceeded, context)
         }
     }

@@ -12,10 +12,12 @@ struct SettingsOptions: ParsableArguments {
     var config: String?
 
     /// Reads the settings that are named, or the first that are there.
-    func read() throws -> Settings {
-        let file = try path()
-        return try Failure.about(file) {
-            let settings = try Settings(parsing: try SettingsOptions.content(file))
+    func read() throws -> Settings { try SettingsOptions.read(try path()) }
+
+    /// Reads the settings at `file`.
+    static func read(_ file: String) throws -> Settings {
+        try Failure.about(file) {
+            let settings = try Settings(parsing: try content(file))
             try SourceAccess.check(settings)
             return settings
         }

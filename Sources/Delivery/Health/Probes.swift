@@ -110,9 +110,9 @@ enum LocalRequest {
         func wait(_ events: Int32) -> Bool {
             while true {
                 let left = clock.now.duration(to: deadline) / .milliseconds(1)
-                guard left > 0 else { return false }
+                guard left > 0, !Task.isCancelled else { return false }
                 var request = pollfd(fd: socket, events: Int16(events), revents: 0)
-                let count = unsafe poll(&request, 1, Int32(min(left, 60_000)) + 1)
+                let count = unsafe poll(&request, 1, Int32(min(left, 250)) + 1)
                 if count > 0 { return true }
                 guard count == 0 || errno == EINTR else { return false }
             }

@@ -31,7 +31,8 @@ package struct SignatureRules: Sendable {
         /// Every commit that the head brings beside what was delivered before, on all parents of merges. Where nothing
         /// was delivered yet, `since` is taken for the last trusted commit; without it the head alone is verified.
         case range(since: ObjectID?)
-        /// The annotated tag that the source follows, which names the commit by its content.
+        /// The annotated tag that the source follows, which names the commit by its content. A commit that was chosen
+        /// by hand needs one such tag of any name.
         case tag
     }
 

@@ -63,13 +63,46 @@ package struct VerifiedCommit: Sendable {
 }
 
 extension SignatureVerifier {
-    /// The signer of the tag that the source follows.
+    /// The signer of the tag that the source follows; where a commit was chosen by hand, of any tag that names it.
     fileprivate func verifyTag(of pulled: PulledCommit) throws(DeliveryError) -> Signer {
+        if case .commit = pulled.source.revision { return try verifyAnyTag(of: pulled) }
         guard let name = pulled.tag, let id = pulled.mirror.references[name] else {
             throw DeliveryError(
                 .unusableRequest,
                 "source \(pulled.source.name): a tag has to be signed, and the source follows none")
         }
+        return try verify(name, id, of: pulled)
+    }
+
+    private func verifyAnyTag(of pulled: PulledCommit) throws(DeliveryError) -> Signer {
+        var refusal = DeliveryError(.unsigned, "commit \(pulled.id): no signed tag names it")
+        for entry in pulled.mirror.references.entries
+        where entry.name.bytes.starts(with: "refs/tags/".utf8) {
+            guard try names(entry.target, pulled) else { continue }
+            do throws(DeliveryError) {
+                return try verify(entry.name, entry.target, of: pulled)
+            } catch {
+                refusal = error
+            }
+        }
+        throw refusal
+    }
+
+    /// Whether the object is a tag of the pulled commit. A malformed one is none.
+    private func names(_ tag: ObjectID, _ pulled: PulledCommit) throws(DeliveryError) -> Bool {
+        let repository = pulled.mirror.repository
+        do throws(GitError) {
+            guard try repository.header(of: tag).type == .tag else { return false }
+            let raw = try repository.object(tag, limit: GitLimits.metadataByteCount).bytes
+            return (try? TagObject(raw: raw))?.target == pulled.id
+        } catch {
+            throw DeliveryError(git: error, pulled.source)
+        }
+    }
+
+    private func verify(
+        _ name: ReferenceName, _ id: ObjectID, of pulled: PulledCommit
+    ) throws(DeliveryError) -> Signer {
         let repository = pulled.mirror.repository
         let raw: RawObject
         do throws(GitError) {

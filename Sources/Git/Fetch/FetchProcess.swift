@@ -14,7 +14,7 @@ package struct FetchProcess: Sendable {
     ///
     /// Secrets go over the socket that is the child's standard input, never into arguments, environment or files.
     /// Throws what the child says; `timedOut` at the deadline, when the group is killed; `processFailed` where the
-    /// child ends without an answer. `home` is the directory that the child may take for its user's.
+    /// child ends without an answer; `stoppedByCaller` soon after the caller's task is cancelled. `home` is the directory that the child may take for its user's.
     func run(
         _ request: FetchRequest, _ credential: RemoteAccess.Credential?, home: Path
     ) throws(GitError) {
@@ -110,7 +110,7 @@ package struct FetchProcess: Sendable {
         }
     }
 
-    /// Everything until the child closes its end. Throws `timedOut`.
+    /// Everything until the child closes its end. Throws `timedOut`, `stoppedByCaller`.
     private static func receive(from socket: Int32, seconds: Int) throws(GitError) -> [UInt8] {
         let clock = ContinuousClock()
         let deadline = clock.now.advanced(by: .seconds(seconds))
@@ -122,8 +122,9 @@ package struct FetchProcess: Sendable {
             guard milliseconds > 0 else {
                 throw GitError(.timedOut, "the fetch was not done after \(seconds) s")
             }
+            guard !Task.isCancelled else { throw GitError(.stoppedByCaller, "the fetch was stopped") }
             var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-            guard unsafe poll(&entry, 1, Int32(clamping: milliseconds)) > 0 else { continue }
+            guard unsafe poll(&entry, 1, Int32(min(milliseconds, 250))) > 0 else { continue }
             let count = unsafe recv(socket, &buffer, buffer.count, 0)
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { break }

@@ -12,8 +12,14 @@ package enum Armor {
     static let whiteSpaceLimit = 1_024
 
     /// Whether `file` is meant to be armored: its first line that isn't blank begins with `-----BEGIN`.
-    package static func isArmored(_ file: RawSpan) -> Bool {
-        let marker = Array("-----BEGIN".utf8)
+    package static func isArmored(_ file: RawSpan) -> Bool { begins(file, with: "-----BEGIN") }
+
+    /// Whether `file` is meant to be an armored age file: that line goes on as an age file's does.
+    package static func isArmoredAge(_ file: RawSpan) -> Bool { begins(file, with: "-----BEGIN AGE ") }
+
+    /// Whether the first line of `file` that isn't blank begins with `words`.
+    private static func begins(_ file: RawSpan, with words: StaticString) -> Bool {
+        let marker = Array(words.description.utf8)
         var offset = 0
         while offset < min(file.byteCount, whiteSpaceLimit), isWhiteSpace(file[offset]) { offset += 1 }
         guard file.byteCount - offset >= marker.count else { return false }

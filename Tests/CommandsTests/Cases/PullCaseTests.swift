@@ -47,6 +47,7 @@ struct PullCaseTests {
         #expect(leftovers(below: world.path("host/state")).isEmpty)
         // The snapshot takes the repository in by the same way.
         world.makeStore()
+        world.writeUploads()
         _ = world.backup()
     }
 
@@ -70,13 +71,51 @@ struct PullCaseTests {
         let expired = HTTPGitServer(
             root: world.path(""), certificate: authority.certificate("old", to: "20210101000000Z"))
         expect(sync(from: expired.url("config")), 5, "has expired")
-        let redirecting = HTTPGitServer(
-            root: world.path(""), certificate: authority.certificate("r"), redirect: server.url(""))
-        // F037
-        expect(sync(from: redirecting.url("config")), 5, "refused")
+        let stranger = HTTPGitServer(
+            root: world.path(""), certificate: authority.certificate("stranger", host: "git.example.org"))
+        expect(sync(from: stranger.url("config")), 5, "certificate")
         #expect(try world.delivered() == before)
         expect(sync(from: server.url("config")), 0)
         #expect(try world.delivered() != before)
+    }
+
+    @Test func `F037 a redirect to another host is refused, and no credential goes there`() throws {
+        let authority = authority()
+        let other = HTTPGitServer(root: world.path(""), certificate: authority.certificate("other"))
+        let server = HTTPGitServer(
+            root: world.path(""), certificate: authority.certificate("server"), redirect: other.url(""))
+        seal("username=deploy\npassword=CANARY-git\n", to: "git.age")
+        follow(
+            server.url("config"),
+            "        access: { authorities: \(authority.certificate), login: \(world.path("git.age")) }\n")
+        expect(world.sync(), 5, "sends on to another host")
+        #expect(try world.delivered() == nil)
+        #expect(other.requests == [])
+    }
+
+    @Test func `F036 a transfer that stalls is ended at its deadline, and the mirror is whole`() throws {
+        let server = HTTPGitServer(root: world.path(""))
+        let proxy = StallingProxy(to: server.port)
+        follow(
+            server.url("config").replacing("\(server.port)", with: "\(proxy.port)"),
+            "        access: { plainHTTP: true, timeout: 5s }\n")
+        expect(world.sync(), 0)
+        let before = try world.delivered()
+        world.config.write("blob", ShellCommand.run("head", ["-c", "300K", "/dev/urandom"]).stdout)
+        world.commitApp("listen: 9090\n")
+        proxy.stall(after: 20_000)
+        expect(world.sync(), 7, "not done after 5 s")
+        #expect(try world.delivered() == before)
+        #expect(world.status("[e['state'], e['lastSync']['outcome']]") == "[\"failed\", \"failed\"]")
+        // Nobody of that fetch is left, and nothing of what it brought.
+        let holders = ShellCommand.run("pgrep", ["-f", world.path("host/state")])
+        #expect(holders.text.isEmpty)
+        #expect(leftovers(below: world.path("host/state")) == [])
+        let mirrors = ShellCommand.run("sh", ["-c", "echo \(world.path("host/state/mirrors"))/*.git"]).text
+        #expect(ScratchRepository.git(["-C", mirrors, "fsck", "--strict", "--full"]).status == 0)
+        proxy.flow()
+        expect(world.sync(), 0)
+        #expect(world.delivered("app.yaml") == "listen: 9090\n")
     }
 
     @Test func `F036 a wrong or missing login is told, and what is no sealed file is not taken for one`() {
@@ -106,7 +145,7 @@ struct PullCaseTests {
     }
 
     @Test(.enabled(if: SSHGitServer.isExpected, Comment(rawValue: SSHGitServer.absence)))
-    func `a sync over SSH knows its host and shows its key`() throws {
+    func `F036 a sync over SSH knows its host and shows its key`() throws {
         let server = SSHGitServer()
         world.write("known_hosts", server.knownHosts())
         #expect(ShellCommand.run("cp", [server.key, world.path("deploy.key")]).status == 0)
@@ -118,7 +157,7 @@ struct PullCaseTests {
         follow(server.url(world.path("config")), access)
         expect(world.sync(), 0)
         #expect(try world.delivered() != nil)
-        // F036: the host comes back with another key.
+        // The host comes back with another key.
         world.config.write("deploy/prod/app.yaml", "listen: 9090\n")
         world.config.commit("Second")
         server.end()
@@ -161,6 +200,7 @@ struct PullCaseTests {
         expect(world.sync(), 0)
         #expect(try world.delivered() != before)
         world.makeStore()
+        world.writeUploads()
         let id = world.backup()
         let listed = world.must(
             "snapshots", "list", "--store", world.path("store"), "--json", identity: "alice")
