@@ -244,6 +244,14 @@ extension EnvironmentStatus.Run {
     }
 }
 
+/// Places of drift, for people.
+package enum DriftPlace {
+    /// The path of what differs: of something below the target, or of the target itself.
+    package static func words(_ target: String, _ path: String) -> String {
+        path == "." ? target : "\(target)/\(path)"
+    }
+}
+
 /// The state of everything that one settings file names.
 package struct StatusDocument: Codable, Sendable, Equatable {
     /// The service, where it runs.

@@ -269,9 +269,11 @@ package struct EnvironmentSync: Sendable {
     }
 
     /// The flow with these values. `commit` is delivered in place of what the source follows, where it is given, and
-    /// the other sources then stay at the commits that were in place with it. `isRecalling` asks no source.
+    /// the other sources then stay at the commits that were in place with it. `isRecalling` asks no source;
+    /// with `isReturning` a snapshot that can't be taken keeps nothing back.
     func reconciliation(
-        _ parts: SyncParts, at commit: String?, _ now: Timestamp, isRecalling: Bool = false
+        _ parts: SyncParts, at commit: String?, _ now: Timestamp, isRecalling: Bool = false,
+        isReturning: Bool = false
     ) throws -> Reconciliation {
         let delivered = try followed(parts.settings, at: commit, parts.journal)
         let together = try commit.map {
@@ -303,7 +305,7 @@ package struct EnvironmentSync: Sendable {
             isRecalling: isRecalling,
             hook: SyncHook(
                 environment: name, journal: parts.journal, audit: parts.audit, author: request.author,
-                now: now, approvals: parts.approvals, snapshot: snapshot))
+                now: now, approvals: parts.approvals, snapshot: snapshot, isReturning: isReturning))
     }
 
     /// A source with its policy, its high-water mark and what it is fetched with; `commit` in place of what it follows.

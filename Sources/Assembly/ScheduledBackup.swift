@@ -84,7 +84,7 @@ package struct ScheduledBackup: Sendable {
     }
 
     /// What an error says, where it is one of ours: those hold no value.
-    private static func words(_ error: any Error) -> String {
+    static func words(_ error: any Error) -> String {
         switch error {
         case let error as BackupError: error.context
         case let error as ArchiveError: error.context

@@ -1,4 +1,4 @@
-/// Why the service can't begin or go on.
+/// Why the service can't begin or go on, or a run of it.
 package struct ServiceError: Error, Sendable {
     /// The fact, for callers and tests to match on.
     package enum Code: Sendable, Hashable {
@@ -8,16 +8,21 @@ package struct ServiceError: Error, Sendable {
         case socket
         /// The settings ask for what a running service can't change.
         case needsRestart
+        /// No snapshot could be taken before a change.
+        case noSnapshot
     }
 
     /// The fact.
     package let code: Code
     /// In words.
     package let context: String
+    /// What a lower module said.
+    package let underlying: (any Error)?
 
     /// Makes an error for `code` with the words of `context`.
-    package init(_ code: Code, _ context: String) {
+    package init(_ code: Code, _ context: String, underlying: (any Error)? = nil) {
         self.code = code
         self.context = context
+        self.underlying = underlying
     }
 }

@@ -18,6 +18,8 @@ struct SyncHook: DeliveryHook {
     let approvals: ApprovedCommits
     /// Takes a snapshot; nil where none precedes a change.
     let snapshot: (@Sendable () async throws -> Void)?
+    /// Whether this is the way back from a commit that failed its health check: nothing may keep it from that.
+    let isReturning: Bool
 
     func didApprove(_ commits: [VerifiedCommit]) throws { approvals.note(commits) }
 
@@ -49,9 +51,22 @@ struct SyncHook: DeliveryHook {
     }
 
     func willDeliver(_ plan: DeliveryPlan) async throws {
-        // Before the first delivery there is no state that a commit could bring back.
-        guard let snapshot, try !journal.lastApplied(environment: environment).isEmpty else { return }
-        try await snapshot()
+        // Before the first delivery there is no state that a commit could bring back; and what puts the same commit in
+        // place again, after drift or a reboot, takes nothing from anybody.
+        guard let snapshot,
+            let applied = try journal.lastApplied(environment: environment)[plan.tree.source],
+            applied.commit != plan.tree.commit.hex
+        else { return }
+        do {
+            try await snapshot()
+        } catch {
+            guard !(error is CancellationError) else { throw error }
+            guard isReturning else {
+                throw ServiceError(
+                    .noSnapshot, "no snapshot before the change: \(ScheduledBackup.words(error))",
+                    underlying: error)
+            }
+        }
     }
 }
 

@@ -186,7 +186,7 @@ struct SyncRun {
             try parts.audit.append(AuditEvent(kind, facts.merging(fields) { $1 }), at: now)
         }
         try journal.quarantine(commit, environment: name, source: source, at: now, reason: reason)
-        let other = try sync.reconciliation(parts, at: good, now)
+        let other = try sync.reconciliation(parts, at: good, now, isReturning: true)
         let receipts: [Receipt]
         do throws(DeliveryError) {
             receipts = try await other.run(at: now)
@@ -244,7 +244,7 @@ struct SyncRun {
         let fresh = try journal.setDrift(records, environment: name, at: now)
         func words(_ record: DriftRecord) -> String {
             let evidence = record.evidence.isEmpty ? "" : " (\(record.evidence))"
-            return "\(record.kind) \(record.target)/\(record.path)\(evidence)"
+            return "\(record.kind) \(DriftPlace.words(record.target, record.path))\(evidence)"
         }
         report.drift = records.map(words)
         report.freshDrift = fresh.map(words)
@@ -271,9 +271,13 @@ struct SyncRun {
 
     /// Keeps that the run ended with `error`.
     mutating func record(_ error: DeliveryError) throws {
-        try record(
-            error.category == .refused ? .refused : .failed, nil,
-            (error.underlying as? JournalError)?.description ?? error.context)
+        let words =
+            switch error.underlying {
+            case let cause as JournalError: cause.description
+            case let cause as ServiceError: "\(error.context): \(cause.context)"
+            default: error.context
+            }
+        try record(error.category == .refused ? .refused : .failed, nil, words)
     }
 
     /// Keeps how the run ended, for the commit and ref of `used`; by default of what was asked for.

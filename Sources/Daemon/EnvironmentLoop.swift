@@ -26,6 +26,7 @@ struct LoopParts: Sendable {
 /// What the loops do now, for `status`.
 final class Board: Sendable {
     private let loops = Mutex<[String: StatusDocument.Loop]>([:])
+    private let broken = Mutex<Set<String>>([])
 
     /// Changes what is shown of `environment`.
     func update(_ environment: String, _ change: (inout StatusDocument.Loop) -> Void) {
@@ -38,6 +39,12 @@ final class Board: Sendable {
 
     /// All loops, by name.
     var all: [StatusDocument.Loop] { loops.withLock { $0.values.sorted { $0.environment < $1.environment } } }
+
+    /// Notes that a snapshot of `environment` was broken off for new settings.
+    func noteBroken(_ environment: String) { broken.withLock { _ = $0.insert(environment) } }
+
+    /// Whether a snapshot of `environment` was broken off; asked once.
+    func takeBroken(_ environment: String) -> Bool { broken.withLock { $0.remove(environment) != nil } }
 
     /// Forgets all but these environments.
     func keep(_ names: Set<String>) {
@@ -256,14 +263,26 @@ struct EnvironmentLoop: Sendable {
     /// Takes snapshots by the schedule until the task is cancelled. Times that went by meanwhile are made up for by one.
     func backups() async {
         guard let schedule = environment.backup?.schedule, let backup = scheduledBackup else { return }
+        if parts.board.takeBroken(name) { await takeWhole(backup, "again, by new settings") }
         var last = WallClock.now
         while !Task.isCancelled, let next = schedule.next(after: last, in: backupZone) {
             parts.board.update(name) { $0.nextBackup = "\(next)" }
             guard await WallClock.sleep(until: next) else { break }
-            try? await take(backup, "by schedule")
+            await takeWhole(backup, "by schedule")
             last = max(next, WallClock.now)
         }
         parts.board.update(name) { $0.nextBackup = nil }
+    }
+}
+
+extension EnvironmentLoop {
+    /// Takes a snapshot; one that is broken off for new settings is begun again under them.
+    private func takeWhole(_ backup: ScheduledBackup, _ occasion: String) async {
+        do {
+            try await take(backup, occasion)
+        } catch {
+            if Task.isCancelled { parts.board.noteBroken(name) }
+        }
     }
 }
 

@@ -25,7 +25,7 @@ import Testing
                 for argument in command.get("arguments", []):
                     for name in argument.get("names", []):
                         assert name["name"] in page, (path, name)
-                subs = [s for s in command.get("subcommands", []) if s["commandName"] != "help"]
+                subs = [s for s in command.get("subcommands", []) if s["commandName"] != "help" and s.get("shouldDisplay", True)]
                 return 1 + sum(check(s, path + [s["commandName"]]) for s in subs)
             count = check(json.load(sys.stdin)["command"], ["strongroom"])
             assert count == len(list((share / "man/man1").iterdir())), count

@@ -43,6 +43,26 @@ import Testing
         #expect(!log.contains("CANARY"))
     }
 
+    @Test func `where the store went away meanwhile, a failed commit is gone back from all the same`() {
+        let world = checked()
+        world.makeStore()
+        world.writeUploads()
+        world.edit(
+            "host/strongroom.yaml", "    health: [{ command: [",
+            "    health: [{ command: [\"\(world.path("check"))\", ")
+        world.edit("host/strongroom.yaml", "beforeChange: never", "beforeChange: require")
+        // The check itself takes the store away, after the snapshot before the change.
+        world.write(
+            "check",
+            "#!/bin/sh\nif grep -q broken \(world.path("host/app/app.yaml")); then mv \(world.path("store")) \(world.path("gone")); fi\nexec \"$@\"\n"
+        )
+        unsafe chmod(world.path("check"), 0o755)
+        expect(world.sync(), 0)
+        world.commitApp("broken\n")
+        expect(world.sync(), 6, "went back to")
+        #expect(world.delivered("app.yaml") == "listen: 8080\n")
+    }
+
     @Test func `the service goes back by itself, and resume has the commit tried again`() {
         let world = checked()
         let service = Service(world)

@@ -219,11 +219,25 @@ import Testing
         expect(world.sync(), 0)
         world.edit("host/strongroom.yaml", "beforeChange: never", "beforeChange: require")
         world.commitApp("listen: 1\n")
-        expect(world.sync(), 2, "snapshot before the change", "no archive store")
+        expect(world.sync(), 2, "no snapshot before the change", "no archive store")
+        #expect(world.status("e['whyNot']").contains("no archive store"))
         #expect(world.delivered("app.yaml") == "listen: 8080\n")
-        world.edit("host/strongroom.yaml", "beforeChange: require", "beforeChange: try")
+        expect(world.sync("--without-snapshot"), 0)
+        #expect(world.delivered("app.yaml") == "listen: 1\n")
+        // What was lost is put back without one, too.
+        TemporaryDirectory.removeTree(world.path("host/app"))
         expect(world.sync(), 0)
         #expect(world.delivered("app.yaml") == "listen: 1\n")
+        world.commitApp("listen: 2\n")
+        expect(world.sync(), 2, "no archive store")
+        expect(world.run("rollback", "prod", "--config", world.settings, in: "host"), 2, "no archive store")
+        expect(
+            world.run("rollback", "prod", "--without-snapshot", "--config", world.settings, in: "host"), 0)
+        #expect(world.delivered("app.yaml") == "listen: 8080\n")
+        world.must("resume", "prod", "--config", world.settings, in: "host")
+        world.edit("host/strongroom.yaml", "beforeChange: require", "beforeChange: try")
+        expect(world.sync(), 0)
+        #expect(world.delivered("app.yaml") == "listen: 2\n")
     }
 
     @Test func `a source that is away stops neither healing nor the last good state, and the status tells`() {

@@ -31,6 +31,9 @@ struct SyncCommand: AsyncParsableCommand {
     @Flag(help: "Print the outcome as JSON.")
     var json = false
 
+    @Flag(help: "Take no snapshot before a change, whatever the settings say.")
+    var withoutSnapshot = false
+
     @Option(
         help: ArgumentHelp(
             "Deliver this commit, 40 digits, although the branch does not descend from what was delivered.",
@@ -94,11 +97,13 @@ struct SyncCommand: AsyncParsableCommand {
             }
         }
         let snapshot = try settings.flatMap { settings in
-            SyncCommand.snapshot(
-                request.environment,
-                ScheduledBackup(
-                    request.environment, settings: settings, settingsFile: try settingsFile.path(),
-                    identities: identities, access: FetchChildCommand.access(identities), file: reader))
+            withoutSnapshot
+                ? nil
+                : SyncCommand.snapshot(
+                    request.environment,
+                    ScheduledBackup(
+                        request.environment, settings: settings, settingsFile: try settingsFile.path(),
+                        identities: identities, access: FetchChildCommand.access(identities), file: reader))
         }
         let sync = EnvironmentSync(request, identities: identities, signers: reader, snapshot: snapshot)
         let report = try await dryRun ? sync.plan(at: Process.now) : sync.run(at: Process.now)
@@ -120,7 +125,7 @@ struct SyncCommand: AsyncParsableCommand {
                 let outcome = try await backup.run()
                 Console.note("strongroom: snapshot \(outcome.id) before the change: \(outcome.status.name)")
             } catch {
-                guard choice == .attempt else { throw Failure(error).at("snapshot before the change") }
+                guard choice == .attempt else { throw error }
                 Console.note("strongroom: no snapshot before the change: \(Failure(error).message)")
             }
         }

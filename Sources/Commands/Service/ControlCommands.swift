@@ -68,6 +68,9 @@ struct RollbackCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Why, for status and audit log.", valueName: "text"))
     var reason = "by hand"
 
+    @Flag(help: "Take no snapshot before the change, whatever the settings say.")
+    var withoutSnapshot = false
+
     @OptionGroup var settingsFile: SettingsOptions
     @OptionGroup var identities: IdentityOptions
 
@@ -89,7 +92,8 @@ struct RollbackCommand: AsyncParsableCommand {
                 author: Process.author, zone: try Zones.rules(settings.zone),
                 process: FetchChildCommand.process,
                 user: geteuid()),
-            identities: identities, signers: reader, snapshot: SyncCommand.snapshot(environment, backup))
+            identities: identities, signers: reader,
+            snapshot: withoutSnapshot ? nil : SyncCommand.snapshot(environment, backup))
         let report = try await control.rollBack(
             to: to, reason: reason, by: sync, clock: { Process.now })
         Console.print("\(report.commit) \(report.source)")

@@ -55,7 +55,8 @@ struct DriftCommand: ParsableCommand {
         } else {
             for item in found {
                 let evidence = item.evidence.isEmpty ? "" : " (\(item.evidence))"
-                Console.print("\(item.environment): \(item.kind) \(item.target)/\(item.path)\(evidence)")
+                let place = DriftPlace.words(item.target, item.path)
+                Console.print("\(item.environment): \(item.kind) \(place)\(evidence)")
             }
         }
         if found.isEmpty, let failure = failures.first {

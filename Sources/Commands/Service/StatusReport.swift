@@ -113,7 +113,10 @@ struct StatusReport {
         }
         return environment.drift.map { item in
             let evidence = item.evidence.isEmpty ? "" : " (\(item.evidence))"
-            return ("drift", "\(item.kind) \(item.target)/\(item.path)\(evidence), since \(ago(item.since))")
+            return (
+                "drift",
+                "\(item.kind) \(DriftPlace.words(item.target, item.path))\(evidence), since \(ago(item.since))"
+            )
         }
     }
 

@@ -258,7 +258,17 @@ extension ServiceError: Reportable {
         case .locked: Failure(.locked, context)
         case .socket: Failure(.inputOutput, context)
         case .needsRestart: Failure(.usage, context)
+        case .noSnapshot: Failure.withoutSnapshot(underlying.map { Failure($0) }, context)
         }
+    }
+}
+
+extension Failure {
+    fileprivate static func withoutSnapshot(_ cause: Failure?, _ context: String) -> Failure {
+        let cause = cause?.at("no snapshot before the change") ?? Failure(.deliveryFailed, context)
+        return Failure(
+            cause.code, cause.message,
+            hints: cause.hints + ["--without-snapshot of sync and rollback goes on without one, this once"])
     }
 }
 
