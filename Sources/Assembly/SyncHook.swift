@@ -3,6 +3,7 @@ internal import Encodings
 internal import Files
 internal import Git
 internal import Journal
+internal import Synchronization
 
 /// What a sync tells the journal and the audit log on its way, and the snapshot before a change.
 ///
@@ -20,6 +21,33 @@ struct SyncHook: DeliveryHook {
     let snapshot: (@Sendable () async throws -> Void)?
     /// Whether this is the way back from a commit that failed its health check: nothing may keep it from that.
     let isReturning: Bool
+    private let turn = Turn()
+
+    /// Lets the first one through.
+    private final class Turn: Sendable {
+        private let isTaken = Mutex(false)
+
+        func take() -> Bool {
+            isTaken.withLock { isTaken in
+                defer { isTaken = true }
+                return !isTaken
+            }
+        }
+    }
+
+    init(
+        environment: String, journal: JournalFile, audit: AuditLog, author: String, now: Timestamp,
+        approvals: ApprovedCommits, snapshot: (@Sendable () async throws -> Void)?, isReturning: Bool
+    ) {
+        self.environment = environment
+        self.journal = journal
+        self.audit = audit
+        self.author = author
+        self.now = now
+        self.approvals = approvals
+        self.snapshot = snapshot
+        self.isReturning = isReturning
+    }
 
     func didApprove(_ commits: [VerifiedCommit]) throws { approvals.note(commits) }
 
@@ -55,7 +83,9 @@ struct SyncHook: DeliveryHook {
         // place again, after drift or a reboot, takes nothing from anybody.
         guard let snapshot,
             let applied = try journal.lastApplied(environment: environment)[plan.tree.source],
-            applied.commit != plan.tree.commit.hex
+            applied.commit != plan.tree.commit.hex,
+            // One for all targets, before the first of them changes.
+            turn.take()
         else { return }
         do {
             try await snapshot()

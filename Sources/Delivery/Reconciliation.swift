@@ -321,7 +321,9 @@ package struct Reconciliation: Sendable {
         }
         if let failure { throw failure }
         let refused = source.isFollowing ? opener.refusedEpochs : []
-        try state.setInventory(tree.units, environment: opener.environment, source: source.name)
+        if try state.inventory(environment: opener.environment, source: source.name) != tree.units {
+            try state.setInventory(tree.units, environment: opener.environment, source: source.name)
+        }
         // Any change would have made it forgotten: what is still known is right, and not written again.
         if let standing = try state.expectation(environment: opener.environment),
             standing.covers(

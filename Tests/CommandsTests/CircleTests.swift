@@ -83,10 +83,13 @@ import Testing
         #expect(again.text.contains("unchanged"))
         #expect(again.text.hasPrefix(world.config.git("rev-parse", "HEAD")))
         #expect(leftovers(below: world.path("host")).isEmpty)
-        // The journal is written; target and mirror are not touched.
+        // Journal and audit log are written; target and mirror are not touched.
         let after = try FileTree(world.path("host"), withTimes: true)
         let changed = (before?.entries ?? [:]).filter { after?.entries[$0.key] != $0.value }.keys
-        #expect(changed.allSatisfy { $0.description.hasPrefix("state/journal.sqlite") }, "\(changed)")
+        #expect(
+            changed.allSatisfy {
+                $0.description.hasPrefix("state/journal.sqlite") || $0.description.hasPrefix("state/audit/")
+            }, "\(changed)")
     }
 
     @Test func `resealing the same plaintext changes no target`() throws {

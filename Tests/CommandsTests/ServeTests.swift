@@ -190,6 +190,9 @@ import Testing
         world.edit(
             "host/strongroom.yaml", "beforeChange: never",
             "beforeChange: require\n      schedule: \"* * * * *\"")
+        world.edit(
+            "host/strongroom.yaml", "    targets:\n",
+            "    targets:\n      - files: { directory: \(world.path("host/second")) }\n")
         let service = Service(world)
         service.until("delivery") { world.delivered("app.yaml") == "listen: 8080\n" }
         let first = world.config.git("rev-parse", "HEAD")
@@ -200,6 +203,8 @@ import Testing
             "snapshots", "list", "--store", world.path("store"), "--identity", world.path("alice.identity"),
             "--json")
         #expect(listed.contains(first))
+        // One for both targets.
+        #expect(service.text.split(separator: "\n").count { $0.contains("before the change: complete") } == 1)
         // A suspension stops syncs and no snapshot.
         let before = service.text.split(separator: "\n").count { $0.contains("by schedule: complete") }
         world.must("suspend", "prod", "--config", world.settings, in: "host")

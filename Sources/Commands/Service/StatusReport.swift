@@ -108,7 +108,7 @@ struct StatusReport {
     private func drift(_ environment: EnvironmentStatus) -> [(String, String)] {
         guard !environment.drift.isEmpty else {
             return [
-                ("drift", environment.lastLook.map { "none, looked \(ago($0.time))" } ?? "not looked yet")
+                ("drift", environment.lastLook.map { "none, looked \(ago($0.time))" } ?? "not looked at yet")
             ]
         }
         return environment.drift.map { item in
