@@ -283,7 +283,8 @@ package struct EnvironmentSync: Sendable {
             try followed($0, at: together?[$0.name], parts.journal)
         }
         // What is held by hand was delivered before, or lies before what was.
-        let highest = try commit.map { _ in try mark(of: Source(parts.settings), parts.journal) } ?? delivered.mark
+        let highest =
+            try commit.map { _ in try mark(of: Source(parts.settings), parts.journal) } ?? delivered.mark
         let goods = try commit.map { _ in
             try parts.journal.goodCommits(environment: name, source: parts.settings.name)
         }

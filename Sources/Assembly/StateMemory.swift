@@ -55,12 +55,14 @@ extension StateMemory {
         let owner = facts.owner.user
         guard owner == geteuid() || owner == 0 else {
             throw DeliveryError(
-                .unusableRequest, "\(path): belongs to user \(owner): what is remembered there can't be trusted")
+                .unusableRequest,
+                "\(path): belongs to user \(owner): what is remembered there can't be trusted")
         }
         guard facts.mode & 0o022 == 0 else {
             throw DeliveryError(
                 .unusableRequest,
-                "\(path): others can write there, and what is remembered there can't be trusted: chmod go-w \(path)")
+                "\(path): others can write there, and what is remembered there can't be trusted: chmod go-w \(path)"
+            )
         }
     }
 }

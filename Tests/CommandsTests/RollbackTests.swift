@@ -63,6 +63,22 @@ import Testing
         #expect(world.delivered("app.yaml") == "listen: 8080\n")
     }
 
+    @Test func `by hand only what was part of the history can be gone back to`() {
+        let world = World()
+        world.config.write("deploy/prod/app.yaml", "listen: 1\n")
+        let before = world.config.commit("before")
+        world.commitApp("listen: 2\n")
+        expect(world.sync(), 0)
+        world.config.git("checkout", "-q", "-b", "aside", before)
+        let aside = world.commitApp("listen: 666\n")
+        world.config.git("checkout", "-q", "main")
+        expect(
+            world.run("rollback", "prod", "--to", aside, "--config", world.settings), 5, "not in the history")
+        #expect(world.delivered("app.yaml") == "listen: 2\n")
+        expect(world.run("rollback", "prod", "--to", before, "--config", world.settings), 0)
+        #expect(world.delivered("app.yaml") == "listen: 1\n")
+    }
+
     @Test func `the service goes back by itself, and resume has the commit tried again`() {
         let world = checked()
         let service = Service(world)

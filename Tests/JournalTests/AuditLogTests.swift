@@ -143,15 +143,26 @@ private func code<Value>(_ body: () throws(JournalError) -> Value) -> JournalErr
         }
     }
 
+    @Test func `F078: a log whose head was removed is damage, however many lines are left`() throws {
+        let log = try filled(4)
+        try Directory(directory).removeFile("head")
+        #expect(try log.verify().firstBad?.index == UInt64(lines.count + 1))
+        #expect(
+            code { () throws(JournalError) in try log.append(AuditEvent(.open), at: time(9)) } == .damaged)
+    }
+
     @Test func `F078: a log that was cut with its head is noticed by a head noted elsewhere`() throws {
-        let log = try filled(5)
+        _ = try filled(2)
+        let oldHead = ShellCommand.run("cat", [scratch.file("audit/head")]).stdout
+        let oldLines = lines
+        let log = try filled(2)
         let noted = try log.head()
         let head = ShellCommand.run("cat", [scratch.file("audit/head")]).stdout
         let whole = lines
-        write(Array(whole[..<3]))
-        unsafe unlink(scratch.file("audit/head"))
+        write(oldLines)
+        _ = ShellCommand.run("tee", [scratch.file("audit/head")], stdin: oldHead)
         #expect(try log.verify().firstBad == nil)
-        #expect(try log.verify(expecting: noted).firstBad?.index == 4)
+        #expect(try log.verify(expecting: noted).firstBad?.index == UInt64(oldLines.count + 1))
         write(whole)
         _ = ShellCommand.run("tee", [scratch.file("audit/head")], stdin: head)
         #expect(try log.verify(expecting: noted).firstBad == nil)

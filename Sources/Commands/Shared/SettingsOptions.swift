@@ -59,7 +59,8 @@ struct SettingsOptions: ParsableArguments {
         let owner = facts.owner.user
         guard owner == geteuid() || owner == 0 else {
             throw Failure(
-                .refused, "\(file.name): belongs to user \(owner), who is neither root nor the one who runs this",
+                .refused,
+                "\(file.name): belongs to user \(owner), who is neither root nor the one who runs this",
                 hints: ["chown it to one of them"])
         }
         return try content.readAll(limit: 16 << 20)

@@ -32,6 +32,11 @@ package struct Source: Sendable, Hashable {
         name: String, url: String, branch: String? = nil, tag: String? = nil, versions: String? = nil,
         commit: String? = nil, path: String = "", allowingPlainHTTP: Bool = false
     ) throws(DeliveryError) {
+        guard !url.lowercased().hasPrefix("file:") else {
+            throw DeliveryError(
+                .unusableRequest,
+                "source \(name): a file: URL: a directory of this machine is named by its path")
+        }
         do throws(GitError) {
             location = try RemoteLocation(url, allowingPlainHTTP: allowingPlainHTTP)
             switch (branch, tag, versions, commit) {

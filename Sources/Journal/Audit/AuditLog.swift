@@ -55,7 +55,8 @@ package final class AuditLog: Sendable {
             last = AuditHead(index: entry.index, hash: entry.hash)
         }
         guard let anchor = try readHead() else {
-            throw JournalError(.damaged, "the audit log is there, and its head is not: its end may have been cut off")
+            throw JournalError(
+                .damaged, "the audit log is there, and its head is not: its end may have been cut off")
         }
         guard anchor.index < last.index || anchor == last else {
             throw JournalError(

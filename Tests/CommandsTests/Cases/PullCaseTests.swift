@@ -212,7 +212,8 @@ struct PullCaseTests {
         ("https://user:CANARY@git.example.org/x", ""), ("http://git.example.org/x", ""),
         ("http://git.example.org/x", "access: { plainHTTP: true, login: /etc/login }"),
         ("ssh://git@git.example.org/x", ""), ("ssh://git@git.example.org/x", "access: { key: /etc/key }"),
-        ("ssh://-oProxyCommand=id/x", ""), ("ext::sh -c id", ""), ("-x", ""),
+        ("ssh://-oProxyCommand=id/x", ""), ("ext::sh -c id", ""), ("file:///srv/git/config", ""),
+        ("FILE:///srv/git/config", ""), ("-x", ""),
         ("https://git.example.org%0a/x", ""),
     ])
     func `F038 settings with a hostile or impossible source are refused as they are loaded`(

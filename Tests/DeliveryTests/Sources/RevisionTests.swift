@@ -34,7 +34,7 @@ import Testing
             name: "app", url: repository.path, branch: branch, tag: tag, versions: versions)
         return try PulledCommit.pull(
             source, into: Path(scratch.file("m.git")),
-            mark: mark.map { HighWaterMark(commit: $0.id, tag: $0.tag) })
+            mark: mark.map { HighWaterMark(commit: $0.id, tag: $0.markTag) })
     }
 
     @Test func `a tag is peeled, and its objects are handed on as they are`() throws {
@@ -94,6 +94,27 @@ import Testing
         #expect(code { () throws(DeliveryError) in try pull(versions: "^1", mark: last) } == .nonFastForward)
         repository.git("tag", "v1.2.0")
         #expect(try pull(versions: "^1", mark: last).tag?.description == "refs/tags/v1.2.0")
+    }
+
+    @Test func `a higher version of what lies before the delivered commit is no way forward`() throws {
+        let first = tag("v1.0.0")
+        _ = tag("v1.1.0")
+        let last = try pull(versions: "^1")
+        repository.git("tag", "v1.9.0", first)
+        #expect(code { () throws(DeliveryError) in try pull(versions: "^1", mark: last) } == .nonFastForward)
+    }
+
+    @Test func `a lower version of the delivered commit does not lower what was seen`() throws {
+        _ = tag("v1.0.0")
+        repository.git("tag", "v1.2.0")
+        let high = try pull(versions: "^1")
+        #expect(high.tag?.description == "refs/tags/v1.2.0")
+        repository.git("tag", "-d", "v1.2.0")
+        let low = try pull(versions: "^1", mark: high)
+        #expect(low.id == high.id && low.tag?.description == "refs/tags/v1.0.0")
+        #expect(low.markTag?.description == "refs/tags/v1.2.0")
+        _ = tag("v1.1.0")
+        #expect(code { () throws(DeliveryError) in try pull(versions: "^1", mark: low) } == .nonFastForward)
     }
 
     @Test func `two tags of one version must name one commit`() throws {
