@@ -5,7 +5,7 @@ internal import Glibc
 package struct JournalError: Error, Sendable {
     /// The fact, for callers and tests to match on.
     package enum Code: Sendable, Hashable {
-        /// The path is a link, a directory, or can't be opened or created.
+        /// The path is a link, a directory, or leads nowhere.
         case cannotOpen
         /// The file is not a journal, or is damaged.
         case damaged
@@ -15,7 +15,7 @@ package struct JournalError: Error, Sendable {
         case busy
         /// The disk is full.
         case noSpace
-        /// Any other failure to read or write.
+        /// Any other failure to read or write, for lack of rights too.
         case io
         /// A record that is not to be kept: no commit id, no name, or not the form the column has.
         case malformedRecord
@@ -51,7 +51,7 @@ package struct JournalError: Error, Sendable {
         let code: Code =
             switch number {
             case ENOSPC, EDQUOT: .noSpace
-            case ENOENT, ENOTDIR, EISDIR, ELOOP, EACCES, EPERM: .cannotOpen
+            case ENOENT, ENOTDIR, EISDIR, ELOOP: .cannotOpen
             default: .io
             }
         self.init(code, "\(path): \(function): errno \(number)")

@@ -231,7 +231,7 @@ extension JournalError {
         let code: Code =
             switch error.code {
             case .noSpace: .noSpace
-            case .notFound, .isLink, .isDirectory, .notDirectory, .notRegular, .permission, .foreignOwner:
+            case .notFound, .isLink, .isDirectory, .notDirectory, .notRegular, .foreignOwner:
                 .cannotOpen
             default: .io
             }
