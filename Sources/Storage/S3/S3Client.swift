@@ -113,8 +113,8 @@ final class S3Client: Sendable {
             let wait =
                 failure.isTemporary
                 ? settings.retries.delay(
-                    beforeRetry: attempt, asked: failure.retryAfter, share: .random(in: 0..<1))
-                : nil
+                    beforeRetry: attempt, asked: failure.retryAfter, isSilent: failure.isSilent,
+                    share: .random(in: 0..<1)) : nil
             guard let wait else { throw failure.error(name) }
             mayRepeat = mayRepeat || failure.mayHaveRun
             do {
