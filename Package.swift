@@ -84,7 +84,8 @@ let formats: [Target] = [
     module(
         "Sealing", ["Documents", "Encodings", "Files", "Keyrings", "SSH", "Sodium", "Trust"],
         exclude: ["FORMAT.md"]),
-    module("Storage", ["CCurl", "CLate", "Encodings", "Files", "Sodium"], tests: ["StorageFaults"]),
+    module(
+        "Storage", ["CCurl", "CLate", "Encodings", "Files", "OpenSSL", "Sodium"], tests: ["StorageFaults"]),
     [
         .target(
             name: "StorageFaults", dependencies: ["Storage"], path: "Tests/StorageFaults",

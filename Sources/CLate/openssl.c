@@ -17,6 +17,7 @@
     F(EVP_DecryptFinal_ex) \
     F(EVP_DecryptInit_ex) \
     F(EVP_DecryptUpdate) \
+    F(EVP_Digest) \
     F(EVP_DigestVerify) \
     F(EVP_DigestVerifyInit_ex) \
     F(EVP_EncryptFinal_ex) \

@@ -61,11 +61,13 @@ enum Curl {
         let code = unsafe strongroom_curl_perform(handle)
         var length: curl_off_t = -1
         _ = unsafe strongroom_curl_get_size(handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length)
+        var start: curl_off_t = 0
+        _ = unsafe strongroom_curl_get_size(handle, CURLINFO_PRETRANSFER_TIME_T, &start)
         let text =
             unsafe message[0] == 0 ? String(cString: curl_easy_strerror(code)) : String(cString: message)
         // The handle keeps the addresses until it is reset.
         unsafe curl_easy_reset(handle)
-        return transfer.outcome(code, text, hasLength: length >= 0)
+        return transfer.outcome(code, text, hasLength: length >= 0, wasSent: start > 0)
     }
 
     /// What this request asks for, and what holds for all of them. Floors below the faces read no environment: proxies,

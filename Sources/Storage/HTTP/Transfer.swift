@@ -144,8 +144,11 @@ final class Transfer {
 
     // MARK: - The outcome
 
-    /// What came of it: `code` and `text` are libcurl's, `hasLength` whether the answer gave its length.
-    func outcome(_ code: CURLcode, _ text: String, hasLength: Bool) -> Result<HTTPAnswer, HTTPFailure> {
+    /// What came of it: `code` and `text` are libcurl's, `hasLength` tells whether the answer gave its length, `wasSent`
+    /// whether anything of the request was sent.
+    func outcome(
+        _ code: CURLcode, _ text: String, hasLength: Bool, wasSent: Bool
+    ) -> Result<HTTPAnswer, HTTPFailure> {
         guard !isStopped else { return .failure(HTTPFailure(.cancelled, "cancelled")) }
         if let refusal { return .failure(HTTPFailure(refusal, "more than \(request.answerLimit) bytes")) }
         let answer = HTTPAnswer(status: status, headers: headers, body: body)
@@ -163,7 +166,8 @@ final class Transfer {
         }
         let clean = String(
             decoding: text.utf8.filter { (0x20...0x7E).contains($0) }.prefix(200), as: UTF8.self)
-        return .failure(HTTPFailure(Transfer.kind(code), clean))
+        let kind = Transfer.kind(code)
+        return .failure(HTTPFailure(kind == .timedOut && !wasSent ? .unreachable : kind, clean))
     }
 
     private static func kind(_ code: CURLcode) -> HTTPFailure.Kind {

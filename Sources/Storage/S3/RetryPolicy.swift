@@ -2,7 +2,9 @@
 /// failed together don't come back together.
 package struct RetryPolicy: Sendable {
     /// How often a request is sent, the first time included.
-    package var attempts = 6
+    package var attempts = 8
+    /// How often where no answer comes in time, or no connection at all: each such try takes its whole time-out.
+    package var silentAttempts = 3
     /// The longest wait before the second time; it doubles with each.
     package var firstDelay = Duration.milliseconds(200)
     /// Where doubling ends.
@@ -11,13 +13,16 @@ package struct RetryPolicy: Sendable {
     /// not be what was asked, and a caller knows better what to do in that time.
     package var longestRetryAfter = Duration.seconds(60)
 
-    /// The policy with its defaults: at most 6 attempts and some 13 s of waiting where the endpoint names no time.
+    /// The policy with its defaults: at most 8 attempts and 25 s of waiting where the endpoint names no time.
     package init() {}
 
     /// How long to wait before retry number `retry` (from 1), `share` being a random number of 0..<1; nil where no more
     /// are to be made. `asked` is what the endpoint's `Retry-After` said, and the wait is never shorter.
-    package func delay(beforeRetry retry: Int, asked: Duration?, share: Double) -> Duration? {
-        guard retry >= 1, retry < attempts else { return nil }
+    /// `isSilent` says that the try before had no answer in time.
+    package func delay(
+        beforeRetry retry: Int, asked: Duration?, isSilent: Bool = false, share: Double
+    ) -> Duration? {
+        guard retry >= 1, retry < attempts, !isSilent || retry < silentAttempts else { return nil }
         let doublings = min(retry - 1, 30)
         let jitter = min(firstDelay * (1 << doublings), longestDelay) * min(max(share, 0), 1)
         guard let asked else { return jitter }

@@ -1,4 +1,5 @@
 import Encodings
+import OpenSSL
 import Sodium
 import Synchronization
 
@@ -113,8 +114,8 @@ final class S3Client: Sendable {
             let wait =
                 failure.isTemporary
                 ? settings.retries.delay(
-                    beforeRetry: attempt, asked: failure.retryAfter, share: .random(in: 0..<1))
-                : nil
+                    beforeRetry: attempt, asked: failure.retryAfter, isSilent: failure.isSilent,
+                    share: .random(in: 0..<1)) : nil
             guard let wait else { throw failure.error(name) }
             mayRepeat = mayRepeat || failure.mayHaveRun
             do {
@@ -130,7 +131,7 @@ final class S3Client: Sendable {
     private func signed(_ call: S3Call) -> HTTPRequest {
         let credentials = self.credentials.withLock { $0 }
         let time = now()
-        let payloadHash = Hex.encode(SHA256.hash(part: call.body))
+        let payloadHash = Hex.encode(PayloadHash.of(call.body))
         let path = location.path(call.key)
         let query = RequestSigner.query(call.query)
         var headers = call.headers
@@ -187,6 +188,14 @@ extension S3Settings {
             return .seconds(min(byteCount, 1 << 50) / max(1, min(minimumRate, share)))
         }
         return requestTimeout + time(sending, uploadLimit) + time(receiving, downloadLimit)
+    }
+}
+
+/// The SHA-256 of what is sent: all of a backup goes through it.
+enum PayloadHash {
+    /// The 32 bytes, by libcrypto, or by libsodium where that can't be had.
+    static func of(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        LargeSHA256.hash(part: bytes) ?? SHA256.hash(part: bytes)
     }
 }
 

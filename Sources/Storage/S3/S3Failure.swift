@@ -11,6 +11,8 @@ struct S3Failure {
     let reason: String
     /// Whether the same request may succeed later.
     let isTemporary: Bool
+    /// Whether no answer came in time, or none that is HTTP: bytes that an earlier one left behind on its connection, maybe.
+    let isSilent: Bool
     /// Whether the endpoint may have done what it was asked.
     let mayHaveRun: Bool
     /// How long the endpoint asks to wait.
@@ -30,8 +32,9 @@ struct S3Failure {
         let endpoint = location.endpoint.description
         retryAfter = nil
         wantsChecksum = false
-        isTemporary = [.unreachable, .cut, .timedOut].contains(failure.kind)
-        mayHaveRun = failure.kind == .cut || failure.kind == .timedOut
+        isTemporary = [.unreachable, .cut, .timedOut, .malformed].contains(failure.kind)
+        isSilent = [.unreachable, .timedOut, .malformed].contains(failure.kind)
+        mayHaveRun = [.cut, .timedOut, .malformed].contains(failure.kind)
         switch failure.kind {
         case .unreachable, .cut, .timedOut:
             code = .unreachable
@@ -79,6 +82,7 @@ struct S3Failure {
         let shown = said.map { "\(status) \($0)" } ?? "\(status)"
         self.retryAfter = retryAfter
         self.wantsChecksum = wantsChecksum
+        isSilent = false
         mayHaveRun = status >= 500 && status != 501
         isTemporary = S3Failure.isTemporary(status, said)
         switch (status, said) {

@@ -17,7 +17,7 @@ package struct S3Settings: Sendable {
     /// How often requests are tried.
     package var retries = RetryPolicy()
     /// The longest time until a connection stands, TLS included.
-    package var connectTimeout = Duration.seconds(10)
+    package var connectTimeout = Duration.seconds(5)
     /// The longest time without a single byte in either direction.
     package var stallTimeout = Duration.seconds(30)
     /// The longest time of a request, beside what its bytes take at `minimumRate`.

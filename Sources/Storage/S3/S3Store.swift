@@ -140,7 +140,7 @@ package final class S3Store: ObjectStore {
 
     /// The checksum of a part, as its header and the list of parts have it.
     static func checksum(of bytes: ArraySlice<UInt8>) -> String {
-        Base64.standard.encode(SHA256.hash(part: bytes))
+        Base64.standard.encode(PayloadHash.of(bytes))
     }
 
     static let markHeader = "x-amz-meta-strongroom-put"

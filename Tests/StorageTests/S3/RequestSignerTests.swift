@@ -1,4 +1,5 @@
 import Encodings
+import OpenSSL
 import Sodium
 import Testing
 
@@ -54,6 +55,16 @@ import Testing
             ], payloadHash: Hex.encode(SHA256.hash([])), at: try Timestamp(rfc3339: "2015-08-30T12:36:00Z"),
             credentials)
         #expect(value.hasSuffix("Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"))
+    }
+
+    @Test func `both libraries hash a payload, or a part of it, to the same`() throws {
+        let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 >> 2) }
+        for part in [bytes[...], bytes[10..<10], bytes[1..<77_777]] {
+            let hash = SHA256.hash(Array(part))
+            #expect(SHA256.hash(part: part) == hash)
+            #expect(LargeSHA256.hash(part: part) == hash)
+            #expect(PayloadHash.of(part) == hash)
+        }
     }
 
     @Test func `a query is encoded and sorted by its encoded names`() {

@@ -18,8 +18,10 @@ import Testing
 
     @Test func `attempts are bounded`() {
         let policy = RetryPolicy()
-        #expect(policy.delay(beforeRetry: 5, asked: nil, share: 0.5) != nil)
-        #expect(policy.delay(beforeRetry: 6, asked: nil, share: 0.5) == nil)
+        #expect(policy.delay(beforeRetry: 7, asked: nil, share: 0.5) != nil)
+        #expect(policy.delay(beforeRetry: 8, asked: nil, share: 0.5) == nil)
+        #expect(policy.delay(beforeRetry: 2, asked: nil, isSilent: true, share: 0.5) != nil)
+        #expect(policy.delay(beforeRetry: 3, asked: nil, isSilent: true, share: 0.5) == nil)
         #expect(policy.delay(beforeRetry: 0, asked: nil, share: 0.5) == nil)
         #expect(policy.delay(beforeRetry: Int.max, asked: nil, share: 0.5) == nil)
     }

@@ -33,10 +33,10 @@ import Testing
             let store = try server.store(pauses: pauses)
             let error = await error { try await store.put(name, [1], ifAbsent: false) }
             #expect(error?.code == wanted)
-            #expect(pauses.all.count == 5)
-            #expect(server.requests.count == 6)
+            #expect(pauses.all.count == 7)
+            #expect(server.requests.count == 8)
             #expect(error?.description.contains("s3://bucket/some/prefix/packs/ab12: ") == true)
-            #expect(error?.description.contains("6 tries") == true)
+            #expect(error?.description.contains("8 tries") == true)
         }
     }
 
@@ -66,14 +66,15 @@ import Testing
         let error = await error { _ = try await store.list(below: nil) }
         #expect(error?.code == .unreachable)
         #expect(error?.description.contains("http://localhost:\(port)") == true)
-        #expect(pauses.all.count == 5)
+        #expect(error?.description.contains("3 tries") == true)
+        #expect(pauses.all.count == 2)
     }
 
     @Test func `an endpoint that never answers is left after the time given`() async throws {
         for mode in ["stall", "trickle"] {
             var settings = S3Settings()
             (settings.stallTimeout, settings.requestTimeout) = (.seconds(1), .seconds(1))
-            settings.retries.attempts = 2
+            settings.retries.silentAttempts = 2
             let server = HostileS3Server(mode)
             let store = try server.store(settings)
             if mode == "trickle" {
@@ -104,6 +105,17 @@ import Testing
         try await store.put(name, bytes, ifAbsent: true)
         #expect(await code { _ = try await store.get(name, limit: bytes.count) } == .unreachable)
         #expect(await code { _ = try await store.get(name, range: 10..<90_000) } == .unreachable)
+    }
+
+    @Test func `bytes beyond the announced length don't get into the next answer`() async throws {
+        var settings = S3Settings()
+        settings.connectionLimit = 1
+        let server = HostileS3Server("extra")
+        let store = try server.store(settings)
+        try await store.put(name, [1, 2, 3, 4], ifAbsent: true)
+        #expect(await code { _ = try await store.get(name, range: 0..<4) } == .invalidAnswer)
+        #expect(try await store.get(name, limit: 4) == [1, 2, 3, 4])
+        #expect(try await store.list(below: nil).map(\.byteCount) == [4])
     }
 
     @Test func `a body whose end nothing marks is refused`() async throws {

@@ -200,7 +200,9 @@ extension StoreSubject {
     }
 }
 
-/// Over whatever endpoint the environment names.
+/// Over whatever endpoint the environment names: STRONGROOM_TEST_S3_ENDPOINT (`https://HOST`), _BUCKET, _ACCESS_KEY_ID and
+/// _SECRET_ACCESS_KEY, and where they are wanted _REGION, _STYLE (`path` or `virtual-host`) and _SESSION_TOKEN. Writes some
+/// 20 MB below a random prefix, and removes them.
 @Suite struct S3EndpointTests {
     @Test(
         .enabled(

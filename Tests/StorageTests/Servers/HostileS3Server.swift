@@ -198,6 +198,8 @@ final class HostileS3Server: Sendable {
                 first, last = (int(n) for n in asked[6:].split("-"))
                 if first >= len(data): return self.answer(416, error("InvalidRange"))
                 part, place = data[first:last + 1], "bytes %d-%d/%d" % (first, min(last, len(data) - 1), len(data))
+                if self.is_next("extra"):
+                    return self.answer(206, part, [("Content-Range", place)], length=len(part) // 2)
                 if mode == "shortRange": part = part[:-1]
                 if mode == "otherRange": place = "bytes %d-%d/%d" % (first + 1, min(last, len(data) - 1) + 1, len(data))
                 if mode == "longRange": part += b"more"
