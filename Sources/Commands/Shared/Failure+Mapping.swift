@@ -296,7 +296,11 @@ extension DeliveryError: Reportable {
                 hints: [
                     "where the branch was set back or rewritten on purpose: sync --allow-rollback COMMIT --reason TEXT"
                 ])
-        case .refused: Failure(.refused, context)
+        case .refused:
+            // Why a file can't be read is what its reader says.
+            Failure(
+                .refused, context + ((underlying as? Failure).map { ": \($0.message)" } ?? ""),
+                hints: (underlying as? Failure)?.hints ?? [])
         case .target where code == .stoppedByHook:
             underlying.map { Failure($0).at(context) } ?? Failure(.deliveryFailed, context)
         case .target: Failure(.deliveryFailed, context)

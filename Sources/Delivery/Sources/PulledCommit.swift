@@ -89,7 +89,7 @@ package struct PulledCommit: Sendable {
         let repository = mirror.repository
         let id: ObjectID
         var tag: PulledTag?
-        var isHeld = false
+        var isBehind = false
         switch source.revision {
         case .commit(let wanted):
             guard try repository.contains(wanted), try repository.header(of: wanted).type == .commit else {
@@ -97,15 +97,16 @@ package struct PulledCommit: Sendable {
                     .sourceMissing, "source \(source.name): no commit \(wanted) in \(source.location)")
             }
             id = wanted
-            // A source that is followed is held there by hand: at what was delivered, and what that was made of. What
-            // never was part of it nobody has looked at.
-            isHeld = mark != nil
-            if let mark, allowedRollback != wanted, wanted != mark.commit,
-                try !mark.isBefore(wanted, in: repository)
+            // Where there is a mark, a source that is followed is held there by hand: at what the delivered commit was made
+            // of, which was looked at with it, or at what goes on from it, which is. What lies aside never is.
+            if let mark { isBehind = try mark.isBefore(wanted, in: repository) }
+            if let mark, !isBehind, allowedRollback != wanted,
+                try mark.way(to: wanted, tag: nil, in: repository) != .forward
             {
                 throw stop(
                     .nonFastForward,
-                    "source \(source.name): commit \(wanted) is not in the history of what was delivered (\(mark.commit))"
+                    "source \(source.name): commit \(wanted) is not in the history of what was delivered (\(mark.commit)) "
+                        + "and does not go on from it"
                 )
             }
         case .branch(let name):
@@ -136,7 +137,7 @@ package struct PulledCommit: Sendable {
         let raw = try repository.object(id, limit: GitLimits.metadataByteCount).bytes
         return PulledCommit(
             source: source, id: id, raw: raw, chosenBy: tag, mark: mark,
-            isRollbackAllowed: isHeld || allowedRollback == id, isAside: isAside, mirror: mirror)
+            isRollbackAllowed: isBehind || allowedRollback == id, isAside: isAside, mirror: mirror)
     }
 
     private static func words(
