@@ -130,7 +130,9 @@ package struct Store: Sendable {
         guard let record = config.writeKeys.first(where: { $0.key == check }) else {
             throw ArchiveError(.notForThisKey, "write: not a key of this store")
         }
-        return WriteKey(secret: secret, number: record.number, store: id)
+        // That of the first generation, as the gear table.
+        return WriteKey(
+            secret: secret, number: record.number, store: id, algorithm: configs[0].idAlgorithm)
     }
 
     /// The opened `read` secret as an identity. Throws `notForThisKey` where the config knows no such key.

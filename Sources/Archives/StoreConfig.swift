@@ -112,10 +112,12 @@ package struct AgentRecord: Hashable, Sendable {
 
 /// The body of a config generation (FORMAT.md §4): what every reader and writer of the store goes by.
 package struct StoreConfig: Hashable, Sendable {
-    /// How ids are made from plaintext.
-    package enum IDAlgorithm: UInt64, Sendable {
+    /// How chunks' ids are made from plaintext; nodes' are always made by keyed BLAKE2b.
+    package enum IDAlgorithm: UInt64, Sendable, CaseIterable {
         /// BLAKE2b-256 under the id key.
         case keyedBLAKE2b = 1
+        /// HMAC-SHA-256 under the chunk key: by processors' own instructions, 1.7 times as fast.
+        case hmacSHA256 = 2
     }
 
     /// The store's id.
@@ -136,11 +138,11 @@ package struct StoreConfig: Hashable, Sendable {
     /// A config. Throws `invalid` for values that no config can have.
     package init(
         id: StoreID, cutting: CuttingParameters, readKeys: [PowerKeyRecord], writeKeys: [PowerKeyRecord],
-        agents: [AgentRecord]
+        agents: [AgentRecord], idAlgorithm: IDAlgorithm = .hmacSHA256
     ) throws(ArchiveError) {
         self.id = id
         self.cutting = cutting
-        idAlgorithm = .keyedBLAKE2b
+        self.idAlgorithm = idAlgorithm
         self.readKeys = readKeys
         self.writeKeys = writeKeys
         self.agents = agents.sorted { Array($0.name.utf8).lexicographicallyPrecedes(Array($1.name.utf8)) }

@@ -1,3 +1,4 @@
+import OpenSSL
 package import Sodium
 
 /// The two powers over a store's content; each has its secret in age files of its own recipients.
@@ -14,6 +15,10 @@ package final class WriteKey: Sendable {
     package let number: UInt32
     /// Ids of chunks and nodes.
     let id: SecretBytes
+    /// Ids of chunks, where they are made by HMAC.
+    let chunk: SecretBytes
+    /// How ids of chunks are made.
+    let algorithm: StoreConfig.IDAlgorithm
     /// Index objects.
     let index: SecretBytes
     /// Headers of packs and snapshots, tombstones, annotations and leases.
@@ -26,10 +31,15 @@ package final class WriteKey: Sendable {
     let check: [UInt8]
 
     /// The keys of a 32-byte `secret` of the store. Traps on another length.
-    init(secret: borrowing SecretBytes, number: UInt32, store: StoreID) {
+    init(
+        secret: borrowing SecretBytes, number: UInt32, store: StoreID,
+        algorithm: StoreConfig.IDAlgorithm = .keyedBLAKE2b
+    ) {
         precondition(secret.byteCount == 32)
         self.number = number
+        self.algorithm = algorithm
         id = WriteKey.derive(secret, "strongroom id", store)
+        chunk = WriteKey.derive(secret, "strongroom hmac", store)
         index = WriteKey.derive(secret, "strongroom index", store)
         header = WriteKey.derive(secret, "strongroom head", store)
         tree = WriteKey.derive(secret, "strongroom tree", store)
@@ -66,9 +76,20 @@ package final class WriteKey: Sendable {
 
     /// The id of a chunk's plaintext.
     func chunkID(of plaintext: RawSpan) -> ChunkID {
-        var stream = BLAKE2b.Stream(key: id, personal: "strongroom chunk")
-        stream.update(plaintext)
-        return ChunkID(keyNumber: number, hash: Digest(stream.finish()))
+        switch algorithm {
+        case .keyedBLAKE2b:
+            var stream = BLAKE2b.Stream(key: id, personal: "strongroom chunk")
+            stream.update(plaintext)
+            return ChunkID(keyNumber: number, hash: Digest(stream.finish()))
+        case .hmacSHA256:
+            let code = [UInt8].filled(count: 32) { output in
+                chunk.withBytes { key in
+                    if FastHMACSHA256.authenticate(plaintext, key: key, into: &output) { return }
+                    HMACSHA256.authenticate(plaintext, key: key, into: &output)
+                }
+            }
+            return ChunkID(keyNumber: number, hash: Digest(code))
+        }
     }
 
     /// The id of a node: over the LP encodings of both of its parts.

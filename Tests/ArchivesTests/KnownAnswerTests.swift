@@ -33,6 +33,19 @@ import Testing
             chunk.description == "1:ff7ddc3708be6ad5e679d848c682aa20c71712aa5d926834fb3e36192e2138f9")
         let node = write.nodeID(children: Array("abc".utf8), content: Array("defg".utf8))
         #expect(node.description == "1:1bb0ba7eaf0e00c4d3ce7c7caa13a4bbc854d403453d2f94594eed6016f3680d")
+        let other = (0..<32).map { UInt8($0) }.withBytes {
+            WriteKey(
+                secret: SecretBytes(copying: $0), number: 1, store: Self.store, algorithm: .hmacSHA256)
+        }
+        #expect(other.chunk.hex == "531833ae2716a131e6ef7bd33d57896291ff81bd477feaf54b11dbdbfd491273")
+        #expect(
+            Array("hello".utf8).withBytes { other.chunkID(of: $0) }.description
+                == "1:c2f2cf21c880379e973a0b6a38fd5a4b8f4d4324ec115ff0aa4d6930fe69e7db")
+        // libsodium's, where libcrypto can't be had, gives the same; so does no message.
+        for message in [[], Array("hello".utf8), Array(repeating: 7, count: 100_000)] as [[UInt8]] {
+            let code = HMACSHA256.authenticate(message, key: other.chunk)
+            #expect(message.withBytes { other.chunkID(of: $0) }.hash == Digest(code))
+        }
         #expect(write.cutBits(of: Array("a/b".utf8)) == 0x43e3_6cce_ffad_dc22)
     }
 

@@ -64,6 +64,26 @@ import Testing
             ])
     }
 
+    @Test func `bytes that could be compressed are never taken for random ones`() {
+        var noise = Noise(11)
+        var found = 0
+        for _ in 0..<100 where noise.bytes(65_536).withBytes({ $0.looksRandom }) { found += 1 }
+        #expect(found >= 90)
+        let text = Array(String(repeating: "a line of a log, number after number; ", count: 2000).utf8)
+        let digits = noise.bytes(65_536).map { UInt8(0x30 + $0 % 10) }
+        let base64 = noise.bytes(65_536).map { UInt8(0x40 + $0 % 64) }
+        let halfText = noise.bytes(32_768) + text.prefix(32_768)
+        var records: [UInt8] = []
+        for _ in 0..<4096 { records += noise.bytes(14) + [0, 0] }
+        let zeros = [UInt8](repeating: 0, count: 65_536)
+        let compressible: [[UInt8]] = [
+            text, digits, base64, halfText, records, zeros, noise.bytes(4095), [],
+        ]
+        for bytes in compressible {
+            #expect(!bytes.withBytes { $0.looksRandom })
+        }
+    }
+
     private func open(
         _ sealed: [UInt8], _ cipher: PieceCipher, _ key: DataKey, _ nonce: [UInt8], _ data: [UInt8]
     ) throws -> [UInt8] {

@@ -41,20 +41,26 @@ struct DirectoryCapture: ~Copyable {
         // Without a place to remember in, everything is read.
         let recorder = try? memory?.open(name, path, writer)
         var capture = DirectoryCapture(writer, CaptureLedger(recorder, startedAt: time))
-        while let item = scan.next() {
+        let walk = ScanAhead.start(scan)
+        defer { walk.cancel() }
+        while let items = await walk.next() {
             try Task.checkCancellation()
-            switch item {
-            case .problem(let path, let error):
-                guard !path.isEmpty else { throw error }
-                capture.notes.add("not read: \(error.at(Path(path)).description)")
-            case .entry(let found): try await capture.add(found)
-            }
+            for item in items { try await capture.take(item) }
         }
         let root = try await capture.tree.finish()
         capture.memory.finish()
         return SnapshotSource(
             name: name, kind: .directory, status: capture.notes.isEmpty ? .complete : .partial,
             notes: capture.notes.all, root: root, facts: [SourceFact("path", path.bytes)])
+    }
+
+    private mutating func take(_ item: DirectoryScan.Item) async throws {
+        switch item {
+        case .problem(let path, let error):
+            guard !path.isEmpty else { throw error }
+            notes.add("not read: \(error.at(Path(path)).description)")
+        case .entry(let found): try await add(found)
+        }
     }
 
     private mutating func add(_ found: DirectoryScan.Found) async throws {

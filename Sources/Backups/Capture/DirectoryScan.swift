@@ -6,7 +6,7 @@ package import Files
 /// What can't be read is a problem of its own; the rest goes on.
 package final class DirectoryScan {
     /// One thing that the walk met.
-    package enum Item {
+    package enum Item: Sendable {
         /// An entry with its facts; attributes, link targets and contents are asked for.
         case entry(Found)
         /// Something that can't be read, and why.
@@ -14,38 +14,43 @@ package final class DirectoryScan {
     }
 
     /// An entry where it was found.
-    package struct Found {
+    package struct Found: Sendable {
         /// The path from the root, joined by slashes; empty for the root itself.
         package let path: [UInt8]
         /// The facts as they were when it was found.
         package let metadata: FileMetadata
-        fileprivate let frame: Frame
+        fileprivate let place: Place
         fileprivate let name: Path
 
         /// Extended attributes, ACLs among them.
         package func attributes() throws(FileError) -> [ExtendedAttribute] {
             path.isEmpty
-                ? try frame.directory.extendedAttributes()
-                : try frame.directory.extendedAttributes(of: name)
+                ? try place.directory.extendedAttributes()
+                : try place.directory.extendedAttributes(of: name)
         }
 
         /// Where a symbolic link points.
-        package func linkTarget() throws(FileError) -> Path { try frame.directory.readLink(name) }
+        package func linkTarget() throws(FileError) -> Path { try place.directory.readLink(name) }
 
         /// Opens a regular file for reading. Throws `changed` where another thing stands there by now.
-        package func open() throws(FileError) -> Descriptor { try frame.directory.openFile(name) }
+        package func open() throws(FileError) -> Descriptor { try place.directory.openFile(name) }
     }
 
-    fileprivate final class Frame {
+    /// An open directory: as long as anything that was found in it is held.
+    fileprivate final class Place: Sendable {
         let directory: Directory
         let path: [UInt8]
-        var names: ArraySlice<DirectoryEntry>
 
-        init(_ directory: consuming Directory, _ path: [UInt8], _ names: [DirectoryEntry]) {
+        init(_ directory: consuming Directory, _ path: [UInt8]) {
             self.directory = directory
             self.path = path
-            self.names = names[...]
         }
+    }
+
+    private struct Frame {
+        let place: Place
+        let names: [DirectoryEntry]
+        var next = 0
     }
 
     private var frames: [Frame] = []
@@ -54,7 +59,7 @@ package final class DirectoryScan {
     /// A walk of `root`, itself the first entry. Throws where the root can't be read.
     package init(_ root: consuming Directory) throws(FileError) {
         let names = try root.entries()
-        self.root = Frame(root, [], names)
+        self.root = Frame(place: Place(root, []), names: names)
     }
 
     /// The next item; nil at the end.
@@ -62,33 +67,34 @@ package final class DirectoryScan {
         if let root {
             self.root = nil
             frames = [root]
-            return rootItem(root)
+            return rootItem(root.place)
         }
         while let frame = frames.last {
-            guard let entry = frame.names.popFirst() else {
+            guard frame.next < frame.names.count else {
                 frames.removeLast()
                 continue
             }
-            return item(entry.name, in: frame)
+            frames[frames.count - 1].next += 1
+            return item(frame.names[frame.next].name, in: frame.place)
         }
         return nil
     }
 
-    private func rootItem(_ frame: Frame) -> Item {
+    private func rootItem(_ place: Place) -> Item {
         do throws(FileError) {
-            let metadata = try frame.directory.metadata()
-            return .entry(Found(path: [], metadata: metadata, frame: frame, name: Path([])))
+            let metadata = try place.directory.metadata()
+            return .entry(Found(path: [], metadata: metadata, place: place, name: Path([])))
         } catch {
             return .problem(path: [], error)
         }
     }
 
-    private func item(_ name: Path, in frame: Frame) -> Item {
-        let path = frame.path.isEmpty ? name.bytes : frame.path + [0x2F] + name.bytes
+    private func item(_ name: Path, in place: Place) -> Item {
+        let path = place.path.isEmpty ? name.bytes : place.path + [0x2F] + name.bytes
         do throws(FileError) {
-            let metadata = try frame.directory.metadata(of: name)
-            if metadata.kind == .directory { try descend(name, path, in: frame) }
-            return .entry(Found(path: path, metadata: metadata, frame: frame, name: name))
+            let metadata = try place.directory.metadata(of: name)
+            if metadata.kind == .directory { try descend(name, path, in: place) }
+            return .entry(Found(path: path, metadata: metadata, place: place, name: name))
         } catch {
             return .problem(path: path, error)
         }
@@ -96,9 +102,9 @@ package final class DirectoryScan {
 
     /// Opens a directory, so that its names follow it. One that can't be read is no entry: a restore would take it
     /// for an empty one.
-    private func descend(_ name: Path, _ path: [UInt8], in frame: Frame) throws(FileError) {
-        let directory = try frame.directory.openDirectory(name)
+    private func descend(_ name: Path, _ path: [UInt8], in place: Place) throws(FileError) {
+        let directory = try place.directory.openDirectory(name)
         let names = try directory.entries()
-        frames.append(Frame(directory, path, names))
+        frames.append(Frame(place: Place(directory, path), names: names))
     }
 }

@@ -13,7 +13,7 @@ final class HostileS3Server: Sendable {
     /// Starts a server that goes wrong as `mode` says, `count` times where that has a meaning; over TLS with
     /// `certificate`, a PEM file of key and certificate.
     init(_ mode: String = "none", _ count: Int = 1, certificate: String? = nil, host: String = "localhost") {
-        ScratchRepository(at: scratch.path).write("server.py", HostileS3Server.script)
+        ScratchRepository(at: scratch.path).write("server.py", ServerPort.watch + HostileS3Server.script)
         process = BackgroundProcess(
             "python3",
             [

@@ -22,7 +22,7 @@ final class MotoServer: Sendable {
 
     /// Starts a server with the buckets `strongroom`, `locked` (with object lock) and `retained` (which locks by default).
     init() {
-        ScratchRepository(at: scratch.path).write("server.py", MotoServer.script)
+        ScratchRepository(at: scratch.path).write("server.py", ServerPort.watch + MotoServer.script)
         process = BackgroundProcess(
             MotoServer.python, [scratch.file("server.py"), scratch.file("port"), TestCredentials.secret],
             log: scratch.file("log"))
@@ -35,7 +35,7 @@ final class MotoServer: Sendable {
     }()
 
     private static let script = #"""
-        import hashlib, hmac, io, sys, threading, urllib.parse
+        import hashlib, hmac, io, sys, threading
         from werkzeug.serving import make_server
         from werkzeug.test import Client
         from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app

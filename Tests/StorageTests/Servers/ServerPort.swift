@@ -4,6 +4,18 @@ import Support
 /// The port that a server of a test chose itself, which it writes into a file once it listens: no two servers can meet on
 /// it, and a busy machine only makes it wait.
 enum ServerPort {
+    /// The beginning of each server's script: the server ends when the tests do, however they end.
+    static let watch = """
+        import os, threading, time
+
+        def watch(parent):
+            while os.getppid() == parent: time.sleep(1)
+            os._exit(0)
+
+        threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
+
+        """
+
     /// Waits for the port in `file`. Traps after a minute, with the end of `log`.
     static func await(_ file: String, log: String) -> UInt16 {
         for _ in 0..<6000 {
