@@ -10,6 +10,7 @@ private final class Answering: Sendable {
     let port: UInt16
     private let socket: Int32
     private let requests = Requests()
+    private let thread: pthread_t
 
     init(_ answer: String, isSilent: Bool = false) {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -26,7 +27,7 @@ private final class Answering: Sendable {
         self.socket = socket
         port = UInt16(bigEndian: address.sin_port)
         let requests = requests
-        withThreadDetached {
+        thread = startThread {
             while true {
                 let peer = accept(socket, nil, nil)
                 guard peer >= 0 else { return }
@@ -56,12 +57,14 @@ private final class Answering: Sendable {
 
     deinit {
         shutdown(socket, Int32(SHUT_RDWR))
+        // Closed only when nobody accepts on it any more: the next server may get the same number.
+        pthread_join(thread, nil)
         close(socket)
     }
 }
 
-/// Runs `body` on a thread of its own.
-private func withThreadDetached(_ body: @escaping @Sendable () -> Void) {
+/// Runs `body` on a thread of its own, to be joined.
+private func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
     final class Box: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -76,7 +79,7 @@ private func withThreadDetached(_ body: @escaping @Sendable () -> Void) {
             return nil
         }, box)
     precondition(status == 0, "pthread_create: \(status)")
-    pthread_detach(thread)
+    return thread
 }
 
 @Suite struct HealthTests {
