@@ -148,7 +148,7 @@ class Borg(Tool):
 
 class Plain(Tool):
     """tar | zstd | age: what one would write by hand. It knows no second backup."""
-    name = "tar | zstd -T0 -3 | age"
+    name = "tar, zstd -3, age"
 
     def make(self):
         return f"mkdir -p {WORK}/plain"
@@ -182,6 +182,11 @@ def same(tool, out):
         sys.exit(f"bench: {tool.name}: restored otherwise: {differences.stdout[:600]}")
 
 
+def settle():
+    """Lets times grow old: a change within the last seconds can't be told from one to come, so such files are read again."""
+    quietly("sleep", "4")
+
+
 def warm(folder):
     """Reads all files once, so that every tool finds them in memory."""
     quietly("/bin/sh", "-c", f"find {folder} -type f -print0 | xargs -0 cat > {os.devnull}")
@@ -197,6 +202,7 @@ def measure_tree(tool):
     wipe(LIVE)
     quietly("cp", "-a", f"{CORPUS}/tree", LIVE)
     tool.fresh()
+    settle()
     measure(tool, FIRST, tool.backup(), note=tool.size)
     measure(tool, AGAIN, tool.backup())
     measure(tool, AGAIN, tool.backup())
@@ -214,8 +220,7 @@ def measure_tree(tool):
     before = tool.size()
     # In a process of its own: what it takes of memory would count as the tools'.
     quietly(sys.executable, "-B", TREES, LIVE, "change")
-    # A change within the last seconds can't be told from one to come: no tool trusts such times.
-    quietly("sleep", "3")
+    settle()
     measure(tool, CHANGED, tool.backup(), note=lambda: tool.size() - before)
     measure(tool, CHECK, tool.check())
     if tool.prune():

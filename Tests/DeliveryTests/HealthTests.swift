@@ -10,6 +10,7 @@ private final class Answering: Sendable {
     let port: UInt16
     private let socket: Int32
     private let requests = Requests()
+    private let thread: pthread_t
 
     init(_ answer: String, isSilent: Bool = false) {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -26,13 +27,10 @@ private final class Answering: Sendable {
         self.socket = socket
         port = UInt16(bigEndian: address.sin_port)
         let requests = requests
-        withThreadDetached {
+        thread = startThread {
             while true {
                 let peer = accept(socket, nil, nil)
-                guard peer >= 0 else {
-                    close(socket)
-                    return
-                }
+                guard peer >= 0 else { return }
                 var buffer = [UInt8](repeating: 0, count: 2_048)
                 let count = unsafe recv(peer, &buffer, buffer.count, 0)
                 if count > 0 {
@@ -57,12 +55,16 @@ private final class Answering: Sendable {
 
     var seen: [String] { requests.list.withLock { $0 } }
 
-    // Closed by the thread alone: it would take the connections of whoever gets the number next.
-    deinit { shutdown(socket, Int32(SHUT_RDWR)) }
+    deinit {
+        shutdown(socket, Int32(SHUT_RDWR))
+        // Closed only when nobody accepts on it any more: the next server may get the same number.
+        pthread_join(thread, nil)
+        close(socket)
+    }
 }
 
-/// Runs `body` on a thread of its own.
-private func withThreadDetached(_ body: @escaping @Sendable () -> Void) {
+/// Runs `body` on a thread of its own, to be joined.
+private func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
     final class Box: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -77,7 +79,7 @@ private func withThreadDetached(_ body: @escaping @Sendable () -> Void) {
             return nil
         }, box)
     precondition(status == 0, "pthread_create: \(status)")
-    pthread_detach(thread)
+    return thread
 }
 
 @Suite struct HealthTests {
@@ -85,7 +87,7 @@ private func withThreadDetached(_ body: @escaping @Sendable () -> Void) {
     private let environment = ["PATH=/usr/bin:/bin"]
 
     private func failures(
-        _ probe: HealthCheck.Probe, timeout: Duration = .seconds(120), retries: Int = 0, now: Int64 = 1_000
+        _ probe: HealthCheck.Probe, timeout: Duration = .seconds(10), retries: Int = 0, now: Int64 = 1_000
     ) async -> [String] {
         let check = HealthCheck(probe, timeout: timeout, retryCount: retries, interval: .milliseconds(20))
         return await HealthCheck.run([check], environment: environment) { now }.failures
