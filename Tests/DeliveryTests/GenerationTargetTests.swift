@@ -13,8 +13,8 @@ import Testing
     let fixture = Fixture()
 
     @Test func `the first delivery makes a link to a complete generation with exact modes`() throws {
-        let old = umask(0)
-        defer { umask(old) }
+        let umask = Umask.begin(0)
+        defer { umask.end() }
         let target = try fixture.target()
         let tree = try fixture.tree(["a.txt": "one", "deep/b.txt": "two", "deep/er/run.sh*": "#!/bin/sh\n"])
         let receipt = try fixture.deliver(tree, to: target)
@@ -157,8 +157,8 @@ import Testing
     }
 
     @Test func `F059 files are 0600 and directories 0700 while they are written`() throws {
-        let old = umask(0)
-        defer { umask(old) }
+        let umask = Umask.begin(0)
+        defer { umask.end() }
         let target = try fixture.target(mode: 0o444)
         let store = fixture.scratch.file(".app.generations")
         let seen = Mutex<[String]>([])

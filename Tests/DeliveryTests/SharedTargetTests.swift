@@ -16,8 +16,8 @@ import Testing
     }
 
     @Test func `files are delivered beside foreign ones with exact modes`() throws {
-        let old = umask(0)
-        defer { umask(old) }
+        let umask = Umask.begin(0)
+        defer { umask.end() }
         fixture.write("app/foreign.conf", "foreign")
         unsafe chmod(fixture.app, 0o755)
         unsafe chmod(fixture.app + "/foreign.conf", 0o644)

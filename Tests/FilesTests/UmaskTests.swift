@@ -9,8 +9,8 @@ import Testing
 
     @Test func `modes hold whatever the umask`() throws {
         let directory = try openScratch(scratch)
-        let old = umask(0o077)
-        defer { umask(old) }
+        let umask = Umask.begin(0o077)
+        defer { umask.end() }
         try directory.makeDirectory("open", mode: 0o2755)
         try directory.writeNew([], to: "file", mode: 0o644)
         try directory.writeNew([], to: "private")
@@ -24,8 +24,8 @@ import Testing
     @Test func `an open file of mode 0644 becomes 0600 when replaced`() throws {
         // F028
         let directory = try openScratch(scratch)
-        let old = umask(0)
-        defer { umask(old) }
+        let umask = Umask.begin(0)
+        defer { umask.end() }
         try directory.writeNew([1], to: "file", mode: 0o644)
         try directory.write([2], to: "file")
         #expect(try directory.metadata(of: "file").mode == 0o600)

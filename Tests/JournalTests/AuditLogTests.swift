@@ -59,8 +59,8 @@ private func code<Value>(_ body: () throws(JournalError) -> Value) -> JournalErr
     }
 
     @Test func `files have mode 0600 and the directory 0700 whatever the umask`() throws {
-        let old = umask(0)
-        defer { umask(old) }
+        let umask = Umask.begin(0)
+        defer { umask.end() }
         _ = try filled(1)
         for (name, mode) in [("", 0o700), ("/log", 0o600), ("/key", 0o600), ("/head", 0o600)] {
             var status = stat()

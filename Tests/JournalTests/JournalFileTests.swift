@@ -39,8 +39,8 @@ private func mode(_ path: String) -> UInt32 {
     private func journal() throws -> JournalFile { try JournalFile.open(scratch.file("journal.sqlite")) }
 
     @Test func `a journal and the files beside it have mode 0600 whatever the umask`() throws {
-        let old = umask(0)
-        defer { umask(old) }
+        let umask = Umask.begin(0)
+        defer { umask.end() }
         let journal = try journal()
         try journal.record(sync(first, 1))
         for suffix in ["", "-wal", "-shm"] { #expect(mode(scratch.file("journal.sqlite" + suffix)) == 0o600) }

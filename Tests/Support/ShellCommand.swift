@@ -50,12 +50,14 @@ package struct ShellCommand: Sendable {
 
         let variables = environment?.map { "\($0.key)=\($0.value)" }
         var process: pid_t = 0
-        let failure = unsafe withStrings(words) { argv in
-            guard let variables else {
-                return unsafe posix_spawnp(&process, words[0], &actions, &attributes, argv, environ)
-            }
-            return unsafe withStrings(variables) { envp in
-                unsafe posix_spawnp(&process, words[0], &actions, &attributes, argv, envp)
+        let failure = Umask.undisturbed {
+            unsafe withStrings(words) { argv in
+                guard let variables else {
+                    return unsafe posix_spawnp(&process, words[0], &actions, &attributes, argv, environ)
+                }
+                return unsafe withStrings(variables) { envp in
+                    unsafe posix_spawnp(&process, words[0], &actions, &attributes, argv, envp)
+                }
             }
         }
         guard failure == 0 else {

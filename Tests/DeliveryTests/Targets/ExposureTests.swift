@@ -53,8 +53,8 @@ import Testing
             layout: FilesTarget.Layout
         ) throws
     {
-        let old = umask(0)
-        defer { umask(old) }
+        let umask = Umask.begin(0)
+        defer { umask.end() }
         let beside = TemporaryDirectory("strongroom-watch")
         ScratchRepository(at: beside.path).write("watcher.py", ExposureTests.watcher)
         unsafe chmod(fixture.scratch.path, 0o700)

@@ -25,8 +25,8 @@ import Testing
     }
 
     @Test func `the socket is 0600 from its first instant and goes with the listener`() throws {
-        let old = umask(0)
-        defer { umask(old) }
+        let umask = Umask.begin(0)
+        defer { umask.end() }
         let listener = try UnixListener(at: path)
         #expect(ShellCommand.run("stat", ["-c", "%a %F", scratch.file("socket")]).text == "600 socket")
         let nobody = try listener.accept(waiting: 0) == nil

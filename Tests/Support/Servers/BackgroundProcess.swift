@@ -36,8 +36,9 @@ package final class BackgroundProcess: Sendable {
         var settings = unsafe variables.map { unsafe strdup($0) } + [nil]
         defer { unsafe (pointers + settings).forEach { unsafe free($0) } }
         var process: pid_t = 0
-        let failure = unsafe posix_spawnp(
-            &process, executable, &actions, &attributes, &pointers, &settings)
+        let failure = Umask.undisturbed {
+            unsafe posix_spawnp(&process, executable, &actions, &attributes, &pointers, &settings)
+        }
         precondition(failure == 0, "\(executable): errno \(failure)")
         id = process
     }
