@@ -1,4 +1,4 @@
-package import Glibc
+internal import Glibc
 
 /// The umask, which is the whole process's: one test changes it at a time, and programs that others start meanwhile wait,
 /// for they inherit it.
@@ -34,7 +34,7 @@ package enum Umask {
     }
 
     /// Sets the umask to `mask` until the change's end; waits where another test has changed it.
-    package static func begin(_ mask: mode_t) -> Change {
+    package static func begin(_ mask: UInt32) -> Change {
         lock.take()
         return Change(old: umask(mask))
     }
