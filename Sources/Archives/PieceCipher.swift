@@ -7,8 +7,8 @@ import Sodium
 /// time.
 final class PieceCipher {
     private let fast = ChaCha20Poly1305Context()
-    // The derived key, wiped at the end. It is written anew for each piece.
-    private let derived = ByteBlock(capacity: 32)
+    // The derived key, written anew for each piece.
+    private var derived = SecretScratch(byteCount: ChaCha20Poly1305Context.keyByteCount)
     private let nonce = ByteBlock(capacity: ChaCha20Poly1305Context.nonceByteCount)
 
     /// Bytes of the long nonce.
@@ -22,13 +22,8 @@ final class PieceCipher {
         _ plaintext: RawSpan, key: DataKey, nonce: RawSpan, associatedData: [UInt8],
         into output: inout MutableRawSpan
     ) {
-        let isSealed = key.secret.withBytes { key in
-            guard let fast else { return false }
-            return withDerived(key, nonce) { key, nonce in
-                associatedData.withBytes {
-                    fast.seal(plaintext, key: key, nonce: nonce, associatedData: $0, into: &output)
-                }
-            }
+        let isSealed = withDerived(key, nonce, associatedData) { fast, key, nonce, data in
+            fast.seal(plaintext, key: key, nonce: nonce, associatedData: data, into: &output)
         }
         if isSealed { return }
         key.secret.withBytes {
@@ -42,13 +37,8 @@ final class PieceCipher {
         _ ciphertext: RawSpan, key: DataKey, nonce: RawSpan, associatedData: [UInt8],
         into output: inout MutableRawSpan
     ) throws(SodiumError) {
-        let isOpened = key.secret.withBytes { key in
-            guard let fast else { return false }
-            return withDerived(key, nonce) { key, nonce in
-                associatedData.withBytes {
-                    fast.open(ciphertext, key: key, nonce: nonce, associatedData: $0, into: &output)
-                }
-            }
+        let isOpened = withDerived(key, nonce, associatedData) { fast, key, nonce, data in
+            fast.open(ciphertext, key: key, nonce: nonce, associatedData: data, into: &output)
         }
         if isOpened { return }
         // Failures are rare: libsodium says the last word, and names what failed.
@@ -58,19 +48,25 @@ final class PieceCipher {
         }
     }
 
-    /// Lends the derived key and the short nonce: four zeros and the last eight bytes of the long one.
-    private func withDerived<Result>(
-        _ key: RawSpan, _ long: RawSpan, _ body: (RawSpan, RawSpan) -> Result
-    ) -> Result {
-        derived.withMutableBytes(32) { output in
-            HChaCha20.derive(key, nonce: long.extracting(0..<16), into: &output)
-        }
+    /// Hands libcrypto's cipher the derived key, the short nonce (four zeros and the last eight bytes of the long one) and
+    /// the associated data. False where it can't be had, or can't do it.
+    private func withDerived(
+        _ key: DataKey, _ long: RawSpan, _ associatedData: [UInt8],
+        _ body: (ChaCha20Poly1305Context, _ key: RawSpan, _ nonce: RawSpan, _ associatedData: RawSpan) -> Bool
+    ) -> Bool {
+        guard let fast else { return false }
         nonce.withMutableBytes(12) { output in
             output.storeBytes(of: 0, as: UInt32.self)
             long.extracting(16..<24).copy(into: &output, at: 4)
         }
-        return derived.withBytes(0..<32) { key in
-            nonce.withBytes(0..<12) { nonce in body(key, nonce) }
+        return key.secret.withBytes { key in
+            derived.with { output in
+                HChaCha20.derive(key, nonce: long.extracting(0..<16), into: &output)
+            } _: { derived in
+                nonce.withBytes(0..<12) { nonce in
+                    associatedData.withBytes { data in body(fast, derived, nonce, data) }
+                }
+            }
         }
     }
 }
