@@ -44,13 +44,13 @@ package final class StoreWriter: Sendable {
     /// What was in the store when the session began.
     let index: PieceIndex
     /// Places for chunks under way.
-    let slots: Semaphore
+    let slots: TaskSemaphore
     /// Codecs of the tasks under way.
     let codecs: CodecPool
     /// Memory that contents are read into.
     let blocks: BlockPool
     /// Places for full packs that are hashed and stored.
-    private let packSlots = Semaphore(StoreWriter.packLimit)
+    private let packSlots = TaskSemaphore(StoreWriter.packLimit)
     // The block that the last content left.
     private let leftBlock = Mutex<ByteBlock?>(nil)
     private let dataKey: DataKey
@@ -99,7 +99,7 @@ package final class StoreWriter: Sendable {
         session = SigningContext(store: store.id, generation: store.generation, write: newest, agent: agent)
         chunker = Chunker(gear: try keys.first().gear, store.config.cutting)
         index = try await IndexCatalog.load(with: keys, trustGroup: record.trustGroup).index
-        slots = Semaphore(options.parallelism)
+        slots = TaskSemaphore(options.parallelism)
         codecs = CodecPool(
             limit: max(Node.contentByteLimit, Int(store.config.cutting.maximum)),
             level: options.compressionLevel)

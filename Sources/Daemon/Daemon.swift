@@ -1,5 +1,6 @@
 // The service: one loop an environment, snapshots by schedule, answers over a socket, until it is told to stop. It decides
 // nothing itself: Assembly's flows do the work, the journal remembers, and every verb of the command line works without it.
+internal import Archives
 package import Assembly
 internal import Encodings
 internal import Files
@@ -15,8 +16,8 @@ package struct Daemon: Sendable {
     private let notices: SystemdNotices
     private let board = Board()
     private let pool = BlockingPool(count: Daemon.threadCount)
-    private let backups = Gate(count: 1)
-    private let syncs = Gate(count: Daemon.syncLimit)
+    private let backups = TaskSemaphore(1)
+    private let syncs = TaskSemaphore(Daemon.syncLimit)
     private let start = WallClock.now
 
     /// Threads for blocking work: the syncs, a snapshot, and one to spare.

@@ -15,9 +15,9 @@ struct LoopParts: Sendable {
     let identities: [MemberIdentity]
     let pool: BlockingPool
     /// Syncs at a time.
-    let syncs: Gate
+    let syncs: TaskSemaphore
     /// Snapshots at a time: one, for an agent's snapshots form a chain.
-    let backups: Gate
+    let backups: TaskSemaphore
     let board: Board
     /// Journal and audit log.
     let memory: StateMemory
@@ -126,7 +126,7 @@ struct EnvironmentLoop: Sendable {
         let isLooking =
             memory.lastLook.map { now.seconds - $0.seconds >= environment.drift.intervalSeconds } ?? true
         do {
-            let report = try await parts.syncs.pass {
+            let report = try await parts.syncs.withPlace {
                 try Task.checkCancellation()
                 parts.board.update(name) { $0.doing = "syncing" }
                 return try await withTaskExecutorPreference(parts.pool) {
@@ -246,7 +246,7 @@ struct EnvironmentLoop: Sendable {
 
     private func take(_ backup: ScheduledBackup, _ occasion: String) async throws {
         do {
-            let outcome = try await parts.backups.pass {
+            let outcome = try await parts.backups.withPlace {
                 try Task.checkCancellation()
                 return try await withTaskExecutorPreference(parts.pool) { try await backup.run() }
             }

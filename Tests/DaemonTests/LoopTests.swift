@@ -1,3 +1,4 @@
+import Archives
 import Synchronization
 import Testing
 
@@ -11,12 +12,12 @@ private final class Counts: Sendable {
 
 @Suite struct LoopTests {
     @Test func `a gate lets in as many as it has room for, and all in the end`() async {
-        let gate = Gate(count: 3)
+        let gate = TaskSemaphore(3)
         let counts = Counts()
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<200 {
                 group.addTask {
-                    await gate.pass {
+                    await gate.withPlace {
                         let now = counts.inside.add(1, ordering: .sequentiallyConsistent).newValue
                         counts.most.max(now, ordering: .sequentiallyConsistent)
                         await Task.yield()
@@ -32,11 +33,11 @@ private final class Counts: Sendable {
 
     @Test func `a gate is open again after work that threw`() async {
         struct Failure: Error {}
-        let gate = Gate(count: 1)
+        let gate = TaskSemaphore(1)
         for _ in 0..<3 {
-            await #expect(throws: Failure.self) { try await gate.pass { throw Failure() } }
+            await #expect(throws: Failure.self) { try await gate.withPlace { throw Failure() } }
         }
-        #expect(await gate.pass { true })
+        #expect(await gate.withPlace { true })
     }
 
     @Test func `work in the pool leaves the other threads alone, and all of it is done`() async {

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Bounds how many tasks are under way: waiting suspends, it blocks no thread. First come, first served.
-final class Semaphore: Sendable {
+package final class TaskSemaphore: Sendable {
     private struct State {
         var free: Int
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -16,7 +16,7 @@ final class Semaphore: Sendable {
     private let state: Mutex<State>
 
     /// `count` may be under way at once.
-    init(_ count: Int) {
+    package init(_ count: Int) {
         state = Mutex(State(free: count))
     }
 
@@ -31,6 +31,13 @@ final class Semaphore: Sendable {
             }
             if isFree { continuation.resume() }
         }
+    }
+
+    /// Runs `body` when a place is free. A task that was cancelled while it waited gets its turn as well, and has to look.
+    package func withPlace<Value>(_ body: () async throws -> Value) async rethrows -> Value {
+        await wait()
+        defer { signal() }
+        return try await body()
     }
 
     /// Waits until a place is free, and takes none.
