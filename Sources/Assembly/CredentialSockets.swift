@@ -1,7 +1,6 @@
 package import Delivery
 internal import Files
 package import Settings
-internal import Synchronization
 
 /// The sockets on which an environment's units get their credentials, and the store that is served there.
 package struct CredentialSockets: Sendable {
@@ -24,25 +23,13 @@ package struct CredentialSockets: Sendable {
     /// To be called once something was delivered: before, a unit is better told that nobody listens than given nothing.
     package func serve(report: @escaping @Sendable (String) -> Void) async throws {
         let servers = try paths.map { path in
-            ServerBox(
-                try CredentialServer(at: path, serving: store) { event in
-                    let asked =
-                        "\(event.unit ?? "an unknown unit"): credential \(event.credential ?? "unknown")"
-                    report(
-                        "\(asked): \(event.outcome.rawValue) (user \(event.user), process \(event.process))")
-                })
+            try CredentialServer(at: path, serving: store) { event in
+                let asked = "\(event.unit ?? "an unknown unit"): credential \(event.credential ?? "unknown")"
+                report("\(asked): \(event.outcome.rawValue) (user \(event.user), process \(event.process))")
+            }
         }
         await withTaskGroup(of: Void.self) { group in
-            for server in servers { group.addTask { await server.take()?.run() } }
+            for server in servers { group.addTask { await server.run() } }
         }
     }
-}
-
-/// Hands a server to the task that runs it.
-private final class ServerBox: Sendable {
-    private let server: Mutex<CredentialServer?>
-
-    init(_ server: consuming CredentialServer) { self.server = Mutex(server) }
-
-    func take() -> CredentialServer? { server.withLock { $0.take() } }
 }

@@ -36,10 +36,8 @@ struct CredentialsCommand: AsyncParsableCommand {
             zone: try Zones.rules(settings.zone),
             process: FetchChildCommand.process, user: geteuid())
         let service = try CredentialService(
-            request, identities: try identities.load(defaults: settings.identities)
-        ) { path in
-            try Failure.about(path) { try SettingsOptions.content(path) }
-        }
+            request, identities: try identities.load(defaults: settings.identities),
+            signers: SettingsOptions.reader)
         for line in try service.refresh(at: Process.now) { Console.note("strongroom: \(line)") }
         SignalWatch.begin()
         defer { SignalWatch.end() }

@@ -1,3 +1,4 @@
+internal import Dispatch
 package import Files
 internal import Glibc
 internal import Sodium
@@ -8,7 +9,7 @@ internal import Synchronization
 ///
 /// A peer that is not the manager (SO_PEERCRED: root, unless told otherwise), that has another name, or asks for what no
 /// grant allows gets nothing: to systemd that is an empty credential, so each refusal is reported.
-package struct CredentialServer: ~Copyable, Sendable {
+package final class CredentialServer: Sendable {
     /// What came of one connection.
     package struct Event: Sendable, Hashable {
         /// What became of it.
@@ -37,10 +38,12 @@ package struct CredentialServer: ~Copyable, Sendable {
         package let process: UInt32
     }
 
-    private let listener: UnixListener
+    // Taken by the run.
+    private let listener: Mutex<UnixListener?>
     private let store: CredentialStore
     private let users: Set<UInt32>
     private let report: @Sendable (Event) -> Void
+    private let isStopped = Atomic(false)
 
     /// Listens at `path`, whose directory is there (mode 0600), and serves `store` to `users`. `report` gets each
     /// connection's outcome, before the next is taken. Throws `locked`, `targetNotOurs`, `io`.
@@ -49,7 +52,7 @@ package struct CredentialServer: ~Copyable, Sendable {
         report: @escaping @Sendable (Event) -> Void
     ) throws(DeliveryError) {
         do throws(FileError) {
-            listener = try UnixListener(at: path)
+            listener = Mutex(try UnixListener(at: path))
         } catch {
             guard error.code == .exists else { throw DeliveryError(target: error) }
             throw DeliveryError(.targetNotOurs, "target: \(path) is no socket", underlying: error)
@@ -64,25 +67,24 @@ package struct CredentialServer: ~Copyable, Sendable {
     /// How long it may take until a stop is noticed, in milliseconds.
     private static let tick: Int32 = 200
 
-    /// Serves until the task is cancelled, on a thread of its own; the socket goes with it. One connection after the
-    /// other: the manager is the only peer.
-    package consuming func run() async {
-        let stop = StopFlag()
-        let server = ServerBox(self)
+    /// Serves until the task is cancelled, once, on a thread of its own: the pool of tasks has no room for what blocks. One
+    /// connection after the other: the manager is the only peer. The socket is gone when this returns.
+    package func run() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                Thread.start {
-                    server.value.serve(until: stop)
+                DispatchQueue(label: "strongroom.credentials").async {
+                    self.serve()
                     continuation.resume()
                 }
             }
         } onCancel: {
-            stop.set()
+            isStopped.store(true, ordering: .releasing)
         }
     }
 
-    fileprivate borrowing func serve(until stop: StopFlag) {
-        while !stop.isSet {
+    private func serve() {
+        guard let listener = listener.withLock({ $0.take() }) else { return }
+        while !isStopped.load(ordering: .acquiring) {
             do throws(FileError) {
                 guard let connection = try listener.accept(waiting: CredentialServer.tick) else { continue }
                 answer(connection)
@@ -93,7 +95,7 @@ package struct CredentialServer: ~Copyable, Sendable {
         }
     }
 
-    private borrowing func answer(_ connection: borrowing UnixConnection) {
+    private func answer(_ connection: borrowing UnixConnection) {
         guard let peer = try? connection.peer() else { return }
         let name = CredentialServer.parse(peer.name)
         func tell(_ outcome: Event.Outcome) {
@@ -124,45 +126,5 @@ package struct CredentialServer: ~Copyable, Sendable {
         let credential = String(decoding: parts[3], as: UTF8.self)
         guard CredentialGrant.isName(unit), CredentialGrant.isName(credential) else { return nil }
         return CredentialStore.Key(unit: unit, credential: credential)
-    }
-}
-
-/// A server that a thread takes along.
-private final class ServerBox: Sendable {
-    let value: CredentialServer
-
-    init(_ value: consuming CredentialServer) { self.value = value }
-}
-
-/// Set once, from any thread.
-final class StopFlag: Sendable {
-    private let flag = Atomic(false)
-
-    var isSet: Bool { flag.load(ordering: .acquiring) }
-
-    func set() { flag.store(true, ordering: .releasing) }
-}
-
-/// A thread for what blocks: the pool of tasks has no room for it.
-enum Thread {
-    private final class Work: Sendable {
-        let body: @Sendable () -> Void
-
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-
-    /// Runs `body` on a thread of its own; on this one where none can be had.
-    static func start(_ body: @escaping @Sendable () -> Void) {
-        var thread = pthread_t()
-        let work = unsafe Unmanaged.passRetained(Work(body))
-        let status = unsafe pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument = unsafe argument else { return nil }
-                unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
-                return nil
-            }, work.toOpaque())
-        guard status == 0 else { return unsafe work.takeRetainedValue().body() }
-        pthread_detach(thread)
     }
 }

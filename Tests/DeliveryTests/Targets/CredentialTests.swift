@@ -1,3 +1,4 @@
+import Dispatch
 import Encodings
 import Files
 import Glibc
@@ -57,28 +58,18 @@ import Testing
     ) async throws -> [CredentialServer.Event.Outcome] {
         final class Log: Sendable { let events = Mutex<[CredentialServer.Event]>([]) }
         let log = Log()
-        let server = Holder(
-            try CredentialServer(at: socket, serving: store, users: users) { event in
-                log.events.withLock { $0.append(event) }
-            })
-        let task = Task { await server.take()?.run() }
+        let server = try CredentialServer(at: socket, serving: store, users: users) { event in
+            log.events.withLock { $0.append(event) }
+        }
+        let task = Task { [server] in await server.run() }
         // On a thread of its own: it blocks, and the server's task needs one of the few of the pool.
         let result = await withCheckedContinuation { continuation in
-            Thread.start { continuation.resume(returning: Result { try body() }) }
+            DispatchQueue(label: "peers").async { continuation.resume(returning: Result { try body() }) }
         }
         task.cancel()
         await task.value
         try result.get()
         return log.events.withLock { $0.map(\.outcome) }
-    }
-
-    /// Hands a server to a task.
-    private final class Holder: Sendable {
-        private let server: Mutex<CredentialServer?>
-
-        init(_ server: consuming CredentialServer) { self.server = Mutex(server) }
-
-        func take() -> CredentialServer? { server.withLock { $0.take() } }
     }
 
     @Test func `each unit gets the credentials that it may have, and no other`() async throws {
