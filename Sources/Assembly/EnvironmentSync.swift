@@ -282,15 +282,7 @@ package struct EnvironmentSync: Sendable {
         let companions = try request.environment.companionSources.map {
             try followed($0, at: together?[$0.name], parts.journal)
         }
-        // What is held by hand was delivered before, or lies before what was.
-        let highest =
-            try commit.map { _ in try mark(of: Source(parts.settings), parts.journal) } ?? delivered.mark
-        let goods = try commit.map { _ in
-            try parts.journal.goodCommits(environment: name, source: parts.settings.name)
-        }
-        let isKnown = commit.map { goods?.contains($0) ?? false } ?? false
-        let allowed =
-            try isKnown ? commit.map { try ObjectID(hex: $0) } : request.rollback?.id(for: delivered.source)
+        let (mark, allowed) = try bounds(of: delivered, heldAt: commit, parts)
         let targets = try targets()
         guard !targets.isEmpty else {
             throw DeliveryError(.unusableRequest, "\(name): no target to deliver to")
@@ -308,13 +300,25 @@ package struct EnvironmentSync: Sendable {
             identities: identities)
         return try Reconciliation(
             source: delivered.source, policy: delivered.policy, opener: opener, targets: targets,
-            state: SyncState(directory: Path(request.state)), mark: highest,
+            state: SyncState(directory: Path(request.state)), mark: mark,
             allowedRollback: allowed, fetching: delivered.fetching,
             companions: companions, maximumLoss: request.environment.maximumLoss,
             isRecalling: isRecalling,
             hook: SyncHook(
                 environment: name, journal: parts.journal, audit: parts.audit, author: request.author,
                 now: now, approvals: parts.approvals, snapshot: snapshot, isReturning: isReturning))
+    }
+
+    /// The mark that `source` must not fall behind, and the commit that it may go back to all the same. What is held by
+    /// hand goes by the mark of what the source follows, but for commits that were good here before.
+    private func bounds(
+        of source: Companion, heldAt commit: String?, _ parts: SyncParts
+    ) throws -> (mark: HighWaterMark?, allowed: ObjectID?) {
+        let override = { try request.rollback?.id(for: source.source) }
+        guard let commit else { return (source.mark, try override()) }
+        let mark = try mark(of: Source(parts.settings), parts.journal)
+        let good = try parts.journal.goodCommits(environment: name, source: parts.settings.name)
+        return (mark, try good.contains(commit) ? ObjectID(hex: commit) : override())
     }
 
     /// The last commit of what `source` follows that was delivered.

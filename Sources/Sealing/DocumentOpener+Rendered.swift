@@ -86,7 +86,7 @@ extension DocumentOpener {
         let slot = placed.slots[index]
         if placed.isWrapped(index) {
             let text = try opened.withDecoded { (value) throws(SealingError) in
-                DocumentOpener.quotedBase64(value)
+                ValueSource.quotedBase64(value)
             }
             return RenderedPiece(slot: slot, style: .double, indentation: 0, source: .init(text))
         }
@@ -110,17 +110,6 @@ extension DocumentOpener {
             }
         }
         return RenderedPiece(slot: slot, style: .double, indentation: 0, source: .init(text))
-    }
-
-    /// `"<base64>"`.
-    private static func quotedBase64(_ value: RawSpan) -> SecretBytes {
-        let count = Base64.standard.encodedCount(value.byteCount)
-        return SecretBytes(byteCount: count + 2) { output in
-            output.storeBytes(of: 0x22, toByteOffset: 0, as: UInt8.self)
-            output.storeBytes(of: 0x22, toByteOffset: count + 1, as: UInt8.self)
-            var inner = output._mutatingExtracting(1..<(count + 1))
-            Base64.standard.encode(value, into: &inner)
-        }
     }
 
     private static func splice(

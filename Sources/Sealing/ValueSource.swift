@@ -25,7 +25,7 @@ struct ValueSource: ~Copyable {
         }
         switch type {
         case .string where isBase64:
-            bytes = Self.base64(value)
+            bytes = Self.quotedBase64(value)
             style = .double
         case .string:
             let literal = try Self.literal(value, format)
@@ -54,7 +54,7 @@ struct ValueSource: ~Copyable {
     }
 
     /// `"<base64>"`: quoted, because text such as `1234` or `true` would be no string unquoted.
-    private static func base64(_ value: RawSpan) -> SecretBytes {
+    static func quotedBase64(_ value: RawSpan) -> SecretBytes {
         let count = Base64.standard.encodedCount(value.byteCount)
         return SecretBytes(byteCount: count + 2) { output in
             output.storeBytes(of: 0x22, toByteOffset: 0, as: UInt8.self)

@@ -72,7 +72,8 @@ import Testing
         #expect(found == "41 500\n41 640 4 2\n41 640 4 2")
     }
 
-    @Test(.enabled(if: geteuid() == 0)) func `owners are left out and counted unless they are asked for`()
+    @Test(.enabled(if: geteuid() == 0, "only root gives files away"))
+    func `owners are left out and counted unless they are asked for`()
         async throws
     {
         let fixture = try await BackupFixture()
@@ -122,7 +123,8 @@ import Testing
         #expect(try back.extendedAttributes(of: "file") == [attribute])
     }
 
-    @Test(.enabled(if: geteuid() != 0)) func `what can't be read is listed and makes the snapshot partial`()
+    @Test(.enabled(if: geteuid() != 0, "root can read everything"))
+    func `what can't be read is listed and makes the snapshot partial`()
         async throws
     {
         let fixture = try await BackupFixture()

@@ -69,8 +69,7 @@ struct BackupCommand: AsyncParsableCommand {
                     identities: environment.usesCredentials
                         ? try store.identities.load(defaults: choice.identityFiles) : [],
                     user: geteuid()),
-                clock: clock
-            ) { path in try Failure.about(path) { try SettingsOptions.content(path) } }
+                clock: clock, file: SettingsOptions.reader)
         }
         let opened = try await store.open(choice)
         guard let identity = try store.identities.load(defaults: choice.identityFiles).first else {

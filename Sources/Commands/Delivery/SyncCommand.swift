@@ -90,9 +90,6 @@ struct SyncCommand: AsyncParsableCommand {
         request.process = FetchChildCommand.process
         request.user = geteuid()
         let identities = try identities.load(defaults: settings?.identities ?? [])
-        let reader: @Sendable (String) throws -> [UInt8] = { path in
-            try Failure.about(path) { try SettingsOptions.content(path) }
-        }
         let snapshot = try settings.flatMap { settings in
             withoutSnapshot
                 ? nil
@@ -100,9 +97,11 @@ struct SyncCommand: AsyncParsableCommand {
                     request.environment,
                     ScheduledBackup(
                         request.environment, settings: settings, settingsFile: try settingsFile.path(),
-                        identities: identities, access: FetchChildCommand.access(identities), file: reader))
+                        identities: identities, access: FetchChildCommand.access(identities),
+                        file: SettingsOptions.reader))
         }
-        let sync = EnvironmentSync(request, identities: identities, signers: reader, snapshot: snapshot)
+        let sync = EnvironmentSync(
+            request, identities: identities, signers: SettingsOptions.reader, snapshot: snapshot)
         let report = try await dryRun ? sync.plan(at: Process.now) : sync.run(at: Process.now)
         try show(report, request.environment.name)
         guard report.wentBack else { return }

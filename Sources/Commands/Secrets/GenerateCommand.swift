@@ -95,15 +95,10 @@ struct GenerateCommand: AsyncParsableCommand {
         let path = try checkout.path(of: file)
         let rule = try checkout.rule(for: path, file)
         let value = value()
-        try checkout.locked(.shared) {
-            let keys = try checkout.sealingKeys([rule.environment], trust: trust)
-            let work = try WorkFile(file)
-            var bytes = try work.read(limit: DocumentLimits().byteCount)
-            defer { bytes.wipe() }
-            let outcome = try checkout.sealer(keys).set(
+        try checkout.sealValue(into: file, for: rule.environment, trust: trust) { sealer, bytes in
+            try sealer.set(
                 value.secret, at: Array(keyPath.utf8), in: try document.selector(), of: bytes, path: path,
                 replacing: replace)
-            try outcome.bytes.withBytes { try work.replace(with: $0) }
         }
         if let publicKey = value.publicKey { Console.print(publicKey) }
         Console.note("\(file): sealed \(words) at \(keyPath) to \(rule.environment)")

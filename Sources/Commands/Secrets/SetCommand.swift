@@ -47,15 +47,10 @@ struct SetCommand: AsyncParsableCommand {
         let value =
             Console.isInputTerminal
             ? try Terminal.askTwice("value of \(keyPath)") : try Terminal.standardInput(raw: raw)
-        try checkout.locked(.shared) {
-            let keys = try checkout.sealingKeys([rule.environment], trust: trust)
-            let work = try WorkFile(file)
-            var bytes = try work.read(limit: DocumentLimits().byteCount)
-            defer { bytes.wipe() }
-            let outcome = try checkout.sealer(keys).set(
+        try checkout.sealValue(into: file, for: rule.environment, trust: trust) { sealer, bytes in
+            try sealer.set(
                 value, type: DocumentSealer.ValueType(rawValue: type) ?? .string, at: Array(keyPath.utf8),
                 in: try document.selector(), of: bytes, path: path)
-            try outcome.bytes.withBytes { try work.replace(with: $0) }
         }
         Console.note("\(file): sealed \(keyPath) to \(rule.environment)")
     }

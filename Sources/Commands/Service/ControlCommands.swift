@@ -80,19 +80,16 @@ struct RollbackCommand: AsyncParsableCommand {
         let environment = try settings.environment(environment)
         let control = try EnvironmentControl(environment, state: settings.state, author: Process.author)
         let identities = try identities.load(defaults: settings.identities)
-        let reader: @Sendable (String) throws -> [UInt8] = { path in
-            try Failure.about(path) { try SettingsOptions.content(path) }
-        }
         let backup = ScheduledBackup(
             environment, settings: settings, settingsFile: file, identities: identities,
-            access: FetchChildCommand.access(identities), file: reader)
+            access: FetchChildCommand.access(identities), file: SettingsOptions.reader)
         let sync = EnvironmentSync(
             EnvironmentSync.Request(
                 environment: environment, state: settings.state, pins: StateFiles.pins(settings.state),
                 author: Process.author, zone: try Zones.rules(settings.zone),
                 process: FetchChildCommand.process,
                 user: geteuid()),
-            identities: identities, signers: reader,
+            identities: identities, signers: SettingsOptions.reader,
             snapshot: withoutSnapshot ? nil : SyncCommand.snapshot(environment, backup))
         let report = try await control.rollBack(
             to: to, reason: reason, by: sync, clock: { Process.now })

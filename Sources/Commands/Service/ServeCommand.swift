@@ -40,7 +40,7 @@ struct ServeCommand: AsyncParsableCommand {
                 // Nobody is there to type a passphrase.
                 try IdentityOptions.unattended().load(paths)
             },
-            file: { path in try Failure.about(path) { try SettingsOptions.content(path) } },
+            file: SettingsOptions.reader,
             describe: { error in
                 let failure = Failure(error)
                 return (failure.code.rawValue, failure.message)

@@ -1,5 +1,7 @@
+internal import Documents
 internal import Keyrings
 internal import Sealing
+internal import Sodium
 
 extension Checkout {
     /// The newest public keys of `environments`, out of verified and pinned keyrings of which no commit of HEAD has a
@@ -17,6 +19,22 @@ extension Checkout {
         }
         try requireNewestForSealing(keyrings)
         return keys
+    }
+
+    /// Seals a value into `file`, under which `environment` is meant, and replaces it: `set` is handed the sealer and the
+    /// file's bytes, which are wiped after. Nobody changes keys meanwhile.
+    func sealValue(
+        into file: String, for environment: String, trust: TrustOptions,
+        _ set: (DocumentSealer, [UInt8]) throws -> DocumentSealer.Outcome
+    ) throws {
+        try locked(.shared) {
+            let keys = try sealingKeys([environment], trust: trust)
+            let work = try WorkFile(file)
+            var bytes = try work.read(limit: DocumentLimits().byteCount)
+            defer { bytes.wipe() }
+            let outcome = try set(sealer(keys), bytes)
+            try outcome.bytes.withBytes { try work.replace(with: $0) }
+        }
     }
 
     /// A sealer under the rules of this repository with `keys`.

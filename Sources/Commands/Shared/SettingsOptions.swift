@@ -41,6 +41,11 @@ struct SettingsOptions: ParsableArguments {
             hints: ["--config FILE names one"])
     }
 
+    /// Reads a file that the settings name, as `content`; a failure names it.
+    static let reader: @Sendable (String) throws -> [UInt8] = { path in
+        try Failure.about(path) { try content(path) }
+    }
+
     /// The bytes of a settings file. Throws `refused` where every user of the machine can write to it.
     static func content(_ file: String) throws -> [UInt8] {
         do {

@@ -20,12 +20,18 @@ package struct UnixConnection: ~Copyable, Sendable {
     init(adopting descriptor: consuming Descriptor) { self.descriptor = descriptor }
 
     /// Connects to the socket at `path`, of at most 107 bytes. `name` is what this end is bound to, where it is to have
-    /// a name: abstract where it begins with NUL.
-    package init(connectingTo path: Path, from name: [UInt8] = []) throws(FileError) {
+    /// a name: abstract where it begins with NUL. `timeout` seconds are the longest wait for connecting, and for the
+    /// other end to send anything; nil waits for ever.
+    package init(
+        connectingTo path: Path, from name: [UInt8] = [], timeout: Int? = nil
+    ) throws(FileError) {
         let number = try SystemCall.run("socket(2)", path) {
             socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         }
         let made = Descriptor(adopting: number, path: path)
+        for option in timeout == nil ? [] : [SO_SNDTIMEO, SO_RCVTIMEO] {
+            try UnixConnection.limit(made, option, timeout ?? 0)
+        }
         if !name.isEmpty {
             try SystemCall.run("bind(2)", path) { unsafe linux_bind_unix(number, name, name.count) }
         }
@@ -53,11 +59,7 @@ package struct UnixConnection: ~Copyable, Sendable {
     /// signal is raised.
     package borrowing func send(_ bytes: RawSpan, timeout: Int) throws(FileError) {
         let number = descriptor.rawValue
-        var limit = timeval(tv_sec: timeout, tv_usec: 0)
-        try SystemCall.run("setsockopt(2)", descriptor.path) {
-            unsafe setsockopt(
-                number, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        }
+        try UnixConnection.limit(descriptor, SO_SNDTIMEO, timeout)
         let path = descriptor.path
         try unsafe bytes.withUnsafeBytes { (bytes) throws(FileError) in
             guard let start = bytes.baseAddress else { return }
@@ -67,6 +69,17 @@ package struct UnixConnection: ~Copyable, Sendable {
                     unsafe Glibc.send(number, start + done, bytes.count - done, Int32(MSG_NOSIGNAL))
                 }
             }
+        }
+    }
+
+    /// Bounds a wait of `descriptor` (socket(7)).
+    private static func limit(
+        _ descriptor: borrowing Descriptor, _ option: Int32, _ seconds: Int
+    ) throws(FileError) {
+        let number = descriptor.rawValue
+        var limit = timeval(tv_sec: seconds, tv_usec: 0)
+        try SystemCall.run("setsockopt(2)", descriptor.path) {
+            unsafe setsockopt(number, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
         }
     }
 
