@@ -5,7 +5,7 @@ import Testing
 /// F084: what fails is never archived as if it had worked.
 @Suite struct CommandRunTests {
     private func run(
-        _ script: String, deadline: Duration = .seconds(60), minimum: UInt64 = 1
+        _ script: String, deadline: Duration = .seconds(300), minimum: UInt64 = 1
     ) async throws -> (bytes: [UInt8], count: UInt64) {
         var bytes: [UInt8] = []
         let command = CommandRun(
@@ -25,7 +25,7 @@ import Testing
     @Test func `a program is found by its path as by its name`() async throws {
         for arguments in [["/bin/echo", "x"], ["echo", "x"]] {
             var count = 0
-            let command = CommandRun(arguments: arguments, deadline: .seconds(60))
+            let command = CommandRun(arguments: arguments, deadline: .seconds(300))
             _ = try await command.stream { count += $0.byteCount }
             #expect(count == 2)
         }
@@ -34,13 +34,13 @@ import Testing
     @Test func `what a command leaves running ends with it`() async throws {
         var output = ""
         let command = CommandRun(
-            arguments: ["sh", "-c", "sleep 600 >&- 2>&- & echo $!"], deadline: .seconds(60))
+            arguments: ["sh", "-c", "sleep 600 >&- 2>&- & echo $!"], deadline: .seconds(300))
         _ = try await command.stream { span in
             output += unsafe span.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
         }
         let process = try #require(pid_t(output.split(separator: "\n").first.map(String.init) ?? ""))
         var isGone = false
-        for _ in 0..<500 where !isGone {
+        for _ in 0..<12_000 where !isGone {
             isGone = kill(process, 0) != 0
             try await Task.sleep(for: .milliseconds(10))
         }
@@ -81,7 +81,7 @@ import Testing
 
     @Test func `what the sink throws ends the command and comes back`() async {
         struct Full: Error {}
-        let command = CommandRun(arguments: ["yes"], deadline: .seconds(60))
+        let command = CommandRun(arguments: ["yes"], deadline: .seconds(300))
         await #expect(throws: Full.self) { try await command.stream { _ in throw Full() } }
     }
 }

@@ -12,11 +12,11 @@ import Testing
             pid=$!
             printf 'CANARY of the pipe' >&3
             n=0
-            until [ "$(readlink /proc/$pid/exe)" = "$(readlink -f "$2")" ] || [ $n -gt 500 ]; do
+            until [ "$(readlink /proc/$pid/exe)" = "$(readlink -f "$2")" ] || [ $n -gt 15000 ]; do
                 n=$((n + 1)); sleep 0.02
             done
             # libsodium and the limits are set up before anything is read.
-            until grep -q 'Max core file size  *0  *0' /proc/$pid/limits || [ $n -gt 1000 ]; do
+            until grep -q 'Max core file size  *0  *0' /proc/$pid/limits || [ $n -gt 15000 ]; do
                 n=$((n + 1)); sleep 0.02
             done
             tr '\\0' '\\n' < /proc/$pid/cmdline; echo == environment

@@ -66,9 +66,9 @@ final class Service {
         return signal == 0 ? (code >> 8) & 0xFF : 128 + signal
     }
 
-    /// Waits until `isSo`, at most a minute; an issue with the log where it never is.
+    /// Waits until `isSo`, at most five minutes; an issue with the log where it never is.
     func until(_ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ isSo: () -> Bool) {
-        for _ in 0..<600 {
+        for _ in 0..<3_000 {
             if isSo() { return }
             guard isRunning else { break }
             usleep(100_000)

@@ -14,7 +14,7 @@ import Testing
     }
 
     private func run(
-        _ script: String, input: [UInt8] = [], files: [[UInt8]] = [], timeout: Duration = .seconds(60),
+        _ script: String, input: [UInt8] = [], files: [[UInt8]] = [], timeout: Duration = .seconds(300),
         grace: Duration = .seconds(5), endsGroup: Bool = false, limit: Int = Int.max
     ) throws -> Run {
         var (output, error) = ([UInt8](), [UInt8]())
@@ -44,7 +44,7 @@ import Testing
 
     /// Whether the process has ended: a zombie that nobody reaped counts.
     private func isGone(_ process: pid_t) -> Bool {
-        for _ in 0..<500 {
+        for _ in 0..<6_000 {
             let status = ShellCommand.run("cat", ["/proc/\(process)/stat"])
             if status.status != 0 || status.text.contains(") Z ") { return true }
             usleep(10_000)
@@ -160,10 +160,16 @@ import Testing
     }
 
     @Test func `F065 a time-out ends the whole process group, also one that ignores SIGTERM`() throws {
-        let run = try run(
-            "trap '' TERM; sleep 600 & echo $!; wait", timeout: .milliseconds(300), grace: .milliseconds(200))
-        #expect(run.outcome.ending == .timedOut)
-        #expect(isGone(try firstProcess(run)))
+        // On a machine that is busy the program may not have begun within the first of these times.
+        for timeout in [Duration.milliseconds(300), .seconds(10), .seconds(100)] {
+            let run = try run(
+                "trap '' TERM; sleep 600 & echo $!; wait", timeout: timeout, grace: .milliseconds(200))
+            #expect(run.outcome.ending == .timedOut)
+            if run.text.isEmpty { continue }
+            #expect(isGone(try firstProcess(run)))
+            return
+        }
+        Issue.record("the program never began")
     }
 
     @Test func `F065 whoever takes the output can end the program by wanting no more`() throws {

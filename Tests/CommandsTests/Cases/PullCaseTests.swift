@@ -98,13 +98,13 @@ struct PullCaseTests {
         let proxy = StallingProxy(to: server.port)
         follow(
             server.url("config").replacing("\(server.port)", with: "\(proxy.port)"),
-            "        access: { plainHTTP: true, timeout: 5s }\n")
+            "        access: { plainHTTP: true, timeout: 20s }\n")
         expect(world.sync(), 0)
         let before = try world.delivered()
         world.config.write("blob", ShellCommand.run("head", ["-c", "300K", "/dev/urandom"]).stdout)
         world.commitApp("listen: 9090\n")
         proxy.stall(after: 20_000)
-        expect(world.sync(), 7, "not done after 5 s")
+        expect(world.sync(), 7, "not done after 20 s")
         #expect(try world.delivered() == before)
         #expect(world.status("[e['state'], e['lastSync']['outcome']]") == "[\"failed\", \"failed\"]")
         // Nobody of that fetch is left, and nothing of what it brought.

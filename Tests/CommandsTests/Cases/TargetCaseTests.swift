@@ -29,7 +29,8 @@ import Testing
             script: String, word: String
         ) throws
     {
-        add("command: { name: keeper, run: [\"sh\", \"-c\", \"\(script)\"], timeout: 1s }")
+        let timeout = script.contains("sleep") ? "1s" : "5m"
+        add("command: { name: keeper, run: [\"sh\", \"-c\", \"\(script)\"], timeout: \(timeout) }")
         let outcome = world.sync()
         expect(outcome, 6, "keeper", word)
         #expect(!outcome.errorText.contains("Q0FOQVJZ"), "base64 of a secret")
@@ -118,7 +119,7 @@ import Testing
         let server = BackgroundProcess(
             World.program, ["credentials", "prod", "--config", world.settings], log: log,
             environment: ["HOME": world.path("home")])
-        for _ in 0..<3_000 where unsafe access(socket, F_OK) != 0 { usleep(10_000) }
+        for _ in 0..<12_000 where unsafe access(socket, F_OK) != 0 { usleep(10_000) }
         #expect(ShellCommand.run("stat", ["-c", "%a", socket]).text == "600")
         let script = """
             import socket, sys

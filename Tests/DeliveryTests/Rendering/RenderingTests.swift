@@ -300,7 +300,7 @@ import Testing
         let words = ShellCommand.run("cat", [note]).text.split(separator: " ").map(String.init)
         try #require(words.count == 2)
         let check =
-            "for i in $(seq 500); do s=$(cut -d' ' -f3 /proc/\(words[0])/stat 2>&-) || exit 0; "
+            "for i in $(seq 6000); do s=$(cut -d' ' -f3 /proc/\(words[0])/stat 2>&-) || exit 0; "
             + "[ \"$s\" = Z ] && exit 0; sleep 0.02; done; exit 1"
         #expect(ShellCommand.run("sh", ["-c", check]).status == 0)
         #expect(unsafe access(words[1], F_OK) != 0)

@@ -166,7 +166,7 @@ import Testing
         let folded = armor.split(separator: "\n", omittingEmptySubsequences: false).dropLast().joined(
             separator: "\n ")
         let raw = Array("\(head)gpgsig \(folded)\n\nm\n".utf8)
-        func ending(_ program: Path, _ deadline: Duration = .seconds(20)) throws -> DeliveryError.Code? {
+        func ending(_ program: Path, _ deadline: Duration = .seconds(300)) throws -> DeliveryError.Code? {
             var rules = try fixture.rules()
             rules.openPGP = try OpenPGPSigners(
                 keyring: fixture.keyring, keys: [.init(fingerprint: fixture.fingerprint("good"))],

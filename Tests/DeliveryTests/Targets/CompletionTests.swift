@@ -12,7 +12,7 @@ import Testing
     let fixture = Fixture()
 
     private func target(
-        _ layout: FilesTarget.Layout, _ script: String, timeout: Duration = .seconds(60)
+        _ layout: FilesTarget.Layout, _ script: String, timeout: Duration = .seconds(300)
     ) throws -> FilesTarget {
         var target = try fixture.target(layout)
         target.completion = .program(ChildProgram(["sh", "-c", script], timeout: timeout))

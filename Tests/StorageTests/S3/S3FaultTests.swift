@@ -78,7 +78,7 @@ import Testing
             let server = HostileS3Server(mode)
             let store = try server.store(settings)
             if mode == "trickle" {
-                try await store.put(name, [UInt8](repeating: 1, count: 200), ifAbsent: true)
+                try await server.store().put(name, [UInt8](repeating: 1, count: 200), ifAbsent: true)
             }
             #expect(await code { _ = try await store.get(name, limit: 200) } == .unreachable)
             #expect(server.requests.filter { $0.hasPrefix("GET") }.count == 2)

@@ -79,27 +79,33 @@ package final class BackgroundProcess: Sendable {
         }
     }
 
+    // Below the ports that the system gives to outgoing connections, and each handed out once: nobody else takes one
+    // between this and the server's start.
+    private static let nextPort = Atomic<UInt16>(15_000 + UInt16(getpid() % 400) * 20)
+
     /// A port of this machine that nothing listens on now.
     package static func freePort() -> UInt16 {
-        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(number) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let code = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                let isBound = unsafe bind(number, pointer, size) == 0
-                return unsafe getsockname(number, pointer, &size) == 0 && isBound
+        for _ in 0..<10_000 {
+            let port = nextPort.wrappingAdd(1, ordering: .relaxed).oldValue
+            let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(number) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = port.bigEndian
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            let isFree = unsafe withUnsafePointer(to: &address) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                    unsafe bind(number, pointer, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                }
             }
+            if isFree { return port }
         }
-        precondition(code, "no port is free: errno \(errno)")
-        return UInt16(bigEndian: address.sin_port)
+        preconditionFailure("no port is free")
     }
 
-    /// Waits until something accepts connections on `port`. Traps after ten seconds, with the end of `log`.
+    /// Waits until something accepts connections on `port`. Traps after two minutes, with the end of `log`.
     package static func awaitPort(_ port: UInt16, log: String) {
-        for _ in 0..<1000 {
+        for _ in 0..<12_000 {
             let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             defer { close(number) }
             var address = sockaddr_in()

@@ -72,7 +72,7 @@ package final class SSHGitServer: Sendable {
         let environment = ScratchRepository.environment.merging(["SSH_AUTH_SOCK": socket]) { $1 }
         // The socket has its name before anybody listens.
         var added = ShellCommand.run("ssh-add", ["-q", key], environment: environment)
-        for _ in 0..<500 where added.status != 0 {
+        for _ in 0..<6_000 where added.status != 0 {
             usleep(20_000)
             added = ShellCommand.run("ssh-add", ["-q", key], environment: environment)
         }
