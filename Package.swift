@@ -88,7 +88,7 @@ let formats: [Target] = [
         "Storage", ["CCurl", "CLate", "Encodings", "Files", "OpenSSL", "Sodium"], tests: ["StorageFaults"]),
     [
         .target(
-            name: "StorageFaults", dependencies: ["Storage"], path: "Tests/StorageFaults",
+            name: "StorageFaults", dependencies: ["Encodings", "Storage"], path: "Tests/StorageFaults",
             swiftSettings: settings)
     ],
     module(

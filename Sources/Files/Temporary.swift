@@ -90,6 +90,13 @@ extension Directory {
         try entries().contains { Temporary.isTemporary($0.name) }
     }
 
+    /// The time that this directory's file system gives to a file made now: its own clock's, which on a network is not
+    /// this machine's. Makes a temporary file and removes it.
+    package borrowing func fileSystemTime() throws(FileError) -> FileTime {
+        let file = try Temporary(for: Path("clock"), in: self)
+        return try file.file.metadata().modified
+    }
+
     private borrowing func removeIfStale(_ name: Path) throws(FileError) -> Bool {
         do {
             let file = try openFile(name)

@@ -1,3 +1,4 @@
+package import Encodings
 package import Files
 import Synchronization
 
@@ -124,6 +125,41 @@ package final class DirectoryStore: ObjectStore {
             throw StorageError(error, name: root.path.description)
         }
     }
+
+    package func isEmpty() async throws(StorageError) -> Bool {
+        do {
+            return try root.entries().isEmpty
+        } catch {
+            throw StorageError(error, name: root.path.description)
+        }
+    }
+
+    package func time() async throws(StorageError) -> Timestamp? {
+        do {
+            let time = try root.fileSystemTime()
+            return Timestamp(seconds: time.seconds)
+        } catch {
+            throw StorageError(error, name: root.path.description)
+        }
+    }
+
+    /// Removes the directories below `name`, and its own, that hold nothing. For names that nobody else puts to.
+    func removeEmptyDirectories(_ name: ObjectName) {
+        let path = Path(name.text)
+        guard let directory = try? root.openDirectory(path), let entries = try? directory.entries() else {
+            return
+        }
+        for entry in entries {
+            guard let text = String(validating: entry.name.bytes, as: UTF8.self),
+                let below = try? name.appending(text)
+            else { continue }
+            removeEmptyDirectories(below)
+        }
+        try? root.removeDirectory(path)
+    }
+
+    /// Removes the directory of `name` where nothing is in it.
+    func removeDirectoryIfEmpty(_ name: ObjectName) { try? root.removeDirectory(Path(name.text)) }
 
     /// The directory at `path`, made where it is missing. What an earlier process made, but did not live to
     /// fsync, is fsynced at its first use.

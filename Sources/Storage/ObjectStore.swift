@@ -2,7 +2,9 @@
 // format. `ObjectStore` is the contract, `DirectoryStore` keeps it in a directory, `S3Store` in a bucket:
 // `S3Location` (where) and `S3Settings` (how) come from the caller, as `S3Credentials` do. Below it `S3Client`
 // signs and repeats requests, and `HTTP/` sends them with libcurl. `StoreProbe` finds out whether a real place
-// keeps the contract. Every conformer passes the same suite of tests, wrappers included.
+// keeps the contract, `requireAgreedClock` whether its clock and this machine's agree. Every conformer passes the same suite of tests, wrappers included.
+
+package import Encodings
 
 /// An object's name and length, as a listing tells them.
 package struct ObjectEntry: Hashable, Sendable {
@@ -47,4 +49,18 @@ package protocol ObjectStore: Sendable {
 
     /// Clears away what writers that died left half done, if nobody is still at it.
     func removeLeftovers() async throws(StorageError)
+
+    /// Whether there is nothing at all, neither objects nor anything strange. Does not list what there is.
+    func isEmpty() async throws(StorageError) -> Bool
+
+    /// What the store's own clock shows: the file system's, or the endpoint's. Nil where it has none.
+    func time() async throws(StorageError) -> Timestamp?
+}
+
+extension ObjectStore {
+    /// As a listing of everything says it.
+    package func isEmpty() async throws(StorageError) -> Bool { try await list(below: nil).isEmpty }
+
+    /// No clock.
+    package func time() async throws(StorageError) -> Timestamp? { nil }
 }

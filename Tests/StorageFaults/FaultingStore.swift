@@ -1,3 +1,4 @@
+package import Encodings
 package import Storage
 import Synchronization
 
@@ -111,6 +112,16 @@ package final class FaultingStore: ObjectStore {
     }
 
     package func removeLeftovers() async throws(StorageError) { try await base.removeLeftovers() }
+
+    package func isEmpty() async throws(StorageError) -> Bool {
+        _ = try check("")
+        return try await base.isEmpty()
+    }
+
+    package func time() async throws(StorageError) -> Timestamp? {
+        _ = try check("clock")
+        return try await base.time()
+    }
 
     /// Whether what this read gives is to be damaged.
     private func check(_ name: String) throws(StorageError) -> Bool {

@@ -52,10 +52,12 @@ package struct ProbeFinding: Hashable, Sendable {
 
 /// All findings of one probe, in the order in which they were made.
 package struct ProbeReport: Sendable {
-    /// The store's place, as `s3://bucket/prefix`.
+    /// The store's place, as `s3://bucket/prefix`; of a directory `store`.
     package let place: String
     /// One finding a check; checks that came after a failure to get in at all are not there.
     package let findings: [ProbeFinding]
+    /// Why there was no way in, where there was none.
+    package let failure: StorageError?
 
     /// Whether nothing that is required fails or is unknown.
     package var isUsable: Bool { !findings.contains { $0.isRequired && $0.outcome != .holds } }

@@ -7,7 +7,7 @@ extension StoreProbe {
         await examineParts(bucket)
         await examineVersions(bucket)
         await examineLock(bucket)
-        examineClock(bucket)
+        await examineClock()
     }
 
     /// Asks for the condition whatever the settings say, and looks at what became of the object.
@@ -118,18 +118,6 @@ extension StoreProbe {
         } catch {
             add(.objectLock, .unknown, error.description)
         }
-    }
-
-    /// Signatures bear a quarter of an hour; work that removes is refused from five minutes on (CASES.md D8).
-    private mutating func examineClock(_ bucket: S3Store) {
-        guard let seconds = bucket.clockSkew?.components.seconds else {
-            add(.clock, .unknown, "the endpoint's answers have no date")
-            return
-        }
-        let text =
-            seconds == 0
-            ? "the clocks agree" : "this clock is \(seconds.magnitude) s \(seconds > 0 ? "ahead" : "behind")"
-        add(.clock, seconds.magnitude <= 300 ? .holds : .fails, text)
     }
 
     private static let noConditions =

@@ -1,5 +1,5 @@
 // `strongroom store probe URL`: puts a few objects below `probe/` into a real store, looks how it behaves, and removes them.
-import Encodings
+package import Encodings
 import Sodium
 
 /// Finds out whether a place behaves as the archive store relies on it (DESIGN.md 6.2, CASES.md D1, D8).
@@ -18,10 +18,12 @@ package struct StoreProbe: Sendable {
     let asksForLock: Bool
     /// What all names of this run begin with.
     let base: String
+    private let now: @Sendable () -> Timestamp
     private(set) var findings: [ProbeFinding] = []
 
-    /// A probe of `store`; nothing is sent yet.
-    package init(_ store: any ObjectStore) {
+    /// A probe of `store`; nothing is sent yet. `now` is the time of this machine.
+    package init(_ store: any ObjectStore, now: @escaping @Sendable () -> Timestamp) {
+        self.now = now
         let bucket = store as? S3Store
         asksForLock = bucket?.settings.objectLock != nil
         self.store = bucket?.withoutLock ?? store
@@ -37,7 +39,7 @@ package struct StoreProbe: Sendable {
             probe.add(.access, .holds, "lists below \(base)")
         } catch {
             probe.add(.access, .fails, error.description)
-            return ProbeReport(place: place, findings: probe.findings)
+            return ProbeReport(place: place, findings: probe.findings, failure: error)
         }
         await probe.examine(.readAfterWrite) { probe throws(StorageError) in try await probe.readAfterWrite()
         }
@@ -49,10 +51,30 @@ package struct StoreProbe: Sendable {
             await probe.examine(bucket)
         } else {
             await probe.examine(.putOnce) { probe throws(StorageError) in try await probe.putOnce() }
+            await probe.examineClock()
         }
         await probe.examine(.remove) { probe throws(StorageError) in try await probe.remove() }
         await probe.cleanUp()
-        return ProbeReport(place: place, findings: probe.findings)
+        return ProbeReport(place: place, findings: probe.findings, failure: nil)
+    }
+
+    /// Compares the clocks: signatures bear a quarter of an hour; work that removes is refused from five minutes on
+    /// (CASES.md D8).
+    mutating func examineClock() async {
+        do throws(StorageError) {
+            guard let own = try await store.time() else {
+                add(.clock, .unknown, "the store does not tell its time")
+                return
+            }
+            let ahead = now().seconds - own.seconds
+            // Files are stamped with the time of the last tick, which may lie in the second before.
+            let text =
+                ahead.magnitude <= 1
+                ? "the clocks agree" : "this clock is \(ahead.magnitude) s \(ahead > 0 ? "ahead" : "behind")"
+            add(.clock, ahead.magnitude <= StoreClock.tolerance ? .holds : .fails, text)
+        } catch {
+            add(.clock, .unknown, error.description)
+        }
     }
 
     // MARK: - Findings
@@ -183,6 +205,10 @@ package struct StoreProbe: Sendable {
     private func cleanUp() async {
         guard let top = try? ObjectName(base), let left = try? await store.list(below: top) else { return }
         for entry in left { try? await store.remove(entry.name) }
+        guard let directory = store as? DirectoryStore else { return }
+        directory.removeEmptyDirectories(top)
+        // Another probe may be at it: then there is something in there.
+        if let all = try? ObjectName("probe") { directory.removeDirectoryIfEmpty(all) }
     }
 
     /// Often enough to meet the second of two replicas, mostly.

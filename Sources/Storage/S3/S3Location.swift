@@ -60,6 +60,12 @@ package struct S3Location: Hashable, Sendable {
             chosen ?? style ?? (self.endpoint.isAmazon && !bucket.contains(".") ? .virtualHost : .path)
     }
 
+    /// The URL that tells this place from every other: with the endpoint where it is not AWS's, whose buckets have names of
+    /// their own in all regions. What is remembered of a store is kept under it.
+    package var canonicalURL: String {
+        endpoint.isAmazon ? description : "\(description)?endpoint=\(endpoint)"
+    }
+
     /// Whether `text` is meant as the URL of a bucket, and not as a path.
     package static func isURL(_ text: String) -> Bool { text.hasPrefix("s3://") }
 

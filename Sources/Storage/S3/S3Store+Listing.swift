@@ -1,4 +1,4 @@
-import Encodings
+package import Encodings
 
 extension S3Store {
     package func list(below name: ObjectName?) async throws(StorageError) -> [ObjectEntry] {
@@ -69,6 +69,20 @@ extension S3Store {
             }
             markers = next
         } while true
+    }
+
+    package func isEmpty() async throws(StorageError) -> Bool {
+        let top = location.prefix.isEmpty ? "" : location.prefix + "/"
+        let page = try await document(
+            [("list-type", "2"), ("max-keys", "1"), ("prefix", top)], "ListBucketResult")
+        return page["Contents"] == nil
+    }
+
+    package func time() async throws(StorageError) -> Timestamp? {
+        let top = location.prefix.isEmpty ? "" : location.prefix + "/"
+        let call = S3Call(.get, nil, query: [("list-type", "2"), ("max-keys", "1"), ("prefix", top)])
+        let answer = try await client.send(call, about: location.description)
+        return answer["date"].flatMap(HTTPDate.parse)
     }
 
     /// The document that the bucket answers `query` with, whose root is `root` where that is given.

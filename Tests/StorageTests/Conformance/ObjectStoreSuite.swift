@@ -1,3 +1,4 @@
+import Encodings
 import Storage
 import Testing
 
@@ -18,7 +19,10 @@ struct StoreSubject: Sendable {
 /// What every object store promises, wrappers included: run once for each conformer, over an empty store.
 func exerciseObjectStore(_ subject: StoreSubject) async throws {
     let store = subject.store
+    #expect(try await store.isEmpty())
     try await putsAndGets(store)
+    #expect(try await !store.isEmpty())
+    try await tellsTheTime(store)
     try await ranges(store)
     try await lists(store)
     try await removes(store)
@@ -57,6 +61,26 @@ private func putsAndGets(_ store: any ObjectStore) async throws {
     #expect(try await store.get(empty, limit: 0) == [])
     #expect(try await store.byteCount(of: empty) == 0)
     #expect(await code { try await store.put(empty, [1], ifAbsent: true) } == .exists)
+}
+
+/// Its clock is this machine's here: what depends on age may go on, but not for who lives in another time (D8, F096).
+private func tellsTheTime(_ store: any ObjectStore) async throws {
+    try await store.requireAgreedClock(now: systemTime, newest: nil)
+    let now = systemTime()
+    let year: Int64 = 366 * 86_400
+    for (shift, isRefused) in [
+        (-10 * year, true), (-3600, true), (-60, false), (60, false), (3600, true), (10 * year, true),
+    ] {
+        let time = try #require(Timestamp(seconds: now.seconds + shift))
+        // Of what was put last nothing can be said by a clock ahead of it: it may be as old as that.
+        let found = await code { try await store.requireAgreedClock(now: systemTime, newest: time) }
+        #expect(found == (isRefused && shift > 0 ? .clockSkew : nil), "\(shift)")
+        let shifted = await code {
+            try await store.requireAgreedClock(
+                now: { Timestamp(seconds: systemTime().seconds + shift) ?? now }, newest: nil)
+        }
+        #expect(shifted == (isRefused ? .clockSkew : nil), "\(shift)")
+    }
 }
 
 private func ranges(_ store: any ObjectStore) async throws {

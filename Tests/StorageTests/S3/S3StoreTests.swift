@@ -122,7 +122,7 @@ struct S3StoreTests {
 
     @Test func `a probe finds that all holds, and leaves nothing`() async throws {
         let store = try store("probe")
-        let report = await StoreProbe(store).run()
+        let report = await StoreProbe(store, now: systemTime).run()
         #expect(report.isUsable)
         #expect(report.place == "s3://strongroom/probe")
         #expect(!report.needsUnconditionalPuts)
@@ -134,7 +134,7 @@ struct S3StoreTests {
     }
 
     @Test func `a probe finds versions and object lock`() async throws {
-        let report = await StoreProbe(try store("probe", bucket: "retained")).run()
+        let report = await StoreProbe(try store("probe", bucket: "retained"), now: systemTime).run()
         #expect(report[.versions]?.outcome == .holds)
         #expect(report[.objectLock]?.outcome == .holds)
         #expect(report[.objectLock]?.detail.contains("2 days") == true)
@@ -142,11 +142,11 @@ struct S3StoreTests {
         settings.objectLock = try S3ObjectLock(.compliance, days: 1)
         // A probe's own objects are not locked: there they would stay.
         let locked = try store("probe", settings, bucket: "locked")
-        #expect(await StoreProbe(locked).run()[.objectLock]?.outcome == .holds)
+        #expect(await StoreProbe(locked, now: systemTime).run()[.objectLock]?.outcome == .holds)
         #expect(
             !locked.withoutLock.objectHeaders(mark: "m").contains { $0.name.hasPrefix("x-amz-object-lock") })
         #expect(locked.objectHeaders(mark: "m").contains { $0.name == "x-amz-object-lock-mode" })
-        let without = await StoreProbe(try store("probe", settings)).run()
+        let without = await StoreProbe(try store("probe", settings), now: systemTime).run()
         #expect(without[.objectLock]?.outcome == .fails)
     }
 
@@ -228,7 +228,7 @@ extension StoreSubject {
                     values[1], secret: values[2], token: EndpointVariables.value("SESSION_TOKEN") ?? "")
             }
         }
-        let report = await StoreProbe(try store()).run()
+        let report = await StoreProbe(try store(), now: systemTime).run()
         for finding in report.findings { print("\(finding.check) \(finding.outcome): \(finding.detail)") }
         #expect(report.isUsable)
         settings.usesConditionalPuts = !report.needsUnconditionalPuts
