@@ -95,6 +95,12 @@ let formats: [Target] = [
         "Archives",
         ["Compression", "Encodings", "Files", "OpenSSL", "SSH", "Sodium", "Storage", "Trust"],
         exclude: ["FORMAT.md"], tests: ["StorageFaults"]),
+    [
+        .executableTarget(
+            name: "IndexProbe",
+            dependencies: ["Archives", "Encodings", "Files", "SSH", "Sodium", "Storage", "Trust"],
+            path: "Tests/IndexProbe", swiftSettings: settings)
+    ],
     module(
         "Journal", ["Encodings", "Files", "Sodium", product("GRDB", "GRDB.swift")], exclude: ["FORMAT.md"]),
 ].flatMap { $0 }

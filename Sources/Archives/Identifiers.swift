@@ -92,7 +92,7 @@ package struct StoreID: ObjectIdentifier {
     package init(_ digest: Digest) { self.digest = digest }
 }
 
-/// The name of a pack: H of all its bytes.
+/// The name of a pack: SHA-256 of all its bytes.
 package struct PackName: ObjectIdentifier {
     /// The 32 bytes.
     package let digest: Digest

@@ -14,28 +14,49 @@ enum IndexCatalog {
         ObjectKind.index.preamble + SignedObject.seal(index.encoded, .index, in: session)
     }
 
-    /// Reads every index object. Those that are damaged or forged are left out and reported; a storage that fails
-    /// throws. Agents of `trustGroup` in the newest config vouch for what they signed, as far as the pack is there;
-    /// nobody does without one.
-    static func load(with keys: OpenedWrite, trustGroup: String? = nil) async throws(ArchiveError) -> Loaded {
+    /// Reads every index object, but for those that `cache` keeps. Those that are damaged or forged are left out and
+    /// reported; a storage that fails throws. Agents of `trustGroup` in the newest config vouch for what they signed, as far
+    /// as the pack is there; nobody does without one.
+    static func load(
+        with keys: OpenedWrite, trustGroup: String? = nil, cache: IndexCache? = nil
+    ) async throws(ArchiveError) -> Loaded {
         let present = trustGroup == nil ? [:] : try await packs(of: keys.store)
         let config = keys.store.config
         func trusts(_ publicKey: [UInt8]) -> Bool {
             guard let trustGroup, let agent = config.agent(publicKey) else { return false }
             return agent.trustGroup == trustGroup && agent.powers.contains(.add)
         }
-        var sources: [PieceIndex.Source] = []
+        func isVouched(_ pack: IndexObject.Pack) -> Bool {
+            trusts(pack.maker) && present[pack.name] == pack.byteCount
+        }
+        let entries = try await ObjectPlace.index.list(in: keys.store.objects)
+        let names = entries.map { IndexName($0.name.lastComponent) }
+        let kept = cache?.read(keys.store, present: Set(names.compactMap { $0 }))
+        let isKept = Set(kept?.members.map(\.name) ?? [])
+        let fresh = zip(entries, names).filter { _, name in name.map { !isKept.contains($0) } ?? true }
+        let builder = PieceIndexBuilder(
+            rowLimit: fresh.reduce(0) { $0 + $1.0.byteCount / IndexObject.Row.byteCount })
+        if let kept { builder.begin(kept, trusts: trusts, isVouched) }
+        var members = kept?.members ?? []
         var failures: [(name: ObjectName, error: ArchiveError)] = []
-        for entry in try await ObjectPlace.index.list(in: keys.store.objects) {
+        for (entry, name) in fresh {
             do throws(ArchiveError) {
                 let (object, agent) = try await read(entry.name, with: keys)
-                sources.append(PieceIndex.Source(object: object, isVouched: trusts(agent.publicKey)))
+                let isTrusted = trusts(agent.publicKey)
+                try builder.add(object) { isTrusted && isVouched($0) }
+                guard let name else { continue }
+                members.append(
+                    IndexCache.Member(name: name, signer: agent.publicKey, packCount: object.packs.count))
             } catch {
-                guard error.code != .storage else { throw error }
+                guard error.code != .storage, error.code != .limitExceeded else { throw error }
                 failures.append((entry.name, error))
             }
         }
-        let index = try PieceIndex(sources) { trusts($0.maker) && present[$0.name] == $0.byteCount }
+        guard let cache, cache.isDue(added: builder.addedCount, kept: kept?.rowCount ?? 0) else {
+            return Loaded(index: builder.finish(), failures: failures)
+        }
+        let index = builder.finish(isMerged: true)
+        cache.write(index, members, keys.store)
         return Loaded(index: index, failures: failures)
     }
 
@@ -61,5 +82,22 @@ enum IndexCatalog {
         let envelope = Array(bytes.dropFirst(ObjectKind.preambleByteCount))
         let signed = try SignedObject(opening: envelope, .index, name.text, with: keys)
         return (try IndexObject(decoding: signed.body, name.text), signed.agent)
+    }
+}
+
+extension PieceIndexBuilder {
+    /// Begins with what a cache kept: of the packs of a signer that counts, those that `isVouched` says.
+    fileprivate func begin(
+        _ kept: IndexCache.Kept, trusts: ([UInt8]) -> Bool, _ isVouched: (IndexObject.Pack) -> Bool
+    ) {
+        var packs: [PieceIndex.Pack] = []
+        packs.reserveCapacity(kept.packs.count)
+        for member in kept.members {
+            let isTrusted = trusts(member.signer)
+            for pack in kept.packs[packs.count..<(packs.count + member.packCount)] {
+                packs.append(PieceIndex.Pack(pack: pack, isVouched: isTrusted && isVouched(pack)))
+            }
+        }
+        begin(packs, kept.tables)
     }
 }

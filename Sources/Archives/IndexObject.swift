@@ -76,7 +76,8 @@ struct IndexObject: Sendable {
         }
     }
 
-    private static func precedes(_ left: Row, _ right: Row) -> Bool {
+    /// The order of rows in a group.
+    static func precedes(_ left: Row, _ right: Row) -> Bool {
         if left.hash != right.hash { return left.hash < right.hash }
         return (left.pack, left.offset) < (right.pack, right.offset)
     }
@@ -88,14 +89,7 @@ struct IndexObject: Sendable {
         writer.count(supersedes.count)
         for name in supersedes { writer.raw(name.digest.bytes) }
         writer.count(packs.count)
-        for pack in packs {
-            writer.raw(pack.name.digest.bytes)
-            writer.uint64(pack.byteCount)
-            writer.uint8(pack.kind.rawValue)
-            writer.raw(pack.maker)
-            writer.count(pack.dataKeys.count)
-            for key in pack.dataKeys { key.write(to: &writer) }
-        }
+        for pack in packs { pack.write(to: &writer) }
         writer.count(groups.count)
         for group in groups {
             writer.uint8(group.kind.rawValue)
@@ -133,7 +127,7 @@ struct IndexObject: Sendable {
         self.supersedes = supersedes
         var packs: [Pack] = []
         for _ in 0..<(try reader.count(itemSize: 77)) {
-            packs.append(try IndexObject.pack(from: &reader))
+            packs.append(try Pack(from: &reader))
         }
         self.packs = packs
         var groups: [Group] = []
@@ -148,20 +142,6 @@ struct IndexObject: Sendable {
             groups.append(Group(kind: kind, keyNumber: keyNumber, rows: bytes.withBytes(IndexObject.rows)))
         }
         self.groups = groups
-    }
-
-    private static func pack(from reader: inout CanonicalReader) throws -> Pack {
-        let name = PackName(Digest(try reader.raw(32)))
-        let byteCount = try reader.uint64()
-        guard let kind = PackKind(rawValue: try reader.uint8()) else {
-            throw ArchiveError.damaged("index: kind")
-        }
-        let maker = try reader.raw(32)
-        var dataKeys: [SealedDataKey] = []
-        for _ in 0..<(try reader.count(itemSize: SealedDataKey.byteCount)) {
-            dataKeys.append(try SealedDataKey(from: &reader))
-        }
-        return Pack(name: name, byteCount: byteCount, kind: kind, maker: maker, dataKeys: dataKeys)
     }
 
     private static func rows(_ bytes: RawSpan) -> [Row] {
@@ -201,5 +181,33 @@ struct IndexObject: Sendable {
         return pack.kind == kind && Int(row.pack & 255) < pack.dataKeys.count
             && row.offset >= ObjectKind.preambleByteCount
             && UInt64(row.offset) + UInt64(row.sealedByteCount) <= pack.byteCount
+    }
+}
+
+extension IndexObject.Pack {
+    /// Writes the pack.
+    func write(to writer: inout CanonicalWriter) {
+        writer.raw(name.digest.bytes)
+        writer.uint64(byteCount)
+        writer.uint8(kind.rawValue)
+        writer.raw(maker)
+        writer.count(dataKeys.count)
+        for key in dataKeys { key.write(to: &writer) }
+    }
+
+    /// Reads what `write` wrote.
+    init(from reader: inout CanonicalReader) throws {
+        name = PackName(Digest(try reader.raw(32)))
+        byteCount = try reader.uint64()
+        guard let kind = PackKind(rawValue: try reader.uint8()) else {
+            throw ArchiveError.damaged("index: kind")
+        }
+        self.kind = kind
+        maker = try reader.raw(32)
+        var dataKeys: [SealedDataKey] = []
+        for _ in 0..<(try reader.count(itemSize: SealedDataKey.byteCount)) {
+            dataKeys.append(try SealedDataKey(from: &reader))
+        }
+        self.dataKeys = dataKeys
     }
 }

@@ -16,8 +16,8 @@ package enum IndexRebuild {
         package let failures: [SnapshotCatalog.Failure]
     }
 
-    /// Rows of one index object: 48 MiB.
-    private static let rowLimit = 1 << 20
+    /// Rows of one index object: 12 MiB. Opening one takes some times that.
+    private static let rowLimit = 1 << 18
 
     /// Rebuilds as the agent `agent`, who signs the new index objects. Throws `refused`, `storage`.
     package static func run(

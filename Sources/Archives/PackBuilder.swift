@@ -4,12 +4,24 @@ import Storage
 
 /// A finished pack: its bytes and what the index says of it.
 struct FinishedPack: Sendable {
-    /// H of its bytes.
+    /// The hash of its bytes.
     let name: PackName
     /// The whole object.
-    let bytes: [UInt8]
+    var bytes: [UInt8] { memory.bytes }
     /// What the index says of it.
     let entry: IndexedPack
+    /// What holds the bytes: for the next pack, when these are stored.
+    let memory: PackMemory
+}
+
+/// The bytes of a pack in the making. Whoever holds the builder, then the finished pack, is its only user: the bytes are
+/// never copied, and the same memory serves one pack after the other, as fresh memory costs more than filling it.
+final class PackMemory: @unchecked Sendable {
+    // Sendable: one task at a time holds the pack that it is of.
+    fileprivate var bytes: [UInt8] = []
+
+    /// Room for a pack, taken when the first piece comes.
+    init() {}
 }
 
 /// A pack in the making: pieces are appended, then header, padding and length are put behind them.
@@ -18,20 +30,20 @@ struct PackBuilder {
     let kind: PackKind
     private let dataKey: DataKey
     private let keyNumber: UInt32
-    private var bytes: [UInt8]
+    private let memory: PackMemory
     private var rows: [PieceRow] = []
 
     /// Bytes of a full pack: a Padmé length, so that full packs carry next to no padding.
     static let targetByteCount = 16 << 20
 
-    /// An empty pack whose pieces are sealed under `dataKey`, in the room of `storage`, whose bytes are dropped.
-    init(kind: PackKind, dataKey: DataKey, keyNumber: UInt32, storage: consuming [UInt8] = []) {
+    /// An empty pack whose pieces are sealed under `dataKey`, in the room of `memory`, whose bytes are dropped.
+    init(kind: PackKind, dataKey: DataKey, keyNumber: UInt32, memory: PackMemory = PackMemory()) {
         self.kind = kind
         self.dataKey = dataKey
         self.keyNumber = keyNumber
-        bytes = storage
-        bytes.removeAll(keepingCapacity: true)
-        bytes.append(contentsOf: ObjectKind.pack.preamble)
+        self.memory = memory
+        memory.bytes.removeAll(keepingCapacity: true)
+        memory.bytes.append(contentsOf: ObjectKind.pack.preamble)
     }
 
     /// Whether nothing was added yet.
@@ -41,48 +53,49 @@ struct PackBuilder {
     func isFull(adding byteCount: Int, target: Int) -> Bool {
         guard !isEmpty else { return false }
         let header = PackHeader.byteCount(rowCount: rows.count + 1, dataKeyCount: 1)
-        return bytes.count + byteCount + header + SignedObject.overhead + 4 > target
+        return memory.bytes.count + byteCount + header + SignedObject.overhead + 4 > target
             || rows.count == PackHeader.rowLimit
     }
 
     /// Adds a piece: its parts, one behind the other.
     mutating func append(_ head: [UInt8], _ sealed: RawSpan, hash: Digest, auxiliary: UInt32) {
-        if bytes.capacity < PackBuilder.targetByteCount { bytes.reserveCapacity(PackBuilder.targetByteCount) }
-        bytes.append(contentsOf: head)
-        unsafe sealed.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        if memory.bytes.capacity < PackBuilder.targetByteCount {
+            memory.bytes.reserveCapacity(PackBuilder.targetByteCount)
+        }
+        memory.bytes.append(contentsOf: head)
+        unsafe sealed.withUnsafeBytes { unsafe memory.bytes.append(contentsOf: $0) }
         let byteCount = UInt32(head.count + sealed.byteCount)
         rows.append(PieceRow(hash: hash, sealedByteCount: byteCount, auxiliary: auxiliary))
     }
 
     /// Closes the pack: body, padding, envelope of the header, its length. Hashes all of it.
-    mutating func finish(in session: SigningContext) -> FinishedPack {
-        // Taken out, so that what is added doesn't copy it.
-        var bytes: [UInt8] = []
-        swap(&bytes, &self.bytes)
+    consuming func finish(in session: SigningContext) -> FinishedPack {
         let group = PieceGroup(dataKey: 0, keyNumber: keyNumber, rows: rows)
         // The body is the beginning of all bytes: hashed once for both hashes.
-        var hash = BLAKE2b.Stream()
-        hash.update(bytes)
-        let bodyByteCount = bytes.count
+        let hash = PackHash()
+        memory.bytes.withBytes { hash.update($0) }
+        let bodyByteCount = memory.bytes.count
         let header = PackHeader(
-            kind: kind, bodyHash: Digest(hash.copy().finish()), bodyByteCount: UInt64(bodyByteCount),
+            kind: kind, bodyHash: hash.digest, bodyByteCount: UInt64(bodyByteCount),
             dataKeys: [dataKey.sealed], groups: [group])
         let envelope = SignedObject.seal(header.encoded, .packHeader, in: session)
-        let byteCount = bytes.count + envelope.count + 4
-        bytes.append(contentsOf: repeatElement(0, count: Padme.padded(byteCount) - byteCount))
-        bytes.append(contentsOf: envelope)
-        bytes.append(contentsOf: [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: envelope.count >> $0) })
-        bytes.withBytes { hash.update($0.extracting(bodyByteCount..<$0.byteCount)) }
-        let name = PackName(Digest(hash.finish()))
+        let byteCount = bodyByteCount + envelope.count + 4
+        memory.bytes.append(contentsOf: repeatElement(0, count: Padme.padded(byteCount) - byteCount))
+        memory.bytes.append(contentsOf: envelope)
+        memory.bytes.append(
+            contentsOf: [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: envelope.count >> $0) })
+        memory.bytes.withBytes { hash.update($0.extracting(bodyByteCount..<$0.byteCount)) }
+        let name = PackName(hash.digest)
         let entry = IndexedPack(
-            name: name, byteCount: UInt64(bytes.count), header: header, maker: session.agent.publicKey)
-        return FinishedPack(name: name, bytes: bytes, entry: entry)
+            name: name, byteCount: UInt64(memory.bytes.count), header: header,
+            maker: session.agent.publicKey)
+        return FinishedPack(name: name, entry: entry, memory: memory)
     }
 }
 
 /// A pack with its verified header.
 struct IndexedPack: Hashable, Sendable {
-    /// H of its bytes.
+    /// The hash of its bytes.
     let name: PackName
     /// Its length.
     let byteCount: UInt64
@@ -126,11 +139,11 @@ enum PackReader {
             return (try open(envelope, name, byteCount: bytes.count, object, with: keys), length)
         }
         let bodyEnd = (try? opened.get()).map { Int($0.0.header.bodyByteCount) } ?? 0
-        var hash = BLAKE2b.Stream()
+        let hash = PackHash()
         bytes.withBytes { hash.update($0.extracting(0..<bodyEnd)) }
-        let body = Digest(hash.copy().finish())
+        let body = hash.digest
         bytes.withBytes { hash.update($0.extracting(bodyEnd..<$0.byteCount)) }
-        guard Digest(hash.finish()) == name.digest else {
+        guard hash.digest == name.digest else {
             throw ArchiveError.damaged("\(object): its bytes don't have the hash that it is named by")
         }
         let (pack, length) = try opened.get()

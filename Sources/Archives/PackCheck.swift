@@ -5,40 +5,55 @@ import Storage
 struct PackCheck: Sendable {
     /// What a pack that is sound holds.
     struct Found: Sendable {
-        /// The hashes of its pieces' ids, in their order.
-        var hashes: [Digest] = []
+        /// Its pieces.
+        var pieceCount = 0
+        /// Rows of the index that it bears out.
+        var rows: [Int] = []
         /// Bytes that were read and hashed whole.
         var readByteCount: UInt64 = 0
     }
 
     /// Who opens pieces.
     let reader: StoreReader
-    /// Whether every byte is read, and every piece opened as far as there are keys.
-    let readsData: Bool
+    /// Packs of which every byte is read, and every piece opened as far as there are keys.
+    let chosen: Set<PackName>
 
     /// Packs under way at once, up to 16 MiB each: more than the processors of small machines, little memory on large.
     private static let parallelism = 4
 
-    /// What each of `entries` holds, or why it isn't sound, in their order. A name that is no pack's gives nothing.
-    func run(_ entries: [ObjectEntry]) async -> [Result<Found, ArchiveError>] {
+    /// What each of `entries` holds, without its rows, or why it isn't sound, in their order; and `sound` with the rows of all
+    /// that are. A name that is no pack's gives nothing.
+    func run(
+        _ entries: [ObjectEntry], _ sound: RowSet
+    ) async -> (outcomes: [Result<Found, ArchiveError>], sound: RowSet) {
         var outcomes = entries.map { _ in Result<Found, ArchiveError>.success(Found()) }
+        var sound = sound
+        func take(_ position: Int, _ outcome: Result<Found, ArchiveError>) {
+            outcomes[position] = outcome.map { found in
+                for row in found.rows { sound.insert(row) }
+                var found = found
+                found.rows = []
+                return found
+            }
+        }
         await withTaskGroup(of: (Int, Result<Found, ArchiveError>).self) { group in
             for (position, entry) in entries.enumerated() {
                 guard let name = PackName(entry.name.lastComponent) else { continue }
                 if position >= PackCheck.parallelism, let (done, outcome) = await group.next() {
-                    outcomes[done] = outcome
+                    take(done, outcome)
                 }
                 group.addTask { (position, await look(at: name, byteCount: entry.byteCount)) }
             }
-            for await (done, outcome) in group { outcomes[done] = outcome }
+            for await (done, outcome) in group { take(done, outcome) }
         }
-        return outcomes
+        return (outcomes, sound)
     }
 
     private func look(at name: PackName, byteCount: Int) async -> Result<Found, ArchiveError> {
         do throws(ArchiveError) {
             guard !Task.isCancelled else { throw ArchiveError(.cancelled, "check") }
-            return .success(readsData ? try await whole(name) : try await header(name, byteCount: byteCount))
+            return .success(
+                chosen.contains(name) ? try await whole(name) : try await header(name, byteCount: byteCount))
         } catch {
             return .failure(error)
         }
@@ -50,8 +65,7 @@ struct PackCheck: Sendable {
         var offset = ObjectKind.preambleByteCount
         for group in pack.header.groups {
             for row in group.rows {
-                try compare(row, group, pack, offset: offset)
-                found.hashes.append(row.hash)
+                try compare(row, group, pack, offset: offset, &found)
                 offset += Int(row.sealedByteCount)
             }
         }
@@ -76,8 +90,7 @@ struct PackCheck: Sendable {
                         try open(bytes.extracting(offset..<end), row, group, pack.header.kind, key)
                     }
                 }
-                try compare(row, group, pack, offset: offset)
-                found.hashes.append(row.hash)
+                try compare(row, group, pack, offset: offset, &found)
                 offset = end
             }
         }
@@ -86,8 +99,9 @@ struct PackCheck: Sendable {
 
     /// The index must say of the piece what the pack's header says, if it names the pack at all.
     private func compare(
-        _ row: PieceRow, _ group: PieceGroup, _ pack: IndexedPack, offset: Int
+        _ row: PieceRow, _ group: PieceGroup, _ pack: IndexedPack, offset: Int, _ found: inout Found
     ) throws(ArchiveError) {
+        found.pieceCount += 1
         let index = reader.source.index
         let places =
             pack.header.kind == .chunks
@@ -102,6 +116,7 @@ struct PackCheck: Sendable {
             guard isSame else {
                 throw ArchiveError(.forged, "the index says otherwise than the pack's header")
             }
+            found.rows.append(place.row)
         }
     }
 

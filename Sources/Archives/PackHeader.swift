@@ -35,7 +35,7 @@ struct PieceGroup: Hashable, Sendable {
 struct PackHeader: Hashable, Sendable {
     /// What the pack holds.
     let kind: PackKind
-    /// H of the preamble and all pieces, without the padding.
+    /// SHA-256 of the preamble and all pieces, without the padding.
     let bodyHash: Digest
     /// Their length.
     let bodyByteCount: UInt64

@@ -1,4 +1,4 @@
-/// All index objects of a store in memory: sorted rows, 48 bytes each. A value that doesn't change.
+/// All index objects of a store: sorted rows, 48 bytes each, in memory or mapped (`IndexCache`). A value that doesn't change.
 struct PieceIndex: Sendable {
     /// An index object that was opened, and whether its word counts for skipping uploads.
     struct Source: Sendable {
@@ -22,51 +22,50 @@ struct PieceIndex: Sendable {
         let offset: Int
         let sealedByteCount: Int
         let auxiliary: UInt32
+        /// The number of the row that says so, below `rowCount`: for a `RowSet`.
+        let row: Int
+    }
+
+    /// Rows of one kind and key number: keys are few.
+    struct Table: Sendable {
+        let kind: PackKind
+        let keyNumber: UInt32
+        let rows: IndexRows
     }
 
     /// Every pack once for each index object that names it.
     let packs: [Pack]
-    // One sorted array for each kind and key number: keys are few.
-    private let tables: [Table]
+    /// A piece can have rows in several tables: those of the cache, and those that came since.
+    let tables: [Table]
+    /// How many rows there are.
+    let rowCount: Int
+    // The number of each table's first row.
+    private let starts: [Int]
 
-    private struct Table: Sendable {
-        let kind: PackKind
-        let keyNumber: UInt32
-        var rows: [IndexObject.Row]
+    /// The index of `packs`, which the rows of `tables` name by their positions.
+    init(packs: [Pack], tables: [Table]) {
+        self.packs = packs
+        self.tables = tables
+        var starts: [Int] = []
+        var count = 0
+        for table in tables {
+            starts.append(count)
+            count += table.rows.count
+        }
+        self.starts = starts
+        rowCount = count
     }
 
     /// The index of all `sources`. `trusts` says whether a pack counts for skipping uploads. Throws `limitExceeded` for
     /// more packs than rows can name.
     init(_ sources: [Source], trusts: (IndexObject.Pack) -> Bool = { _ in false }) throws(ArchiveError) {
-        var packs: [Pack] = []
-        var tables: [Table] = []
+        let rowCount = sources.reduce(0) { $0 + $1.object.groups.reduce(0) { $0 + $1.rows.count } }
+        let builder = PieceIndexBuilder(rowLimit: rowCount)
         for source in sources {
-            let base = packs.count
-            packs += source.object.packs.map {
-                Pack(pack: $0, isVouched: source.isVouched && trusts($0))
-            }
-            guard packs.count <= IndexObject.packLimit else {
-                throw ArchiveError(.limitExceeded, "index: more packs than rows can name")
-            }
-            for group in source.object.groups {
-                let rows = base == 0 ? group.rows : group.rows.map { $0.shifted(by: base) }
-                let position = tables.firstIndex { $0.kind == group.kind && $0.keyNumber == group.keyNumber }
-                if let position {
-                    tables[position].rows += rows
-                } else {
-                    tables.append(Table(kind: group.kind, keyNumber: group.keyNumber, rows: rows))
-                }
-            }
+            try builder.add(source.object) { source.isVouched && trusts($0) }
         }
-        if sources.count > 1 {
-            for position in tables.indices { tables[position].rows.sort { $0.hash < $1.hash } }
-        }
-        self.packs = packs
-        self.tables = tables
+        self = builder.finish()
     }
-
-    /// How many rows there are.
-    var rowCount: Int { tables.reduce(0) { $0 + $1.rows.count } }
 
     /// The places of the chunk.
     func places(of chunk: ChunkID) -> [Place] { places(.chunks, chunk.keyNumber, chunk.hash) }
@@ -76,64 +75,102 @@ struct PieceIndex: Sendable {
 
     /// The vouched-for place of a piece: what an agent may skip an upload for.
     func vouchedPlace(_ kind: PackKind, _ keyNumber: UInt32, _ hash: Digest) -> Place? {
-        guard let (table, range) = rows(kind, keyNumber, hash) else { return nil }
-        return range.lazy.map { Place(table.rows[$0]) }.first { packs[$0.ordinal].isVouched }
+        for (table, start) in zip(tables, starts) where table.kind == kind && table.keyNumber == keyNumber {
+            for position in table.rows.range(of: hash) ?? 0..<0 {
+                let row = table.rows[position]
+                if packs[Int(row.pack >> 8)].isVouched { return Place(row, number: start + position) }
+            }
+        }
+        return nil
     }
 
     private func places(_ kind: PackKind, _ keyNumber: UInt32, _ hash: Digest) -> [Place] {
-        guard let (table, range) = rows(kind, keyNumber, hash) else { return [] }
-        return range.map { Place(table.rows[$0]) }
+        var places: [Place] = []
+        for (table, start) in zip(tables, starts) where table.kind == kind && table.keyNumber == keyNumber {
+            for position in table.rows.range(of: hash) ?? 0..<0 {
+                places.append(Place(table.rows[position], number: start + position))
+            }
+        }
+        return places
+    }
+}
+
+/// Makes an index of one object after the other, none of which is held meanwhile.
+final class PieceIndexBuilder {
+    private struct Key: Hashable {
+        let kind: PackKind
+        let keyNumber: UInt32
     }
 
-    /// The rows of the piece.
-    private func rows(_ kind: PackKind, _ keyNumber: UInt32, _ hash: Digest) -> (Table, Range<Int>)? {
-        guard let table = tables.first(where: { $0.kind == kind && $0.keyNumber == keyNumber }) else {
-            return nil
+    private final class Rows {
+        var builder: IndexRowsBuilder?
+        init(capacity: Int) { builder = IndexRowsBuilder(capacity: capacity) }
+    }
+
+    private let rowLimit: Int
+    private var packs: [PieceIndex.Pack] = []
+    private var first: [PieceIndex.Table] = []
+    private var tables: [Key: Rows] = [:]
+    /// Rows that were added by objects.
+    private(set) var addedCount = 0
+
+    /// An empty index. At most `rowLimit` rows are added.
+    init(rowLimit: Int) { self.rowLimit = rowLimit }
+
+    /// Begins with packs and tables that are sorted already.
+    func begin(_ packs: [PieceIndex.Pack], _ tables: [PieceIndex.Table]) {
+        self.packs = packs
+        first = tables
+    }
+
+    /// Adds an object. Throws `limitExceeded` for more packs than rows can name, `damaged` for more rows than there is room
+    /// for: its length was another when it was listed.
+    func add(_ object: IndexObject, isVouched: (IndexObject.Pack) -> Bool) throws(ArchiveError) {
+        let base = packs.count
+        let rowCount = object.groups.reduce(0) { $0 + $1.rows.count }
+        guard base + object.packs.count <= IndexObject.packLimit else {
+            throw ArchiveError(.limitExceeded, "index: more packs than rows can name")
         }
-        // Hashes are even: the first guess is near, and the search goes outwards from there.
-        let count = table.rows.count
-        guard count > 0 else { return nil }
-        let guess = Int(hash.words.0.multipliedFullWidth(by: UInt64(count)).high)
-        var low = 0
-        var high = count
-        var step = 16
-        if table.rows[guess].hash < hash {
-            low = guess + 1
-            while low + step < count, table.rows[low + step].hash < hash {
-                low += step + 1
-                step *= 2
-            }
-            high = min(count, low + step)
-        } else {
-            high = guess
-            while high - step > 0, !(table.rows[high - step].hash < hash) {
-                high -= step
-                step *= 2
-            }
-            low = max(0, high - step)
+        guard addedCount + rowCount <= rowLimit else {
+            throw ArchiveError.damaged("index: an object longer than it was listed")
         }
-        while low < high {
-            let middle = low + (high - low) / 2
-            if table.rows[middle].hash < hash { low = middle + 1 } else { high = middle }
+        packs += object.packs.map { PieceIndex.Pack(pack: $0, isVouched: isVouched($0)) }
+        addedCount += rowCount
+        for group in object.groups {
+            rows(group.kind, group.keyNumber).builder?.append(group.rows, firstPack: base)
         }
-        var end = low
-        while end < count, table.rows[end].hash == hash { end += 1 }
-        return low == end ? nil : (table, low..<end)
+    }
+
+    /// The index. With `isMerged` each kind and key number has one table.
+    func finish(isMerged: Bool = false) -> PieceIndex {
+        var done = isMerged ? [] : first
+        if isMerged {
+            for table in first { rows(table.kind, table.keyNumber).builder?.append(table.rows) }
+        }
+        let sorted = tables.sorted { left, right in
+            (left.key.kind.rawValue, left.key.keyNumber) < (right.key.kind.rawValue, right.key.keyNumber)
+        }
+        for (key, rows) in sorted {
+            guard let builder = rows.builder.take() else { continue }
+            done.append(.init(kind: key.kind, keyNumber: key.keyNumber, rows: builder.finish()))
+        }
+        return PieceIndex(packs: packs, tables: done)
+    }
+
+    private func rows(_ kind: PackKind, _ keyNumber: UInt32) -> Rows {
+        let key = Key(kind: kind, keyNumber: keyNumber)
+        if let rows = tables[key] { return rows }
+        let before = first.reduce(0) { $0 + $1.rows.count }
+        let rows = Rows(capacity: rowLimit + before)
+        tables[key] = rows
+        return rows
     }
 }
 
 extension PieceIndex.Place {
-    fileprivate init(_ row: IndexObject.Row) {
+    fileprivate init(_ row: IndexObject.Row, number: Int) {
         self.init(
             ordinal: Int(row.pack >> 8), dataKey: Int(row.pack & 255), offset: Int(row.offset),
-            sealedByteCount: Int(row.sealedByteCount), auxiliary: row.auxiliary)
-    }
-}
-
-extension IndexObject.Row {
-    fileprivate func shifted(by packs: Int) -> IndexObject.Row {
-        IndexObject.Row(
-            hash: hash, pack: pack + UInt32(packs) << 8, offset: offset, sealedByteCount: sealedByteCount,
-            auxiliary: auxiliary)
+            sealedByteCount: Int(row.sealedByteCount), auxiliary: row.auxiliary, row: number)
     }
 }

@@ -1,3 +1,4 @@
+package import Encodings
 import Sodium
 import Storage
 
@@ -21,8 +22,14 @@ package struct CheckReport: Sendable {
     package fileprivate(set) var packCount = 0
     /// Pieces named by the headers of packs.
     package fileprivate(set) var pieceCount = 0
-    /// Bytes of objects that were read and hashed whole.
+    /// Packs whose bytes were all read, and found sound.
+    package fileprivate(set) var readPackCount = 0
+    /// Their bytes.
     package fileprivate(set) var readByteCount: UInt64 = 0
+    /// Packs that are there and were never read whole, by this check or one that is remembered.
+    package fileprivate(set) var unreadPackCount = 0
+    /// Of the packs that were, the time at which that was the longest ago; nil where no time is known.
+    package fileprivate(set) var oldestReading: Timestamp?
 
     /// Whether nothing is damaged.
     package var isClean: Bool { !findings.contains { $0.isDamage } }
@@ -31,28 +38,41 @@ package struct CheckReport: Sendable {
 /// Looks at everything in a store, and changes nothing.
 ///
 /// With `write` alone: that all objects are there, authentic and by enrolled agents, that index, packs and snapshots
-/// agree, and that whatever snapshots reach is there. With `readsData` every byte of every object is read and
-/// compared with the hash in its name; with `read` too, every piece is opened and its id recomputed.
+/// agree, and that whatever snapshots reach is there. Of the packs that `CheckReading` chooses every byte is read and
+/// compared with the hash in the name; with `read` too, every piece is opened and its id recomputed. Memory: the index, and
+/// some bits a piece.
 package struct StoreCheck {
     private let reader: StoreReader
-    private let readsData: Bool
+    private let reading: CheckReading
     private let index: PieceIndex
     private var report = CheckReport()
-    // Pieces of packs whose headers, or bytes, were found sound.
-    private var sound: [PackName: Set<Digest>] = [:]
+    // Rows of the index that packs bear out whose headers, or bytes, were found sound.
+    private var sound: RowSet
+    // Rows of nodes beneath which everything is there.
+    private var whole: RowSet
 
-    private init(_ reader: StoreReader, readsData: Bool) {
+    private init(_ reader: StoreReader, _ reading: CheckReading) {
         self.reader = reader
-        self.readsData = readsData
+        self.reading = reading
         index = reader.source.index
+        sound = RowSet(count: index.rowCount)
+        whole = RowSet(count: index.rowCount)
     }
 
-    /// Checks `store`. Throws only `storage`, `rolledBack` and `invalid`: what is wrong with the store is in the report.
+    /// Checks `store`, reading all data or none. Throws as the other `run`.
     package static func run(
         _ store: Store, write: [WriteKey], read: [ReadIdentity] = [], readsData: Bool = false
     ) async throws(ArchiveError) -> CheckReport {
+        try await run(store, write: write, read: read, reading: readsData ? .all : .none)
+    }
+
+    /// Checks `store`. Throws only `storage`, `rolledBack`, `cancelled` and `invalid`: what is wrong with the store is in the
+    /// report.
+    package static func run(
+        _ store: Store, write: [WriteKey], read: [ReadIdentity] = [], reading: CheckReading
+    ) async throws(ArchiveError) -> CheckReport {
         let reader = try await StoreReader(store, write: write, read: read)
-        var check = StoreCheck(reader, readsData: readsData)
+        var check = StoreCheck(reader, reading)
         try await check.checkKeys()
         try await check.checkIndex()
         try await check.checkPacks()
@@ -101,9 +121,12 @@ package struct StoreCheck {
     private mutating func checkPacks() async throws(ArchiveError) {
         let indexed = Set(index.packs.map(\.pack.name))
         let entries = try await ObjectPlace.packs.list(in: reader.keys.store.objects)
-        let looks = PackCheck(reader: reader, readsData: readsData)
-        let outcomes = await looks.run(entries)
-        for (entry, outcome) in zip(entries, outcomes) {
+        var looks = reading.memory?.read(reader.keys.store) ?? [:]
+        let chosen = choose(from: entries, looks)
+        let checked = await PackCheck(reader: reader, chosen: chosen).run(entries, sound)
+        sound = checked.sound
+        var present: [PackName: CheckMemory.Looks] = [:]
+        for (entry, outcome) in zip(entries, checked.outcomes) {
             guard let name = PackName(entry.name.lastComponent) else {
                 damage(entry.name.text, "not the name of a pack")
                 continue
@@ -111,10 +134,16 @@ package struct StoreCheck {
             do throws(ArchiveError) {
                 let found = try outcome.get()
                 report.packCount += 1
-                report.pieceCount += found.hashes.count
+                report.pieceCount += found.pieceCount
                 report.readByteCount += found.readByteCount
-                sound[name] = Set(found.hashes)
+                if chosen.contains(name) {
+                    report.readPackCount += 1
+                    looks[name, default: .init()].hashed = reading.now
+                    if !reader.identities.isEmpty { looks[name]?.opened = reading.now }
+                }
+                present[name] = looks[name] ?? .init()
             } catch {
+                guard error.code != .cancelled else { throw error }
                 try note(error, entry.name.text)
                 continue
             }
@@ -123,6 +152,35 @@ package struct StoreCheck {
                 report.findings.append(.init(isDamage: false, object: entry.name.text, problem: problem))
             }
         }
+        let times = present.values.map(lastRead)
+        report.unreadPackCount = times.count { $0 == nil }
+        report.oldestReading = times.compactMap { $0 }.min()
+        if !chosen.isEmpty { reading.memory?.write(present, reader.keys.store) }
+    }
+
+    /// The packs to be read whole: those that were never, then those that were the longest ago, until they make the share.
+    private func choose(
+        from entries: [ObjectEntry], _ looks: [PackName: CheckMemory.Looks]
+    ) -> Set<PackName> {
+        guard reading.share > 0 else { return [] }
+        let packs = entries.compactMap { entry in
+            PackName(entry.name.lastComponent).map { (name: $0, byteCount: entry.byteCount) }
+        }
+        guard reading.share < 1 else { return Set(packs.map(\.name)) }
+        func time(_ name: PackName) -> Int64 { looks[name].flatMap(lastRead)?.nanoseconds ?? .min }
+        let sorted = packs.sorted { (time($0.name), $0.name) < (time($1.name), $1.name) }
+        var left = reading.share * packs.reduce(0) { $0 + Double($1.byteCount) }
+        var chosen: Set<PackName> = []
+        for pack in sorted where left > 0 {
+            chosen.insert(pack.name)
+            left -= Double(pack.byteCount)
+        }
+        return chosen
+    }
+
+    /// When a pack was last verified as this check verifies: with `read` it counts that its pieces were opened.
+    private func lastRead(_ looks: CheckMemory.Looks) -> Timestamp? {
+        reader.identities.isEmpty ? looks.hashed : looks.opened
     }
 
     /// Snapshots, their chains, and everything that they reach.
@@ -151,16 +209,27 @@ package struct StoreCheck {
         }
     }
 
-    private func reach(_ record: SnapshotRecord) async throws(ArchiveError) {
-        var open = record.header.roots
-        var seen: Set<NodeID> = []
-        while let node = open.popLast() {
-            guard seen.insert(node).inserted else { continue }
-            let place = try soundPlace(index.places(of: node), node.hash, "node \(node)")
-            for child in try await reader.source.children(of: node, at: place) {
-                switch child {
-                case .node(let id): open.append(id)
-                case .chunk(let id): _ = try soundPlace(index.places(of: id), id.hash, "chunk \(id)")
+    private enum Step {
+        case enter(NodeID)
+        /// Everything beneath the node of this row is there.
+        case leave(Int)
+    }
+
+    /// Goes to all that a snapshot reaches, but for what was found whole beneath another.
+    private mutating func reach(_ record: SnapshotRecord) async throws(ArchiveError) {
+        var steps = record.header.roots.map(Step.enter)
+        while let step = steps.popLast() {
+            switch step {
+            case .leave(let row): whole.insert(row)
+            case .enter(let node):
+                let place = try soundPlace(index.places(of: node), .node(node))
+                guard !whole.contains(place.row) else { continue }
+                steps.append(.leave(place.row))
+                for child in try await reader.source.children(of: node, at: place) {
+                    switch child {
+                    case .node(let id): steps.append(.enter(id))
+                    case .chunk(let id): _ = try soundPlace(index.places(of: id), child)
+                    }
                 }
             }
         }
@@ -168,12 +237,14 @@ package struct StoreCheck {
 
     /// A place in a pack that was found sound.
     private func soundPlace(
-        _ places: [PieceIndex.Place], _ hash: Digest, _ name: String
+        _ places: [PieceIndex.Place], _ piece: Node.Child
     ) throws(ArchiveError) -> PieceIndex.Place {
-        let place = places.first { place in
-            sound[index.packs[place.ordinal].pack.name]?.contains(hash) ?? false
-        }
-        guard let place else { throw ArchiveError(.absent, "\(name): in no sound pack") }
-        return place
+        if let place = places.first(where: { sound.contains($0.row) }) { return place }
+        let name =
+            switch piece {
+            case .node(let id): "node \(id)"
+            case .chunk(let id): "chunk \(id)"
+            }
+        throw ArchiveError(.absent, "\(name): in no sound pack")
     }
 }

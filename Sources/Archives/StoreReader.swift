@@ -24,13 +24,13 @@ package final class StoreReader: Sendable {
     /// Opened data keys that are held: each takes guarded memory.
     private static let dataKeyLimit = 64
 
-    /// A reader for `store`, which reads the index. Without identities it lists only.
+    /// A reader for `store`, which reads the index, but for what `indexCache` keeps. Without identities it lists only.
     package init(
-        _ store: Store, write: [WriteKey], read: [ReadIdentity] = []
+        _ store: Store, write: [WriteKey], read: [ReadIdentity] = [], indexCache: IndexCache? = nil
     ) async throws(ArchiveError) {
         keys = try OpenedWrite(store: store, keys: write)
         identities = read
-        let loaded = try await IndexCatalog.load(with: keys)
+        let loaded = try await IndexCatalog.load(with: keys, cache: indexCache)
         source = NodeSource(keys: keys, index: loaded.index)
         indexFailures = loaded.failures.map(\.error)
         codecs = CodecPool(limit: max(Node.contentByteLimit, Int(store.config.cutting.maximum)), level: 1)

@@ -70,22 +70,24 @@ package final class StoreWriter: Sendable {
         var failure: ArchiveError?
         var statistics = WriterStatistics()
         /// Memory of packs that were stored.
-        var spares: [[UInt8]] = []
+        var spares: [PackMemory] = []
 
         mutating func newPack(_ kind: PackKind, _ key: DataKey, _ keyNumber: UInt32) -> PackBuilder {
-            PackBuilder(kind: kind, dataKey: key, keyNumber: keyNumber, storage: spares.popLast() ?? [])
+            PackBuilder(
+                kind: kind, dataKey: key, keyNumber: keyNumber, memory: spares.popLast() ?? PackMemory())
         }
     }
 
     /// Full packs under way at once, 16 MiB each. Another may be in the making meanwhile.
     private static let packLimit = 2
 
-    /// A writer for `store`. Reads the index.
+    /// A writer for `store`. Reads the index, but for what `indexCache` keeps.
     ///
     /// Throws `refused` where the agent isn't enrolled to add, `unsupported` where the store holds tombstones, which
     /// this version doesn't heed, and what reading the index throws.
     package init(
-        _ store: Store, write: [WriteKey], agent: AgentKey, options: WriterOptions = WriterOptions()
+        _ store: Store, write: [WriteKey], agent: AgentKey, options: WriterOptions = WriterOptions(),
+        indexCache: IndexCache? = nil
     ) async throws(ArchiveError) {
         keys = try OpenedWrite(store: store, keys: write)
         let newest = try keys.newest()
@@ -98,7 +100,9 @@ package final class StoreWriter: Sendable {
         let read = store.config.readKeys[store.config.readKeys.count - 1]
         session = SigningContext(store: store.id, generation: store.generation, write: newest, agent: agent)
         chunker = Chunker(gear: try keys.first().gear, store.config.cutting)
-        index = try await IndexCatalog.load(with: keys, trustGroup: record.trustGroup).index
+        index = try await IndexCatalog.load(
+            with: keys, trustGroup: record.trustGroup, cache: indexCache
+        ).index
         slots = TaskSemaphore(options.parallelism)
         codecs = CodecPool(
             limit: max(Node.contentByteLimit, Int(store.config.cutting.maximum)),
@@ -234,7 +238,6 @@ package final class StoreWriter: Sendable {
         let pack: FinishedPack
         do throws(ArchiveError) {
             defer { packSlots.signal() }
-            var builder = builder
             pack = builder.finish(in: session)
             let name = try ObjectPlace.packs.name(pack.name)
             try await WorkExecutor.run { () throws(ArchiveError) in
@@ -244,11 +247,11 @@ package final class StoreWriter: Sendable {
             throw fail(error)
         }
         let ready = state.withLock { state in
-            if state.spares.count < StoreWriter.packLimit { state.spares.append(pack.bytes) }
-            state.stored[pack.name] = UInt64(pack.bytes.count)
+            if state.spares.count < StoreWriter.packLimit { state.spares.append(pack.memory) }
+            state.stored[pack.name] = pack.entry.byteCount
             state.unindexed.append(pack.entry)
             state.statistics.packCount += 1
-            state.statistics.storedByteCount += UInt64(pack.bytes.count)
+            state.statistics.storedByteCount += pack.entry.byteCount
             return state.unindexed.count >= options.packsPerIndex
         }
         if ready { try await storeIndex() }
@@ -278,8 +281,8 @@ package final class StoreWriter: Sendable {
     func flush() async throws(ArchiveError) {
         let last = state.withLock { state in
             let last = [state.chunks, state.nodes].filter { !$0.isEmpty }
-            state.chunks = PackBuilder(kind: .chunks, dataKey: dataKey, keyNumber: session.write.number)
-            state.nodes = PackBuilder(kind: .nodes, dataKey: dataKey, keyNumber: session.write.number)
+            if !state.chunks.isEmpty { state.chunks = state.newPack(.chunks, dataKey, session.write.number) }
+            if !state.nodes.isEmpty { state.nodes = state.newPack(.nodes, dataKey, session.write.number) }
             return last
         }
         for builder in last { try await store(builder) }

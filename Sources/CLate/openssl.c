@@ -18,11 +18,15 @@
     F(EVP_DecryptInit_ex) \
     F(EVP_DecryptUpdate) \
     F(EVP_Digest) \
+    F(EVP_DigestFinal_ex) \
+    F(EVP_DigestInit_ex) \
+    F(EVP_DigestUpdate) \
     F(EVP_DigestVerify) \
     F(EVP_DigestVerifyInit_ex) \
     F(EVP_EncryptFinal_ex) \
     F(EVP_EncryptInit_ex) \
     F(EVP_EncryptUpdate) \
+    F(EVP_MD_CTX_copy_ex) \
     F(EVP_MD_CTX_free) \
     F(EVP_MD_CTX_new) \
     F(EVP_PKEY_free) \

@@ -17,4 +17,42 @@ package enum LargeSHA256 {
         }
         return hash
     }
+
+    /// A hash over bytes that come in pieces (EVP_DigestInit(3)). One task at a time.
+    @safe package final class Stream {
+        private let context: OpaquePointer
+
+        /// A hash of nothing yet; nil where libcrypto can't be had.
+        package init?() {
+            guard OpenSSL.isPrepared, let context = unsafe EVP_MD_CTX_new() else { return nil }
+            guard unsafe EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+                unsafe EVP_MD_CTX_free(context)
+                return nil
+            }
+            unsafe self.context = context
+        }
+
+        deinit { unsafe EVP_MD_CTX_free(context) }
+
+        /// Adds `bytes`.
+        package func update(_ bytes: RawSpan) {
+            let code = unsafe bytes.withUnsafeBytes {
+                unsafe EVP_DigestUpdate(context, $0.baseAddress, $0.count)
+            }
+            precondition(code == 1, "EVP_DigestUpdate")
+        }
+
+        /// The 32-byte hash of all bytes so far; more may follow.
+        package func hash() -> [UInt8] {
+            var hash = [UInt8](repeating: 0, count: 32)
+            var written: UInt32 = 0
+            guard let copy = unsafe EVP_MD_CTX_new() else { preconditionFailure("EVP_MD_CTX_new") }
+            defer { unsafe EVP_MD_CTX_free(copy) }
+            let isDone =
+                unsafe EVP_MD_CTX_copy_ex(copy, context) == 1
+                && EVP_DigestFinal_ex(copy, &hash, &written) == 1
+            precondition(isDone && written == 32, "EVP_DigestFinal_ex")
+            return hash
+        }
+    }
 }

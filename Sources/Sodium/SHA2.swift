@@ -21,6 +21,29 @@ package enum SHA256 {
             }
         }
     }
+
+    /// A hash over bytes that come in pieces.
+    package struct Stream {
+        private var state = crypto_hash_sha256_state()
+
+        /// A hash of nothing yet.
+        package init() { _ = unsafe crypto_hash_sha256_init(&state) }
+
+        /// Adds `bytes`.
+        package mutating func update(_ bytes: RawSpan) {
+            unsafe bytes.withPointer { _ = unsafe crypto_hash_sha256_update(&state, $0, UInt64($1)) }
+        }
+
+        /// The 32-byte hash of all bytes so far; more may follow.
+        package func hash() -> [UInt8] {
+            var copy = state
+            return [UInt8].filled(count: 32) { output in
+                unsafe output.withMutablePointer { target, _ in
+                    _ = unsafe crypto_hash_sha256_final(&copy, target)
+                }
+            }
+        }
+    }
 }
 
 /// SHA-512 (FIPS 180-4; crypto_hash_sha512).

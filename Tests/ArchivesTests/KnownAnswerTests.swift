@@ -49,6 +49,22 @@ import Testing
         #expect(write.cutBits(of: Array("a/b".utf8)) == 0x43e3_6cce_ffad_dc22)
     }
 
+    @Test func `packs are named by SHA-256, with libcrypto or without`() {
+        // FIPS 180-4's example.
+        #expect(
+            PackName(hashing: Array("abc".utf8)).description
+                == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        let hash = PackHash()
+        var slow = SHA256.Stream()
+        for part in [0..<1, 1..<70_000, 70_000..<70_000, 70_000..<100_000] {
+            bytes.withBytes { hash.update($0.extracting(part)) }
+            bytes.withBytes { slow.update($0.extracting(part)) }
+            let whole = Digest(SHA256.hash(Array(bytes.prefix(part.upperBound))))
+            #expect(hash.digest == whole && Digest(slow.hash()) == whole)
+        }
+    }
+
     @Test func `the gear table and the cuts are the documented ones`() throws {
         var parameters = CuttingParameters.standard
         (parameters.minimum, parameters.average, parameters.maximum) = (2048, 8192, 32_768)

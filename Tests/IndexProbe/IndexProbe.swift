@@ -1,0 +1,113 @@
+import Archives
+import Encodings
+import Files
+import Glibc
+import SSH
+import Sodium
+import Storage
+import Trust
+
+// What Scripts/bench runs to see what an index of many chunks costs (`Scripts/bench index`):
+//
+//     IndexProbe make DIRECTORY COUNT    a store with one file of about COUNT chunks of some 65 bytes, made by a real backup
+//     IndexProbe start DIRECTORY         begins a backup, with the cache of the index in DIRECTORY/cache
+//     IndexProbe check DIRECTORY         checks the structure of the whole store
+//
+// Each prints what it took: seconds, and the most memory that was resident, in MiB. The secrets of the store, which are of no
+// use but here, lie beside it.
+
+@main
+struct Measure {
+    static func main() async throws {
+        let arguments = CommandLine.arguments
+        guard arguments.count >= 3 else { exit(2) }
+        try Sodium.start()
+        let probe = Probe(directory: Path(arguments[2]))
+        let start = Measure.seconds()
+        switch arguments[1] {
+        case "make": try await probe.make(count: Int(arguments.last ?? "") ?? 1_000_000)
+        case "start": try await probe.start()
+        case "check": try await probe.check()
+        default: exit(2)
+        }
+        var usage = rusage()
+        _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        print("\(arguments[1]): \(Measure.seconds() - start) s, \(usage.ru_maxrss / 1024) MiB")
+    }
+
+    static func seconds() -> Double {
+        var time = timespec()
+        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}
+
+private struct Probe {
+    let directory: Path
+
+    private var agent: AgentKey { AgentKey(seed: secret(1)) }
+
+    private func secret(_ byte: UInt8) -> SecretBytes {
+        [UInt8](repeating: byte, count: 32).withBytes { SecretBytes(copying: $0) }
+    }
+
+    func make(count: Int) async throws {
+        let objects = try DirectoryStore.create(at: directory.appending("store"))
+        let creation = StoreCreation()
+        let signer = SigningKey()
+        let store = try await creation.create(
+            in: objects, wrappedRead: Array("read".utf8), wrappedWrite: Array("write".utf8),
+            admins: [signer.publicKey], signer: signer,
+            agents: [AgentRecord(name: "agent", publicKey: agent.publicKey, powers: [.add])],
+            cutting: CuttingParameters(
+                minimum: 64, average: 65, maximum: 66, normalization: 0, bundleLimit: 64, entryBits: 5,
+                listBits: 7))
+        try creation.writeSecret.withBytes { try Directory(directory).write($0, to: "write") }
+        let writer = try await StoreWriter(
+            store, write: [try store.writeKey(creation.writeSecret)], agent: agent)
+        var tree = EntryTreeWriter(writer)
+        var state: UInt64 = 1
+        var left = count * 65
+        let content = try await tree.content(expectedByteCount: UInt64(left)) { room in
+            var offset = 0
+            while left > 0, offset + 8 <= room.byteCount {
+                state ^= state << 13
+                state ^= state >> 7
+                state ^= state << 17
+                room.storeBytes(of: state, toByteOffset: offset, as: UInt64.self)
+                offset += 8
+                left -= 8
+            }
+            return offset
+        }
+        try await tree.add(
+            Entry(path: Array("file".utf8), kind: .file(.empty), mode: 0o600), content: content)
+        let root = try await tree.finish()
+        let draft = SnapshotDraft(
+            environment: "probe", time: Timestamp(nanoseconds: 1), status: .complete, revisions: [],
+            sources: [SnapshotSource(name: "probe", kind: .directory, status: .complete, root: root)],
+            host: "probe")
+        _ = try await writer.commit(try await writer.prepare(draft))
+        print("\(writer.statistics.addedPieceCount) pieces")
+    }
+
+    private func open() async throws -> (store: Store, write: WriteKey) {
+        let store = try await Store.open(try DirectoryStore(directory.appending("store")))
+        let bytes = try Directory(directory).read("write", limit: 32)
+        return (store, try store.writeKey(bytes.withBytes { SecretBytes(copying: $0) }))
+    }
+
+    func start() async throws {
+        let (store, write) = try await open()
+        _ = try await StoreWriter(
+            store, write: [write], agent: agent,
+            indexCache: IndexCache(directory: directory.appending("cache")))
+    }
+
+    func check() async throws {
+        let (store, write) = try await open()
+        let report = try await StoreCheck.run(store, write: [write])
+        print(
+            "\(report.isClean ? "sound" : "damaged"), \(report.packCount) packs, \(report.pieceCount) pieces")
+    }
+}
