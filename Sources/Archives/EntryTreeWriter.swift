@@ -20,12 +20,16 @@ package struct EntryTreeWriter: ~Copyable {
 
     private struct Waiting {
         var entry: Entry
+        let cut: UInt64
         let bundled: Range<UInt64>?
         let pieces: [ChunkStream.Piece]
+        /// In the place of an entry, which then only names its first path: a leaf that the store holds.
+        var leaf: TreeLeaf?
     }
 
     private let writer: StoreWriter
     private let onEntry: ((Entry) -> Void)?
+    private let onLeaf: ((TreeLeaf, _ isHeld: Bool) -> Void)?
     private var tree: NodeTreeWriter<Entry>
     private var bundle: ChunkStream
     private var pieces: [ChunkStream.Piece] = []
@@ -36,17 +40,27 @@ package struct EntryTreeWriter: ~Copyable {
     private var ownPieceCount = 0
     private var lastPath: [UInt8]?
     private var entriesSinceCut = 0
+    // Entries, and their weight, behind the end of the last leaf, those that wait among them.
+    private var openCount = 0
+    private var openWeight = 0
+    // What the leaf that the tree is at names so far.
+    private var leafChildren: [Node.Child] = []
     // Where the newest bundled content begins: its entry may not be waiting yet.
     private var newestStart: UInt64 = 0
 
     /// The bundle is cut at the latest behind so many entries, so that few wait for it.
     private static let bundleEntryLimit = 1024
 
-    /// A tree in `writer`'s session. `onEntry` is told each entry with its content, in order, once it is known:
-    /// what an agent remembers to skip unchanged files.
-    package init(_ writer: StoreWriter, onEntry: ((Entry) -> Void)? = nil) {
+    /// A tree in `writer`'s session. `onEntry` is told each entry with its content, in order, once it is known, and `onLeaf`
+    /// each leaf behind its entries, but for the tree's last: what an agent remembers to skip what is unchanged. Leaves that
+    /// were added whole come to `onLeaf` alone.
+    package init(
+        _ writer: StoreWriter, onEntry: ((Entry) -> Void)? = nil,
+        onLeaf: ((TreeLeaf, _ isHeld: Bool) -> Void)? = nil
+    ) {
         self.writer = writer
         self.onEntry = onEntry
+        self.onLeaf = onLeaf
         tree = NodeTreeWriter(bits: writer.keys.store.config.cutting.entryBits, writer: writer)
         bundle = ChunkStream(writer: writer)
     }
@@ -124,6 +138,29 @@ package struct EntryTreeWriter: ~Copyable {
         return true
     }
 
+    /// Whether the next entry begins a leaf.
+    package var isAtLeaf: Bool { openCount == 0 }
+
+    /// Adds a leaf that an earlier session stored, with entries from `first` to `last`. False, and nothing added, where the
+    /// tree isn't at the beginning of a leaf, and where the store doesn't hold it with all that it names (any more).
+    /// `willAdd` is called when it is sure to be added.
+    package mutating func addHeld(
+        _ leaf: TreeLeaf, from first: [UInt8], to last: [UInt8], willAdd: () -> Void = {}
+    ) async throws(ArchiveError) -> Bool {
+        if let lastPath, !PathOrder.precedes(lastPath, first) {
+            throw ArchiveError(.invalid, "entry: not in the order of paths")
+        }
+        guard isAtLeaf, try await writer.holds(leaf) else { return false }
+        willAdd()
+        lastPath = last
+        waiting.append(
+            Waiting(
+                entry: Entry(path: first, kind: .fifo, mode: 0), cut: leaf.cut, bundled: nil, pieces: [],
+                leaf: leaf))
+        try await settle(4 * writer.options.parallelism)
+        return true
+    }
+
     /// Throws `invalid` for an entry that can't be the next.
     private func admit(_ entry: Entry) throws(ArchiveError) {
         guard entry.isValid else { throw ArchiveError(.invalid, "entry: values that no tree can hold") }
@@ -135,7 +172,11 @@ package struct EntryTreeWriter: ~Copyable {
     private mutating func enter(
         _ entry: Entry, _ bundled: Range<UInt64>?, _ pieces: [ChunkStream.Piece]
     ) async throws(ArchiveError) {
-        waiting.append(Waiting(entry: entry, bundled: bundled, pieces: pieces))
+        let cut = writer.session.write.cutBits(of: entry.path)
+        waiting.append(Waiting(entry: entry, cut: cut, bundled: bundled, pieces: pieces))
+        openCount += 1
+        openWeight += entry.weight
+        if tree.endsLeaf(openCount, weight: openWeight, cut) { (openCount, openWeight) = (0, 0) }
         ownPieceCount += pieces.count
         entriesSinceCut += 1
         if entriesSinceCut >= EntryTreeWriter.bundleEntryLimit {
@@ -164,6 +205,16 @@ package struct EntryTreeWriter: ~Copyable {
     /// held, those whose chunks are cut.
     private mutating func settle(_ limit: Int) async throws(ArchiveError) {
         while firstWaiting < waiting.count {
+            let cut = waiting[firstWaiting].cut
+            if let leaf = waiting[firstWaiting].leaf {
+                let branch = Node.Branch(
+                    node: leaf.node, firstPath: waiting[firstWaiting].entry.path, entryCount: leaf.entryCount,
+                    byteCount: leaf.byteCount)
+                try await tree.add(leaf: branch, cut: cut)
+                onLeaf?(leaf, true)
+                firstWaiting += 1
+                continue
+            }
             var entry = waiting[firstWaiting].entry
             let own = waiting[firstWaiting].pieces
             if let range = waiting[firstWaiting].bundled {
@@ -179,7 +230,15 @@ package struct EntryTreeWriter: ~Copyable {
                 ownPieceCount -= own.count
             }
             onEntry?(entry)
-            try await tree.add(entry, cut: writer.session.write.cutBits(of: entry.path))
+            if onLeaf != nil { entry.content?.appendChildren(to: &leafChildren) }
+            if let branch = try await tree.add(entry, cut: cut) {
+                onLeaf?(
+                    TreeLeaf(
+                        node: branch.node, entryCount: branch.entryCount, byteCount: branch.byteCount,
+                        cut: cut,
+                        children: leafChildren), false)
+                leafChildren.removeAll(keepingCapacity: true)
+            }
             firstWaiting += 1
             if firstWaiting == waiting.count || waiting[firstWaiting].bundled != nil {
                 dropPieces(after: firstWaiting)

@@ -63,17 +63,29 @@ struct NodeTreeWriter<Item: NodeItem> {
         self.writer = writer
     }
 
-    /// Adds the next item; `cut` are 64 bits that belong to it.
-    mutating func add(_ item: Item, cut: UInt64) async throws(ArchiveError) {
+    /// Adds the next item; `cut` are 64 bits that belong to it. Returns the leaf where it ends with this item.
+    @discardableResult
+    mutating func add(_ item: Item, cut: UInt64) async throws(ArchiveError) -> Node.Branch? {
         items.append(item)
         weight += item.weight
-        guard isEnd(items.count, cut, level: 0) || weight >= Self.weightLimit else { return }
-        try await endLeaf(cut: cut)
+        guard endsLeaf(items.count, weight: weight, cut) else { return nil }
+        return try await endLeaf(cut: cut)
+    }
+
+    /// Adds a leaf that the store holds, behind one that ended; `cut` are the bits of its last item.
+    mutating func add(leaf: Node.Branch, cut: UInt64) async throws(ArchiveError) {
+        guard items.isEmpty else { throw ArchiveError(.invalid, "tree: a leaf within another") }
+        try await add(leaf, level: 0, cut: cut)
+    }
+
+    /// Whether a leaf of `count` items of that weight ends behind one with `cut`: nothing else decides.
+    func endsLeaf(_ count: Int, weight: Int, _ cut: UInt64) -> Bool {
+        isEnd(count, cut, level: 0) || weight >= Self.weightLimit
     }
 
     /// Ends the tree. Without any item its root is an empty leaf.
     mutating func finish() async throws(ArchiveError) -> Root {
-        if !items.isEmpty || levels.isEmpty { try await endLeaf(cut: .max) }
+        if !items.isEmpty || levels.isEmpty { _ = try await endLeaf(cut: .max) }
         var level = 0
         while true {
             let isTop = level == levels.count - 1
@@ -83,7 +95,7 @@ struct NodeTreeWriter<Item: NodeItem> {
         }
     }
 
-    private mutating func endLeaf(cut: UInt64) async throws(ArchiveError) {
+    private mutating func endLeaf(cut: UInt64) async throws(ArchiveError) -> Node.Branch {
         let node = try await writer.add(Item.leaf(items))
         let branch = Node.Branch(
             node: node, firstPath: items.first?.path ?? [],
@@ -92,6 +104,7 @@ struct NodeTreeWriter<Item: NodeItem> {
         items.removeAll(keepingCapacity: true)
         weight = 0
         try await add(branch, level: 0, cut: cut)
+        return branch
     }
 
     private mutating func add(_ branch: Node.Branch, level: Int, cut: UInt64) async throws(ArchiveError) {

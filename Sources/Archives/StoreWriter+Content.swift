@@ -13,6 +13,18 @@ extension StoreWriter {
         }
     }
 
+    /// Whether a leaf is in the store with all that it names, on the same word.
+    func holds(_ leaf: TreeLeaf) async throws(ArchiveError) -> Bool {
+        guard isKnown(.node(leaf.node)) else { return false }
+        for child in leaf.children {
+            switch child {
+            case .chunk: guard isKnown(child) else { return false }
+            case .node(let id): guard try await holds(id) else { return false }
+            }
+        }
+        return true
+    }
+
     private func holds(_ node: NodeID) async throws(ArchiveError) -> Bool {
         var open = [node]
         var seen: Set<NodeID> = []

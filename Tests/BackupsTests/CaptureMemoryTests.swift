@@ -117,4 +117,33 @@ import Testing
         let first = try await capture(fixture)
         #expect(try await capture(fixture).read == first.read)
     }
+
+    @Test func `what is named whole gives the tree that is made of every file`() async throws {
+        let fixture = try await BackupFixture()
+        // Too long to share chunks, so that what was read before changes no chunk.
+        fixture.sh(
+            """
+            mkdir -p live/a live/b; cd live
+            for n in $(seq 100 240); do head -c 17000 /dev/urandom > a/$n; head -c 17000 /dev/urandom > b/$n; done
+            """)
+        let first = try await capture(fixture)
+        let edits = [
+            ":", "rm live/a/101", "head -c 17000 /dev/urandom > live/a/170", "mv live/b/240 live/a/240x",
+            "rm live/b/1[0-4]*",
+            "mkdir live/aa; head -c 17001 /dev/zero > live/aa/new; ln live/a/200 live/b/000",
+            "rm live/b/000; rm -r live/a/2*; chmod 600 live/b/199", "touch live/b/200 live/zz",
+        ]
+        var before = first
+        for (number, edit) in edits.enumerated() {
+            fixture.sh(edit)
+            let known = try await capture(fixture)
+            #expect(number > 0 || (known.root == before.root && known.read == 0 && known.stored == 0))
+            #expect(known.read <= 60_000)
+            let fresh = try await capture(fixture, memory: "fresh\(number)")
+            #expect(fresh.root == known.root)
+            before = known
+        }
+        try await fixture.restore(into: "back", .init())
+        #expect(fixture.description(of: "live") == fixture.description(of: "back/directories/live"))
+    }
 }

@@ -9,6 +9,8 @@ final class CaptureLedger {
         let record: CaptureRecord?
         /// The content of a file that was read again although it is unchanged.
         let content: Content?
+        /// In the place of an entry: a leaf that goes into the tree whole, as it is remembered.
+        var leaf: CaptureBlock?
     }
 
     private var recorder: CaptureRecorder?
@@ -39,6 +41,18 @@ final class CaptureLedger {
         return record
     }
 
+    /// The leaf that began with the entry at `path` in the last capture, if everything before was looked up.
+    func leaf(at path: [UInt8]) -> CaptureBlock? {
+        guard isTrusted else { return nil }
+        return recorder?.leaf(at: path)
+    }
+
+    /// The leaf that `leaf(at:)` gave goes into the tree whole.
+    func expect(_ leaf: CaptureBlock) {
+        recorder?.passLeaf()
+        queue.append(Expected(record: nil, content: nil, leaf: leaf))
+    }
+
     /// Whether an unchanged file is to be read again all the same.
     func isDrawn(_ state: FileState) -> Bool { recorder?.isDrawn(state) ?? false }
 
@@ -62,20 +76,36 @@ final class CaptureLedger {
 
     /// An entry comes out of the tree.
     func settle(_ entry: Entry) {
-        guard first < queue.count else { return }
+        guard let expected = next() else { return }
+        if let content = expected.content, content != entry.content { distrust() }
+        guard var record = expected.record, record.state.changed < limit else {
+            recorder?.skip()
+            return
+        }
+        record.content = entry.content
+        recorder?.remember(entry.path, record)
+    }
+
+    /// A leaf of entries that came out of the tree is stored, or one that went in whole comes out.
+    func settle(_ leaf: TreeLeaf, isHeld: Bool) {
+        guard isHeld else {
+            recorder?.endLeaf(leaf)
+            return
+        }
+        guard let block = next()?.leaf else { return }
+        recorder?.remember(block)
+    }
+
+    /// What was expected first.
+    private func next() -> Expected? {
+        guard first < queue.count else { return nil }
         let expected = queue[first]
         first += 1
         if first == queue.count || first >= 4096 {
             queue.removeFirst(first)
             first = 0
         }
-        if let content = expected.content, content != entry.content { distrust() }
-        guard var record = expected.record, record.state.changed < limit else {
-            recorder?.change()
-            return
-        }
-        record.content = entry.content
-        recorder?.remember(entry.path, record)
+        return expected
     }
 
     /// Leaves the memory for the next capture.

@@ -19,6 +19,9 @@ struct DirectoryCapture: ~Copyable {
     // Where each file with several names was met first.
     private var firstNames: [Identity: [UInt8]] = [:]
     private let memory: CaptureLedger
+    // Found so far of a leaf whose entries are all as the last capture left them.
+    private var leaf: CaptureBlock?
+    private var held: [DirectoryScan.Found] = []
 
     /// Files that say they are empty are read up to here: those that the kernel makes as they are read.
     private static let untoldLimit: Int64 = 64 << 20
@@ -26,7 +29,11 @@ struct DirectoryCapture: ~Copyable {
     private init(_ writer: StoreWriter, _ memory: CaptureLedger) {
         self.writer = writer
         self.memory = memory
-        tree = EntryTreeWriter(writer) { entry in memory.settle(entry) }
+        tree = EntryTreeWriter(writer) { entry in
+            memory.settle(entry)
+        } onLeaf: { leaf, isHeld in
+            memory.settle(leaf, isHeld: isHeld)
+        }
     }
 
     /// Captures the directory at `path`, links on the way there followed. Files that are as `memory` has them are not
@@ -47,6 +54,7 @@ struct DirectoryCapture: ~Copyable {
             try Task.checkCancellation()
             for item in items { try await capture.take(item) }
         }
+        try await capture.release()
         let root = try await capture.tree.finish()
         capture.memory.finish()
         return SnapshotSource(
@@ -57,10 +65,49 @@ struct DirectoryCapture: ~Copyable {
     private mutating func take(_ item: DirectoryScan.Item) async throws {
         switch item {
         case .problem(let path, let error):
+            try await release()
             guard !path.isEmpty else { throw error }
             notes.add("not read: \(error.at(Path(path)).description)")
-        case .entry(let found): try await add(found)
+        case .entry(let found):
+            if leaf == nil, tree.isAtLeaf { leaf = memory.leaf(at: found.path) }
+            if let leaf {
+                if leaf.isUnchanged(found, at: held.count) {
+                    held.append(found)
+                    guard held.count == leaf.items.count else { return }
+                    if try await addHeld(leaf) { return }
+                    return try await release()
+                }
+                try await release()
+            }
+            try await add(found)
         }
+    }
+
+    /// Adds the leaf that all that is held makes. False where its entries have to be looked at one by one: the store doesn't
+    /// hold it any more, or one of the few files that are read again isn't as it was.
+    private mutating func addHeld(_ block: CaptureBlock) async throws -> Bool {
+        guard let leaf = block.leaf, let first = block.items.first, let last = block.items.last else {
+            return false
+        }
+        for (position, found) in held.enumerated() where memory.isDrawn(block.items[position].state) {
+            guard found.metadata.kind == .regular else { continue }
+            guard let hash = block.record(at: position)?.hash, isSame(found, hash) else { return false }
+        }
+        let memory = memory
+        let isAdded = try await tree.addHeld(leaf, from: first.path, to: last.path) { memory.expect(block) }
+        guard isAdded else { return false }
+        held.removeAll(keepingCapacity: true)
+        self.leaf = nil
+        return true
+    }
+
+    /// Adds what is held one by one.
+    private mutating func release() async throws {
+        guard leaf != nil else { return }
+        let items = held
+        held.removeAll(keepingCapacity: true)
+        leaf = nil
+        for found in items { try await add(found) }
     }
 
     private mutating func add(_ found: DirectoryScan.Found) async throws {
@@ -249,6 +296,15 @@ struct DirectoryCapture: ~Copyable {
         }
         if byteCount > offset { try await content.hole(UInt64(byteCount - offset)) }
         return try await content.finish()
+    }
+}
+
+extension CaptureBlock {
+    /// Whether what was found is the item at `position` as it was. A file with several names never counts as such: which of
+    /// them the others name is decided anew.
+    fileprivate func isUnchanged(_ found: DirectoryScan.Found, at position: Int) -> Bool {
+        guard found.metadata.kind != .regular || found.metadata.linkCount == 1 else { return false }
+        return items[position].path == found.path && items[position].state == FileState(found.metadata)
     }
 }
 
