@@ -16,13 +16,14 @@ package struct ScheduledBackup: Sendable {
     private let settingsFile: String
     private let identities: [MemberIdentity]
     private let access: SourceAccess
+    private let buckets: BucketAccess
     private let file: @Sendable (String) throws -> [UInt8]
 
-    /// The backup of `environment`; nil where the settings have none for it. Repositories are fetched by `access`; `file`
-    /// reads a file of configuration.
+    /// The backup of `environment`; nil where the settings have none for it. Repositories are fetched by `access`, buckets
+    /// reached by `buckets`; `file` reads a file of configuration.
     package init?(
         _ environment: EnvironmentSettings, settings: Settings, settingsFile: String,
-        identities: [MemberIdentity], access: SourceAccess,
+        identities: [MemberIdentity], access: SourceAccess, buckets: BucketAccess,
         file: @escaping @Sendable (String) throws -> [UInt8]
     ) {
         guard environment.backup != nil else { return nil }
@@ -31,6 +32,7 @@ package struct ScheduledBackup: Sendable {
         self.settingsFile = settingsFile
         self.identities = identities
         self.access = access
+        self.buckets = buckets
         self.file = file
     }
 
@@ -61,8 +63,9 @@ package struct ScheduledBackup: Sendable {
             throw DeliveryError(.unusableRequest, "\(environment.name): no backup, or no identity")
         }
         let store = try settings.store(plan.store)
+        let place = try StorePlace(store, buckets)
         let pins = StorePins(directory: Path(StateFiles.pins(settings.state)))
-        var trust = try pins.trust(for: store.url)
+        var trust = try pins.trust(for: place.name)
         if let root = try store.trust.map({ try Fingerprint(text: Hex.encode($0)) }) {
             if trust.root != root { trust = StoreTrust() }
             trust.root = root
@@ -71,12 +74,12 @@ package struct ScheduledBackup: Sendable {
             environment, settings: settings, settingsFile: settingsFile, access: access,
             clock: { WallClock.now },
             file: file)
-        let opened = try await StoreAccess.open(store.url, trust: trust, identities: identities)
-        let outcome = try await backup.run(into: opened, at: store.url, as: identity).outcome
+        let opened = try await StoreAccess.open(place, trust: trust, identities: identities)
+        let outcome = try await backup.run(into: opened, at: place.name, as: identity).outcome
         trust.root = opened.store.fingerprint
         trust.generation = max(trust.generation, opened.store.generation)
         trust.agents[StoreAccess.agentKey(of: identity).publicKey] = outcome.header.generation
-        try? pins.record(trust, for: store.url)
+        try? pins.record(trust, for: place.name)
         guard outcome.status != .failed else {
             throw DeliveryError(.io, "\(environment.name): no source of the backup could be captured")
         }

@@ -39,6 +39,8 @@ package struct ServiceOptions: Sendable {
     package var process: FetchProcess
     /// The user of this process (geteuid(2)), who alone may read private keys.
     package var user: UInt32
+    /// With what buckets are reached.
+    package var buckets: BucketAccess
     /// Who the audit log names.
     package var author: String
     /// The program's version.
@@ -55,7 +57,7 @@ package struct ServiceOptions: Sendable {
         file: @escaping @Sendable (String) throws -> [UInt8],
         describe: @escaping @Sendable (any Error) -> (code: Int32, message: String),
         log: @escaping @Sendable (LogLevel, String) -> Void, process: FetchProcess, user: UInt32,
-        author: String, version: String,
+        buckets: BucketAccess, author: String, version: String,
         notifySocket: String?, watchdogMicroseconds: UInt64?
     ) {
         self.settingsFile = settingsFile
@@ -66,6 +68,7 @@ package struct ServiceOptions: Sendable {
         self.log = log
         self.process = process
         self.user = user
+        self.buckets = buckets
         self.author = author
         self.version = version
         self.notifySocket = notifySocket

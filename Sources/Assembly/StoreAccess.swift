@@ -21,23 +21,19 @@ package enum StoreAccess {
         package let read: ReadIdentity?
     }
 
-    /// The objects at `location`, a directory that is there. Throws `StorageError` `notFound` where it isn't.
-    package static func objects(at location: String) throws -> any ObjectStore {
-        try DirectoryStore(Path(location))
-    }
-
-    /// The objects at `location`, a directory that is empty or made here.
-    private static func makeObjects(at location: String) async throws -> any ObjectStore {
-        let entries = try Directory.makePath(Path(location)).entries()
-        let objects = try DirectoryStore(Path(location))
-        guard !entries.isEmpty else { return objects }
+    /// The objects at `place`, which holds none: a directory is made where it is missing. Throws `exists` where anything
+    /// else is there, but for what a creation that was killed has left.
+    private static func emptyObjects(at place: StorePlace) async throws -> any ObjectStore {
+        let objects = try place.makeObjects()
+        guard try await !objects.isEmpty() else { return objects }
+        let taken = StorageError(
+            .exists, name: place.name, reason: "there is something here, and a new store needs an empty place"
+        )
+        guard try await objects.list(below: ObjectName("config")).isEmpty else { throw taken }
         // A creation that was killed before the configuration stood has left key files that nothing names.
-        guard entries.allSatisfy({ $0.name == "keys" }) else {
-            throw StorageError(.exists, name: location)
-        }
         try await objects.removeLeftovers()
         let names = try await objects.list(below: nil).map(\.name)
-        guard names.allSatisfy({ isKeyFile($0.text) }) else { throw StorageError(.exists, name: location) }
+        guard !names.isEmpty, names.allSatisfy({ isKeyFile($0.text) }) else { throw taken }
         for name in names { try await objects.remove(name) }
         return objects
     }
@@ -55,20 +51,12 @@ package enum StoreAccess {
         return (try? Hex.decode(String(fields[2])))?.count == 8
     }
 
-    /// Opens the store at `location` with what `identities` can. Throws `ArchiveError`, `StorageError`, and `AgeError`
+    /// Opens the store at `place` with what `identities` can. Throws `ArchiveError`, `StorageError`, and `AgeError`
     /// `noMatch` where none of them is a writer's or reader's.
     package static func open(
-        _ location: String, trust: StoreTrust, identities: [MemberIdentity]
+        _ place: StorePlace, trust: StoreTrust, identities: [MemberIdentity]
     ) async throws -> Opened {
-        let missing = StorageError(.notFound, name: "\(location): no archive store")
-        let objects: any ObjectStore
-        do {
-            objects = try StoreAccess.objects(at: location)
-        } catch let error as StorageError where error.code == .notFound {
-            throw missing
-        }
-        guard try await !objects.list(below: nil).isEmpty else { throw missing }
-        let store = try await Store.open(objects, trust: trust)
+        let (store, objects) = try await verified(place, trust: trust)
         let write = try store.writeKey(
             try Age.decrypt(try await store.wrappedKey(.write), with: identities))
         let read: ReadIdentity?
@@ -81,11 +69,32 @@ package enum StoreAccess {
         return Opened(store: store, objects: objects, write: write, read: read)
     }
 
-    /// A new store in the directory at `location`, empty or made here: secrets wrapped to `readers` and `writers`,
+    /// The store at `place` with its configuration verified, opened by nobody. Throws `ArchiveError`, and `StorageError`,
+    /// of which `notFound` says that there is no store.
+    package static func verified(
+        _ place: StorePlace, trust: StoreTrust
+    ) async throws -> (store: Store, objects: any ObjectStore) {
+        let missing = StorageError(.notFound, name: place.name, reason: "no archive store")
+        let objects: any ObjectStore
+        do throws(StorageError) {
+            objects = try place.objects()
+        } catch {
+            throw error.code == .notFound ? missing : error
+        }
+        do throws(ArchiveError) {
+            return (try await Store.open(objects, trust: trust), objects)
+        } catch {
+            // What is there without a configuration is a store that lost it.
+            guard error.code == .absent, try await objects.isEmpty() else { throw error }
+            throw missing
+        }
+    }
+
+    /// A new store at `place`, a bucket's empty prefix or a directory that is empty or made here: secrets wrapped to `readers` and `writers`,
     /// `agents` enrolled, the configuration signed by `signer` through `sign`. Throws `ArchiveError`, `StorageError`,
     /// `AgeError`.
     package static func create(
-        _ location: String, readers: [MemberRecipient], writers: [MemberRecipient], agents: [AgentRecord],
+        _ place: StorePlace, readers: [MemberRecipient], writers: [MemberRecipient], agents: [AgentRecord],
         signer: SSHPublicKey, sign: (GenerationHeader) async throws -> SSHSignature
     ) async throws -> Store {
         let creation = StoreCreation()
@@ -95,7 +104,7 @@ package enum StoreAccess {
         let wrappedRead = try Age.encrypt(creation.readSecret, to: readers.map(\.ageRecipient))
         let wrappedWrite = try Age.encrypt(creation.writeSecret, to: all.map(\.ageRecipient))
         return try await creation.create(
-            in: try await makeObjects(at: location), wrappedRead: wrappedRead, wrappedWrite: wrappedWrite,
+            in: try await emptyObjects(at: place), wrappedRead: wrappedRead, wrappedWrite: wrappedWrite,
             admins: [signer],
             agents: agents, sign: sign)
     }

@@ -19,6 +19,10 @@ struct Strongroom: AsyncParsableCommand {
               STRONGROOM_IDENTITY   the identity file, where --identity names none
               STRONGROOM_TRUST      ENVIRONMENT=FINGERPRINT of trusted keyrings, joined by commas
               STRONGROOM_STORE      the archive store, where --store names none
+              AWS_ACCESS_KEY_ID     with AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), else AWS_PROFILE of
+                                    AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials: for stores in buckets
+              AWS_REGION            and AWS_ENDPOINT_URL, AWS_CA_BUNDLE: how a bucket is reached, where neither its URL
+                                    nor settings say so
               XDG_CONFIG_HOME       strongroom/identity, strongroom/strongroom.yaml; else ~/.config
               XDG_STATE_HOME        strongroom/pins: the keyrings that were seen before; else ~/.local/state
             """,

@@ -226,7 +226,7 @@ struct EnvironmentLoop: Sendable {
             identities: parts.identities,
             access: SourceAccess(
                 process: parts.options.process, identities: parts.identities, user: parts.options.user),
-            file: parts.options.file)
+            buckets: parts.options.buckets, file: parts.options.file)
     }
 
     /// What precedes each change of the targets; nil where nothing does.

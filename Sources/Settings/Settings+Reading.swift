@@ -95,20 +95,6 @@ extension Settings {
     }
 }
 
-extension StoreSettings {
-    init(_ node: YAMLNode) throws(DocumentError) {
-        let mapping = try node.mapping(allowed: ["url", "region", "trust"])
-        try Settings.refuse(mapping, ["region"])
-        let urlNode = try mapping.required("url")
-        let url = try urlNode.string()
-        guard url.utf8.first == 0x2F else { throw urlNode.expected("a directory's absolute path") }
-        self.url = url
-        trust = try mapping.optional("trust").map { node throws(DocumentError) in
-            try Settings.fingerprint(node)
-        }
-    }
-}
-
 extension EnvironmentSettings {
     init(_ name: String, _ node: YAMLNode) throws(DocumentError) {
         let mapping = try node.mapping(allowed: [

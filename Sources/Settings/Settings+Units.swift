@@ -3,14 +3,21 @@ internal import Documents
 extension Settings {
     /// `4096`, `16KiB`, `1MiB` or `2GiB`.
     static func byteCount(_ node: YAMLNode) throws(DocumentError) -> UInt64 {
-        let text = try node.string()
+        guard let count = byteCount(try node.string()) else {
+            throw node.expected("a number of bytes, as 4096, 16KiB, 1MiB or 2GiB")
+        }
+        return count
+    }
+
+    /// The number of bytes that `text` means; nil for all else.
+    static func byteCount(_ text: String) -> UInt64? {
         let units: [(String, UInt64)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)]
         for (suffix, factor) in units where text.hasSuffix(suffix) {
             guard let count = UInt64(text.dropLast(suffix.count)) else { break }
             let (product, overflow) = count.multipliedReportingOverflow(by: factor)
-            if !overflow { return product }
+            return overflow ? nil : product
         }
-        throw node.expected("a number of bytes, as 4096, 16KiB, 1MiB or 2GiB")
+        return nil
     }
 
     /// `30s`, `10m`, `2h` or `7d`, in seconds.

@@ -33,14 +33,6 @@ package struct Settings: Sendable {
     }
 }
 
-/// Where an archive store is, and which one it must be.
-package struct StoreSettings: Sendable, Equatable {
-    /// A directory's path.
-    package let url: String
-    /// The fingerprint of the store's first configuration; nil pins the first one that is seen.
-    package let trust: [UInt8]?
-}
-
 /// A set of things that are synced, sealed and restored together.
 package struct EnvironmentSettings: Sendable {
     /// The environment's name.

@@ -47,7 +47,8 @@ import Trust
             name: "agent", publicKey: StoreAccess.agentKey(of: .x25519(writer)).publicKey, powers: [.add])
         let admin = reader
         return try await StoreAccess.create(
-            location, readers: [.x25519(reader.recipient)], writers: [.x25519(writer.recipient)],
+            StorePlace(directory: location), readers: [.x25519(reader.recipient)],
+            writers: [.x25519(writer.recipient)],
             agents: [agent],
             signer: SigningKey(derivedFrom: admin).publicKey
         ) { header in SignedGeneration.signature(over: header, by: SigningKey(derivedFrom: admin)) }
@@ -56,6 +57,7 @@ import Trust
     private func open(
         _ location: String, _ identity: X25519Identity, root: Fingerprint? = nil
     ) async throws -> StoreAccess.Opened {
-        try await StoreAccess.open(location, trust: StoreTrust(root: root), identities: [.x25519(identity)])
+        try await StoreAccess.open(
+            StorePlace(directory: location), trust: StoreTrust(root: root), identities: [.x25519(identity)])
     }
 }

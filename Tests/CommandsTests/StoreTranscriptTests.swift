@@ -167,7 +167,7 @@ import Testing
             world.run(
                 "store", "init", world.path("new"), "--reader", world.text("host.recipient"),
                 identity: "alice"), 2, "nobody could add")
-        expect(world.run("store", "init", "s3://bucket/x", identity: "alice"), 2, "not supported")
+        expect(world.run("store", "init", "s3://b/x", identity: "alice"), 2, "3 to 63 characters")
         expect(world.run("backup", "prod", "--config", world.settings), 2)
     }
 

@@ -98,7 +98,7 @@ struct SyncCommand: AsyncParsableCommand {
                     ScheduledBackup(
                         request.environment, settings: settings, settingsFile: try settingsFile.path(),
                         identities: identities, access: FetchChildCommand.access(identities),
-                        file: SettingsOptions.reader))
+                        buckets: BucketVariables.access, file: SettingsOptions.reader))
         }
         let sync = EnvironmentSync(
             request, identities: identities, signers: SettingsOptions.reader, snapshot: snapshot)

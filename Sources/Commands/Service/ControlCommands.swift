@@ -82,7 +82,8 @@ struct RollbackCommand: AsyncParsableCommand {
         let identities = try identities.load(defaults: settings.identities)
         let backup = ScheduledBackup(
             environment, settings: settings, settingsFile: file, identities: identities,
-            access: FetchChildCommand.access(identities), file: SettingsOptions.reader)
+            access: FetchChildCommand.access(identities), buckets: BucketVariables.access,
+            file: SettingsOptions.reader)
         let sync = EnvironmentSync(
             EnvironmentSync.Request(
                 environment: environment, state: settings.state, pins: StateFiles.pins(settings.state),

@@ -46,7 +46,7 @@ struct ServeCommand: AsyncParsableCommand {
                 return (failure.code.rawValue, failure.message)
             },
             log: { level, text in log.write(level, text) }, process: FetchChildCommand.process,
-            user: geteuid(),
+            user: geteuid(), buckets: BucketVariables.access,
             author: "service",
             version: Strongroom.configuration.version, notifySocket: Process.variable("NOTIFY_SOCKET"),
             watchdogMicroseconds: Process.variable("WATCHDOG_USEC").flatMap(UInt64.init))

@@ -208,16 +208,19 @@ extension GitError: Reportable {
 
 extension StorageError: Reportable {
     var failure: Failure {
-        switch code {
-        case .notFound, .exists, .invalidName, .bucketMissing, .invalidLocation, .unsupported:
-            Failure(.usage, description)
-        case .limit: Failure(.limitExceeded, description)
-        case .truncated, .notAnObject: Failure(.damaged, description)
-        case .credentials: Failure(.cannotDecrypt, description)
-        case .untrusted, .redirected, .clockSkew: Failure(.refused, description)
-        case .noSpace, .io, .permission, .unreachable, .busy, .invalidAnswer, .cancelled:
-            Failure(.inputOutput, description)
-        }
+        let code: Failure.Code =
+            switch self.code {
+            case .notFound, .exists, .invalidName, .bucketMissing, .invalidLocation, .unsupported: .usage
+            case .limit: .limitExceeded
+            case .truncated, .notAnObject: .damaged
+            case .credentials: .cannotDecrypt
+            case .untrusted, .redirected, .clockSkew: .refused
+            case .noSpace, .io, .permission, .unreachable, .busy, .invalidAnswer, .cancelled: .inputOutput
+            }
+        // A reason is the cause, then what to do: "…; check the endpoint and the network".
+        guard let reason, let cut = reason.ranges(of: "; ").last else { return Failure(code, description) }
+        return Failure(
+            code, "\(name): \(reason[..<cut.lowerBound])", hints: [String(reason[cut.upperBound...])])
     }
 }
 

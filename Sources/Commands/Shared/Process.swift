@@ -70,6 +70,14 @@ enum Process {
         return text.isEmpty ? nil : text
     }
 
+    /// The bytes of an environment variable that holds a secret; nil where it is unset or empty. The environment itself
+    /// keeps its copy.
+    static func secretVariable(_ name: String) -> SecretBytes? {
+        guard let value = unsafe getenv(name), unsafe strlen(value) > 0 else { return nil }
+        return unsafe SecretBytes(
+            copying: UnsafeRawBufferPointer(start: value, count: strlen(value)).bytes)
+    }
+
     /// Whether a directory of PATH holds the program `name`.
     static func isInPath(_ name: String) -> Bool {
         (variable("PATH") ?? "").split(separator: ":").contains { unsafe access("\($0)/\(name)", X_OK) == 0 }

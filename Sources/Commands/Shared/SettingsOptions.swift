@@ -20,6 +20,7 @@ struct SettingsOptions: ParsableArguments {
         try Failure.about(file) {
             let settings = try Settings(parsing: try content(file))
             try SourceAccess.check(settings)
+            try StorePlace.check(settings)
             return settings
         }
     }

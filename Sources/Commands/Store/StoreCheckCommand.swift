@@ -9,7 +9,7 @@ struct StoreCheckCommand: AsyncParsableCommand {
         discussion:
             "Changes nothing. Findings go to standard output; the exit code is 9 where something is damaged.")
 
-    @Argument(help: ArgumentHelp("The store's directory.", valueName: "store"))
+    @Argument(help: ArgumentHelp("The store: a directory, or s3://bucket/prefix.", valueName: "store"))
     var location: String?
 
     @Flag(help: "Read every byte; with a reader's identity, open every chunk and compute its id again.")

@@ -9,7 +9,7 @@ struct StoreInfoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info", abstract: "Show what a store is and who may add to it.")
 
-    @Argument(help: ArgumentHelp("The store's directory.", valueName: "store"))
+    @Argument(help: ArgumentHelp("The store: a directory, or s3://bucket/prefix.", valueName: "store"))
     var location: String?
 
     @Flag(help: "Print JSON.")

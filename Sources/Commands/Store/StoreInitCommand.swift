@@ -9,14 +9,15 @@ internal import Trust
 /// `strongroom store init`: a new store; its fingerprint goes to standard output.
 struct StoreInitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Make an archive store in an empty directory.",
+        commandName: "init", abstract: "Make an archive store in an empty directory or bucket prefix.",
         discussion: """
             Readers can open backups; writers can add them and open none, their own included. Without --reader the \
             caller's identity is one. The caller's agent key is enrolled, and others with --agent. The fingerprint of \
-            the store's first configuration is printed: settings name it as 'trust'.
+            the store's first configuration is printed: settings name it as 'trust'. A bucket has to be there; \
+            the variables for its credentials are told by strongroom --help.
             """)
 
-    @Argument(help: ArgumentHelp("The store's directory.", valueName: "store"))
+    @Argument(help: ArgumentHelp("The store: a directory, or s3://bucket/prefix.", valueName: "store"))
     var store: String
 
     @Option(help: ArgumentHelp("Who can read backups; repeatable.", valueName: "recipient"))
@@ -40,7 +41,7 @@ struct StoreInitCommand: AsyncParsableCommand {
     @OptionGroup var identities: IdentityOptions
 
     func run() async throws {
-        let location = try StoreOptions.location(store)
+        let place = try StoreOptions.place(store)
         let identity = try identities.load().first
         guard let identity else { throw Failure(.usage, "no identity") }
         let readers = try reader.isEmpty ? [identity.recipient] : reader.map { try recipient($0, "--reader") }
@@ -52,11 +53,11 @@ struct StoreInitCommand: AsyncParsableCommand {
         }
         let signer = try AdminSigner.find(keyFile: signingKey, repository: nil, identity: identity)
         let made = try await StoreAccess.create(
-            location, readers: readers, writers: writers, agents: try agents(identity),
+            place, readers: readers, writers: writers, agents: try agents(identity),
             signer: signer.publicKey
         ) { header in try await signer.sign(header) }
         let pins = StorePins(directory: Path(try Locations.pins()))
-        try pins.record(StoreTrust(root: made.fingerprint, generation: made.generation), for: location)
+        try pins.record(StoreTrust(root: made.fingerprint, generation: made.generation), for: place.name)
         Console.print(made.fingerprint.description)
         Console.note(
             "strongroom: \(store): a store with \(readers.count) \(readers.count == 1 ? "reader" : "readers"); "

@@ -11,7 +11,7 @@ internal import Trust
 struct StoreOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The store's directory. Else STRONGROOM_STORE, else that of the settings' environment.",
+            "The store: a directory, or s3://bucket/prefix. Else STRONGROOM_STORE, else that of the settings' environment.",
             valueName: "store"))
     var store: String?
 
@@ -24,27 +24,31 @@ struct StoreOptions: ParsableArguments {
             valueName: "fingerprint"))
     var storeTrust: String?
 
+    @OptionGroup var limits: RateOptions
     @OptionGroup var settings: SettingsOptions
     @OptionGroup var identities: IdentityOptions
 
     /// A store and what it is to be.
     struct Choice {
-        /// The directory's absolute path.
-        let location: String
+        /// Where it is.
+        let place: StorePlace
         /// What is known of it.
         let trust: StoreTrust
         /// Where that is kept.
         let pins: StorePins
         /// Identity files that the settings name.
         let identityFiles: [String]
+
+        /// What messages, pins and the journal call the place.
+        var location: String { place.name }
     }
 
-    /// The store that `name` means: a directory's absolute path. S3 is not built yet.
-    static func location(_ name: String) throws -> String {
-        guard !name.hasPrefix("s3://") else {
-            throw Failure(.usage, "\(name): stores in S3 buckets are not supported by this version")
-        }
-        return try Process.absolute(name)
+    /// The store that `name` means: a directory's path, or a bucket's URL. Nothing is opened.
+    static func place(_ name: String, _ limits: RateOptions? = nil) throws -> StorePlace {
+        let isBucket = name.hasPrefix("s3://")
+        let settings =
+            try isBucket ? BucketVariables.settings(name) : StoreSettings(url: Process.absolute(name))
+        return try StorePlace(limits?.limiting(settings) ?? settings, BucketVariables.access)
     }
 
     /// Whether a store is named by option or environment variable: what makes a backup an ad-hoc one.
@@ -54,7 +58,7 @@ struct StoreOptions: ParsableArguments {
     func choose() throws -> Choice {
         if let name = store ?? Process.variable("STRONGROOM_STORE") {
             return try choice(
-                StoreOptions.location(name), trusted: nil, pins: try Locations.pins(), identityFiles: [])
+                StoreOptions.place(name, limits), trusted: nil, pins: try Locations.pins(), identityFiles: [])
         }
         guard let environment else {
             throw Failure(
@@ -71,7 +75,8 @@ struct StoreOptions: ParsableArguments {
     func choice(_ settings: Settings, _ backup: BackupSettings) throws -> Choice {
         let store = try settings.store(backup.store)
         return try choice(
-            store.url, trusted: store.trust, pins: settings.state + "/pins",
+            StorePlace(limits.limiting(store), BucketVariables.access), trusted: store.trust,
+            pins: settings.state + "/pins",
             identityFiles: settings.identities)
     }
 
@@ -80,7 +85,7 @@ struct StoreOptions: ParsableArguments {
         let identities = try identities.load(defaults: choice.identityFiles)
         let opened: StoreAccess.Opened
         do {
-            opened = try await StoreAccess.open(choice.location, trust: choice.trust, identities: identities)
+            opened = try await StoreAccess.open(choice.place, trust: choice.trust, identities: identities)
         } catch let error as AgeError where error.code == .noMatch {
             throw Failure(
                 .cannotDecrypt,
@@ -105,10 +110,10 @@ struct StoreOptions: ParsableArguments {
     }
 
     private func choice(
-        _ location: String, trusted: [UInt8]?, pins: String, identityFiles: [String]
+        _ place: StorePlace, trusted: [UInt8]?, pins: String, identityFiles: [String]
     ) throws -> Choice {
         let pins = StorePins(directory: Path(pins))
-        var trust = try pins.trust(for: location)
+        var trust = try pins.trust(for: place.name)
         let root = try storeTrust.map { text in
             try Failure.about("--store-trust") { try Fingerprint(text: text) }
         }
@@ -116,6 +121,6 @@ struct StoreOptions: ParsableArguments {
             if trust.root != root { trust = StoreTrust() }
             trust.root = root
         }
-        return Choice(location: location, trust: trust, pins: pins, identityFiles: identityFiles)
+        return Choice(place: place, trust: trust, pins: pins, identityFiles: identityFiles)
     }
 }

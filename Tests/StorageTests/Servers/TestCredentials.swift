@@ -2,12 +2,13 @@ import Encodings
 import Glibc
 import Sodium
 import Storage
+import Support
 import Synchronization
 
 /// AWS's published example credentials, which open nothing.
 enum TestCredentials {
-    static let id = "AKIAIOSFODNN7EXAMPLE"
-    static let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    static let id = MotoServer.accessKeyID
+    static let secret = MotoServer.secret
 
     /// The example, or others.
     static func make(

@@ -1,30 +1,33 @@
 import Glibc
-import Support
-import Testing
 
 /// moto's S3 (PyPI) on this machine, on a port of its own: from the environment that Scripts/packages makes. In front of it
 /// stands a check of each request's signature over what was really sent, which moto does not make, and a lock, since it
 /// looks and writes in two steps.
-final class MotoServer: Sendable {
+package final class MotoServer: Sendable {
     /// The endpoint.
-    let endpoint: String
+    package let endpoint: String
     private let process: BackgroundProcess
     private let scratch = TemporaryDirectory("strongroom-moto")
 
+    /// AWS's published example credentials, which open nothing else: the id of a key.
+    package static let accessKeyID = "AKIAIOSFODNN7EXAMPLE"
+    /// And its secret, which signatures are checked with.
+    package static let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+
     /// What a test that needs it says when it is left out.
-    static let absence = "moto is not installed (Scripts/packages test)"
+    package static let absence = "moto is not installed (Scripts/packages test)"
 
     /// Whether it is here, or has to be (CI).
-    static var isExpected: Bool { unsafe access(python, X_OK) == 0 || Vectors.isCI }
+    package static var isExpected: Bool { unsafe access(python, X_OK) == 0 || Vectors.isCI }
 
     /// The server of the suite that runs.
-    @TaskLocal static var current: MotoServer?
+    @TaskLocal package static var current: MotoServer?
 
     /// Starts a server with the buckets `strongroom`, `locked` (with object lock) and `retained` (which locks by default).
-    init() {
+    package init() {
         ScratchRepository(at: scratch.path).write("server.py", ServerPort.watch + MotoServer.script)
         process = BackgroundProcess(
-            MotoServer.python, [scratch.file("server.py"), scratch.file("port"), TestCredentials.secret],
+            MotoServer.python, [scratch.file("server.py"), scratch.file("port"), MotoServer.secret],
             log: scratch.file("log"))
         endpoint = "http://localhost:\(ServerPort.await(scratch.file("port"), log: scratch.file("log")))"
     }
@@ -102,20 +105,4 @@ final class MotoServer: Sendable {
         server.serve_forever()
 
         """#
-}
-
-/// Runs a suite with one moto server of its own, where there is one.
-struct MotoTrait: SuiteTrait, TestScoping {
-    @concurrent func provideScope(
-        for test: Test, testCase: Test.Case?,
-        performing function: @Sendable @concurrent () async throws -> Void
-    ) async throws {
-        guard MotoServer.isExpected else { return try await function() }
-        try await MotoServer.$current.withValue(MotoServer()) { try await function() }
-    }
-}
-
-extension Trait where Self == MotoTrait {
-    /// The suite talks to a moto server of its own.
-    static var moto: MotoTrait { MotoTrait() }
 }

@@ -1,11 +1,10 @@
 import Glibc
-import Support
 
 /// The port that a server of a test chose itself, which it writes into a file once it listens: no two servers can meet on
 /// it, and a busy machine only makes it wait.
-enum ServerPort {
+package enum ServerPort {
     /// The beginning of each server's script: the server ends when the tests do, however they end.
-    static let watch = """
+    package static let watch = """
         import os, threading, time
 
         def watch(parent):
@@ -17,7 +16,7 @@ enum ServerPort {
         """
 
     /// Waits for the port in `file`. Traps after a minute, with the end of `log`.
-    static func await(_ file: String, log: String) -> UInt16 {
+    package static func await(_ file: String, log: String) -> UInt16 {
         for _ in 0..<6000 {
             if let port = UInt16(line(of: file)) { return port }
             usleep(10_000)

@@ -1,0 +1,152 @@
+import Glibc
+import Support
+import Testing
+
+/// Stores in a bucket, with the real program and moto's S3.
+@Suite(.enabled(if: MotoServer.isExpected, Comment(rawValue: MotoServer.absence)), .serialized)
+struct BucketTests {
+    private let world = World()
+    private let server = MotoServer()
+    private let url = "s3://strongroom/backups/prod"
+
+    init() {
+        world.writeUploads()
+        world.edit(
+            "host/strongroom.yaml", "main: { url: \(world.path("store")) }",
+            """
+            main:
+                url: "\(url)"
+                endpoint: "\(server.endpoint)"
+                region: eu-central-1
+                credentials: \(world.path("host/credentials"))
+                profile: backups
+                uploadLimit: 64MiB
+            """)
+        writeCredentials(MotoServer.secret)
+    }
+
+    /// What the caller's environment says of buckets.
+    private var variables: [String: String] {
+        [
+            "AWS_ACCESS_KEY_ID": MotoServer.accessKeyID, "AWS_SECRET_ACCESS_KEY": MotoServer.secret,
+            "AWS_ENDPOINT_URL": server.endpoint,
+        ]
+    }
+
+    private func writeCredentials(_ secret: String, mode: String = "600") {
+        world.write(
+            "host/credentials",
+            """
+            [default]
+            aws_access_key_id = AKIANOTTHISONE
+            aws_secret_access_key = nothing
+            [backups]
+            aws_access_key_id = \(MotoServer.accessKeyID)
+            aws_secret_access_key = \(secret)
+
+            """)
+        _ = ShellCommand.run("chmod", [mode, world.path("host/credentials")])
+    }
+
+    private func run(
+        _ arguments: String..., identity: String? = "alice", adding: [String: String] = [:]
+    ) -> ShellCommand.Outcome {
+        world.run(arguments, identity: identity, adding: variables.merging(adding) { $1 })
+    }
+
+    /// The store: alice reads, the host adds.
+    private func makeStore() {
+        let outcome = run(
+            "store", "init", url, "--identity", world.path("host.identity"), "--reader",
+            world.text("alice.recipient"), "--writer", world.text("host.recipient"))
+        expect(outcome, 0)
+    }
+
+    @Test func `a bucket keeps snapshots as a directory does, from init to restore`() throws {
+        makeStore()
+        expect(world.sync(), 0)
+        // By the settings: endpoint, region, and a profile of a file of credentials.
+        let id = world.backup()
+        let listed = run("snapshots", "list", "--json", "--store", url)
+        expect(listed, 0)
+        #expect(listed.text.contains(id))
+        expect(run("store", "check", "--read-data", url), 0)
+        expect(run("store", "info", "--json", url), 0)
+        expect(
+            run("restore", "--store", url, "--snapshot", "latest", "--into", world.path("back")), 0)
+        #expect(
+            try FileTree(world.path("back/directories/uploads"), withTimes: true)
+                == FileTree(world.path("host/uploads"), withTimes: true))
+        // A second backup finds what the first one put.
+        expect(world.run("backup", "prod", "--config", world.settings), 0)
+        expect(run("store", "check", "--environment", "prod", "--config", world.settings), 0)
+        // Not the host's own, and never made twice.
+        expect(run("snapshots", "show", "latest", "--store", url, identity: "mallory"), 4)
+        expect(run("store", "init", url), 2, "empty place")
+    }
+
+    @Test func `credentials come from variables or from a file that nobody else reads`() {
+        makeStore()
+        let none = ["AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""]
+        expect(run("store", "info", url, adding: none), 4, "S3 credentials: there are none")
+        let file = none.merging([
+            "AWS_SHARED_CREDENTIALS_FILE": world.path("host/credentials"), "AWS_PROFILE": "backups",
+        ]) { $1 }
+        expect(run("store", "info", url, adding: file), 0)
+        let other = file.merging(["AWS_PROFILE": "other"]) { $1 }
+        expect(run("store", "info", url, adding: other), 4, "profile other")
+        expect(
+            run("store", "info", url, adding: ["AWS_SECRET_ACCESS_KEY": ""]), 4,
+            "without AWS_SECRET_ACCESS_KEY")
+        // F031: as an identity, it is no secret where others can read it.
+        writeCredentials(MotoServer.secret, mode: "644")
+        expect(run("store", "info", url, adding: file), 4, "group or others")
+        expect(world.run("backup", "prod", "--config", world.settings), 4, "group or others")
+    }
+
+    @Test func `what keeps a bucket from answering is told in one line, and no secret is`() {
+        makeStore()
+        let wrong = "wrongCANARYwrong"
+        writeCredentials(wrong)
+        let outcomes: [(outcome: ShellCommand.Outcome, status: Int32, words: String)] = [
+            (
+                run("store", "info", url, adding: ["AWS_SECRET_ACCESS_KEY": wrong]), 4,
+                "does not accept the credentials"
+            ),
+            (world.run("backup", "prod", "--config", world.settings), 4, "does not accept the credentials"),
+            (run("store", "info", "s3://no-such-bucket/x"), 2, "no bucket no-such-bucket"),
+            (run("store", "init", "s3://no-such-bucket/x"), 2, "no bucket no-such-bucket"),
+            (run("store", "info", "s3://strongroom/nothing"), 2, "no archive store"),
+            (run("store", "info", "s3://strongroom/a?region=eu&colour=red"), 2, "settings other than"),
+            (run("store", "info", "s3://AKIA:\(wrong)@strongroom/a"), 2, "credentials"),
+            (run("store", "info", url, adding: ["AWS_ENDPOINT_URL": "ftp://x"]), 2, "endpoint"),
+            (run("store", "info", world.path("store"), "--upload-limit", "1MiB"), 2, "for buckets"),
+            (run("store", "info", url, "--download-limit", "12"), 2, "at least 4096"),
+        ]
+        for (outcome, status, words) in outcomes {
+            expect(outcome, status, words)
+            #expect(!outcome.errorText.contains(wrong) && !outcome.errorText.contains(MotoServer.secret))
+            let lines = outcome.errorText.split(separator: "\n")
+            #expect(lines.count { $0.hasPrefix("strongroom: error: ") } == 1, "\(outcome.errorText)")
+            #expect(lines.allSatisfy { $0.hasPrefix("strongroom: ") }, "\(outcome.errorText)")
+        }
+    }
+
+    @Test func `settings of a bucket are strict, and none is read and ignored`() {
+        for (old, new, words) in [
+            ("region: eu-central-1", "regoin: eu-central-1", "regoin"),
+            ("region: eu-central-1", "region: \"eu central\"", "store main"),
+            ("uploadLimit: 64MiB", "uploadLimit: 12", "at least 4096"),
+            ("uploadLimit: 64MiB", "lock: { mode: forever, days: 1 }", "governance or compliance"),
+            ("uploadLimit: 64MiB", "style: hosted", "virtual-host"),
+            ("url: \"\(url)\"", "url: \"s3://x\"", "store main"),
+            ("url: \"\(url)\"", "url: \(world.path("store"))", "beside an s3:// URL alone"),
+            ("credentials: \(world.path("host/credentials"))", "authorities: /none", "credentials beside it"),
+        ] {
+            let before = world.text("host/strongroom.yaml")
+            world.edit("host/strongroom.yaml", old, new)
+            expect(world.run("backup", "prod", "--config", world.settings), 2, words)
+            world.write("host/strongroom.yaml", before)
+        }
+    }
+}
