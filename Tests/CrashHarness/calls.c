@@ -180,6 +180,40 @@ static bool is_file(pid_t thread, int descriptor, bool only_regular, char *path,
     return S_ISREG(status.st_mode) || (!only_regular && S_ISDIR(status.st_mode));
 }
 
+// What a path of a thread is relative to: the directory of the descriptor, or its own where it has none.
+static void read_directory(pid_t thread, bool has_descriptor, int descriptor, char *path, size_t room) {
+    char link[64];
+    if (has_descriptor && descriptor != AT_FDCWD) snprintf(link, sizeof link, "/proc/%d/fd/%d", thread, descriptor);
+    else snprintf(link, sizeof link, "/proc/%d/cwd", thread);
+    ssize_t length = readlink(link, path, room - 1);
+    path[length < 0 ? 0 : length] = 0;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), wanted = strlen(end);
+    return length >= wanted && strcmp(text + length - wanted, end) == 0;
+}
+
+// Whether a call takes a directory's descriptor before its path.
+static bool is_at(const char *name) {
+    return strcmp(name, "creat") != 0 && (ends_with(name, "at") || ends_with(name, "at2"));
+}
+
+// Where the names of a call stand.
+static void read_places(pid_t thread, const struct entry *entry, const uint64_t *args, struct call *call) {
+    bool at = is_at(entry->name);
+    if (call->path[0] != '/')
+        read_directory(thread, at, at ? (int)args[entry->argument - 1] : 0, call->directory, sizeof call->directory);
+    if (strncmp(entry->name, "rename", 6) != 0 && strncmp(entry->name, "link", 4) != 0) return;
+    char name[PATH_MAX];
+    peek_text(thread, args[at ? 1 : 0], name, sizeof name);
+    if (name[0] != '/') {
+        read_directory(thread, at, (int)args[0], call->source, sizeof call->source);
+        strncat(call->source, "/", sizeof call->source - strlen(call->source) - 1);
+    }
+    strncat(call->source, name, sizeof call->source - strlen(call->source) - 1);
+}
+
 static const struct entry *find(uint64_t number, enum calls calls) {
     const struct entry *table = calls == CHANGING ? entries : random_entries;
     for (size_t i = 0; i < (calls == CHANGING ? (size_t)ENTRY_COUNT : (size_t)RANDOM_ENTRY_COUNT); i++)
@@ -197,15 +231,18 @@ bool call_inspect(pid_t thread, enum calls calls, struct call *call) {
     call->name = entry->name;
     call->is_write = entry->number == __NR_write || entry->number == __NR_pwrite64;
     call->length = call->is_write ? info.seccomp.args[2] : 0;
+    call->directory[0] = call->source[0] = 0;
     switch (entry->kind) {
     case PATH:
     case OPEN:
         peek_text(thread, argument, call->path, sizeof call->path);
+        read_places(thread, entry, (const uint64_t *)info.seccomp.args, call);
         // Files' own way to a descriptor opened with O_PATH is a change all the same.
         return entry->kind == PATH || !is_virtual(call->path);
     case OPEN2: {
         struct open_how how = {0};
         peek_text(thread, argument, call->path, sizeof call->path);
+        read_places(thread, entry, (const uint64_t *)info.seccomp.args, call);
         return peek(thread, info.seccomp.args[2], &how, sizeof how) == sizeof how && how.flags & CREATING;
     }
     case RANDOM:

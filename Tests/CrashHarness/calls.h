@@ -16,6 +16,8 @@ enum calls {
 struct call {
     const char *name;
     char path[PATH_MAX];  // what it works on, as far as one path says it
+    char directory[PATH_MAX];  // where a relative path begins; empty where there is none
+    char source[PATH_MAX];     // the absolute path that a rename or a link is made from; empty for the rest
     bool is_write;        // write(2) or pwrite64(2)
     size_t length;        // of such a write
 };

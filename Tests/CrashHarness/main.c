@@ -9,7 +9,8 @@
 // --short-write N the N-th write(2) or pwrite64(2), counted by themselves, gets half of its bytes
 // --random        counts calls for random bytes instead: getrandom(2), and opening /dev/random or /dev/urandom
 // --getrandom     counts getrandom(2) alone
-// --log FILE      a line for each call: its number, name, path and result; then `calls`, `writes`, `status`, the
+// --log FILE      a line for each call: its number, name, path and result, and behind tabs the directory that a
+//                 relative path is in, and what a rename or a link is made from; then `calls`, `writes`, `status`, the
 //                 command's exit code (128 + signal where one ended it), and `peak`, the most memory that it had in
 //                 use at any time, in KiB
 //
@@ -124,7 +125,10 @@ static void begin(pid_t thread, struct call call) {
 
 static void log_call(long result) {
     if (!options.log) return;
-    fprintf(options.log, "%lu %s %s %ld\n", state.calls, state.call.name, state.call.path, result);
+    fprintf(options.log, "%lu %s %s %ld", state.calls, state.call.name, state.call.path, result);
+    if (state.call.directory[0] || state.call.source[0])
+        fprintf(options.log, "\t%s\t%s", state.call.directory, state.call.source);
+    fputc('\n', options.log);
 }
 
 // The call in flight has returned.

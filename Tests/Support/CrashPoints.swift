@@ -39,6 +39,8 @@ package struct CrashPoints: Sendable {
         package let writeCount: Int
         /// A line for each call: number, name, path, result.
         package let calls: [String]
+        /// What each call did to which file, where it succeeded.
+        package let changes: [FileChange]
         /// The command's standard output.
         package let stdout: [UInt8]
         /// The command's standard error.
@@ -94,7 +96,9 @@ package struct CrashPoints: Sendable {
         return Outcome(
             isReached: outcome.status == 0, status: Int32(total("status")),
             peakByteCount: total("peak") * 1024, callCount: total("calls"),
-            writeCount: total("writes"), calls: lines.dropLast(4), stdout: outcome.stdout.dropLast(ownBytes),
+            writeCount: total("writes"),
+            calls: lines.dropLast(4).map { String($0.prefix { $0 != "\t" }) },
+            changes: lines.dropLast(4).compactMap(FileChange.init), stdout: outcome.stdout.dropLast(ownBytes),
             stderr: outcome.stderr)
     }
 

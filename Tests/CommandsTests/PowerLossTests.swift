@@ -1,0 +1,53 @@
+import Support
+import Testing
+
+/// The power goes at places spread over a backup: what was not forced to the disk by then is lost in one way or another.
+@Suite struct PowerLossTests {
+    /// What the program keeps in files of its own, put there whole: the store, pins and what captures remember.
+    private func roots(_ scene: BackupScene) -> [String] {
+        ["store", "home", "host/state/pins", "host/state/captures"].map { scene.world.path($0) }
+    }
+
+    @Test(arguments: PowerLoss.Kept.allCases)
+    func `F089: a power cut amid a backup harms no snapshot, and the next backup succeeds`(
+        kept: PowerLoss.Kept
+    ) throws {
+        let scene = try BackupScene()
+        let clean = scene.points.run(.none).changes
+        // Elsewhere everything is forced to the disk, and a cut is no more than a kill.
+        let open = clean.indices.filter { PowerLoss(Array(clean[...$0]), below: roots(scene)).lostCount > 0 }
+        var lost = 0
+        for place in CrashPoints.spread(15, over: open.count) {
+            let number = open[place - 1] + 1
+            scene.restore()
+            let outcome = scene.points.run(.killAfter(number))
+            let loss = PowerLoss(outcome.changes, below: roots(scene))
+            lost += loss.lostCount
+            loss.strike(keeping: kept, copy: scene.copy)
+            let call = "\(kept) after \(outcome.calls.last ?? "")"
+            try scene.expectSound(call)
+            for snapshot in scene.listed() where snapshot.id != scene.first {
+                #expect(snapshot.status == "complete", "\(call)")
+                try scene.expectRestores(snapshot.id, scene.now, "second of \(call)")
+            }
+            try scene.expectNextSucceeds(call)
+        }
+        #expect(lost >= 10)
+    }
+
+    @Test(arguments: PowerLoss.Kept.allCases)
+    func `F089: a snapshot that was acknowledged outlives a power cut at once after`(kept: PowerLoss.Kept)
+        throws
+    {
+        let scene = try BackupScene()
+        let outcome = scene.points.run(.none)
+        #expect(outcome.status == 0)
+        let loss = PowerLoss(outcome.changes, below: roots(scene))
+        loss.strike(keeping: kept, copy: scene.copy)
+        try scene.expectSound("acknowledged, \(kept)")
+        let id = String(decoding: outcome.stdout, as: UTF8.self).split(separator: "\n").first.map(String.init)
+        #expect(scene.listed().map(\.id) == [scene.first, id ?? ""])
+        try scene.expectRestores(id ?? "", scene.now, "acknowledged, \(kept)")
+        try scene.expectNextSucceeds("acknowledged, \(kept)")
+    }
+}
