@@ -10,7 +10,7 @@ package enum IndexRebuild {
     package struct Report: Sendable {
         /// Packs that were put into new index objects.
         package let packCount: Int
-        /// Index objects moved aside.
+        /// Index objects moved aside, because they can't be used.
         package let movedAside: [String]
         /// Packs that were left out, and why.
         package let failures: [SnapshotCatalog.Failure]
@@ -19,9 +19,16 @@ package enum IndexRebuild {
     /// Rows of one index object: 12 MiB. Opening one takes some times that.
     private static let rowLimit = 1 << 18
 
-    /// Rebuilds as the agent `agent`, who signs the new index objects. Throws `refused`, `storage`.
+    /// Packs whose headers are read before the next look at the number of rows, and how many at once.
+    private static let batchCount = 256
+    private static let parallelism = 8
+
+    /// Rebuilds as the agent `agent`, who signs the new index objects; with `isDry` it only finds out what would be done.
+    /// `progress` is told the number of packs that were looked at, of all that no usable index object names. Throws
+    /// `refused`, `storage`.
     package static func run(
-        _ store: Store, write: [WriteKey], agent: AgentKey
+        _ store: Store, write: [WriteKey], agent: AgentKey, isDry: Bool = false,
+        progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) async throws(ArchiveError) -> Report {
         let keys = try OpenedWrite(store: store, keys: write)
         guard store.config.agent(agent.publicKey)?.powers.contains(.add) ?? false else {
@@ -31,31 +38,53 @@ package enum IndexRebuild {
             store: store.id, generation: store.generation, write: try keys.newest(), agent: agent)
         let loaded = try await IndexCatalog.load(with: keys)
         let indexed = Set(loaded.index.packs.map(\.pack.name))
+        let lost = try await ObjectPlace.packs.list(in: store.objects).filter { entry in
+            PackName(entry.name.lastComponent).map { !indexed.contains($0) } ?? false
+        }
         var packs: [IndexedPack] = []
         var failures: [SnapshotCatalog.Failure] = []
-        var rowCount = 0
-        var packCount = 0
-        for entry in try await ObjectPlace.packs.list(in: store.objects) {
-            guard let name = PackName(entry.name.lastComponent), !indexed.contains(name) else { continue }
-            do throws(ArchiveError) {
-                let pack = try await PackReader.header(of: name, byteCount: entry.byteCount, with: keys)
-                packs.append(pack)
-                rowCount += pack.header.groups.reduce(0) { $0 + $1.rows.count }
-                packCount += 1
-            } catch {
-                guard error.code != .storage else { throw error }
-                failures.append(.init(name: entry.name.text, error: error))
+        var (rowCount, packCount, doneCount) = (0, 0, 0)
+        for start in stride(from: 0, to: lost.count, by: batchCount) {
+            let batch = Array(lost[start..<min(start + batchCount, lost.count)])
+            try await BoundedTasks.run(batch, parallelism) { entry in
+                await header(entry, keys)
+            } done: { entry, outcome in
+                switch outcome {
+                case .success(let pack):
+                    packs.append(pack)
+                    rowCount += pack.header.groups.reduce(0) { $0 + $1.rows.count }
+                    packCount += 1
+                case .failure(let error): failures.append(.init(name: entry.name.text, error: error))
+                }
+                doneCount += 1
+                progress(doneCount, lost.count)
             }
-            if rowCount >= rowLimit {
-                try await put(packs, store, session)
-                packs = []
-                rowCount = 0
-            }
+            guard rowCount >= rowLimit, !isDry else { continue }
+            try await put(packs, store, session)
+            packs = []
+            rowCount = 0
         }
-        if !packs.isEmpty { try await put(packs, store, session) }
-        for failure in loaded.failures { try await moveAside(failure.name, store) }
+        if !isDry {
+            if !packs.isEmpty { try await put(packs, store, session) }
+            for failure in loaded.failures { try await moveAside(failure.name, store) }
+        }
         return Report(
             packCount: packCount, movedAside: loaded.failures.map(\.name.text), failures: failures)
+    }
+
+    /// A pack's header, or why it can't be taken; fails where the storage does.
+    private static func header(
+        _ entry: ObjectEntry, _ keys: OpenedWrite
+    ) async -> Result<Result<IndexedPack, ArchiveError>, ArchiveError> {
+        do throws(ArchiveError) {
+            guard let name = PackName(entry.name.lastComponent) else {
+                throw ArchiveError.damaged("\(entry.name): not the name of a pack")
+            }
+            return .success(
+                .success(try await PackReader.header(of: name, byteCount: entry.byteCount, with: keys)))
+        } catch {
+            return error.code == .storage ? .failure(error) : .success(.failure(error))
+        }
     }
 
     private static func put(

@@ -57,6 +57,11 @@ package struct StorePlace: Sendable {
         if case .bucket = way { true } else { false }
     }
 
+    /// Whether a put that must not replace is left to the place: always to a directory, to a bucket as its settings say.
+    package var usesConditionalPuts: Bool {
+        if case .bucket(_, let options, _) = way { options.usesConditionalPuts } else { true }
+    }
+
     /// The objects there. Of a directory throws `notFound` where it is not there; of a bucket what its credentials throw,
     /// with nothing sent yet.
     package func objects() throws(StorageError) -> any ObjectStore {

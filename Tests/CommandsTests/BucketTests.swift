@@ -85,6 +85,93 @@ struct BucketTests {
         expect(run("store", "init", url), 2, "empty place")
     }
 
+    @Test func `a store is copied between buckets and directories, and restores from each`() throws {
+        makeStore()
+        world.must("backup", "prod", "--config", world.settings)
+        world.write("host/uploads/later", "later")
+        let id = world.backup()
+        let (replica, other) = (world.path("replica"), "s3://strongroom/other?region=eu-central-1")
+        let plan = run("store", "copy", "--dry-run", url, replica, identity: nil)
+        expect(plan, 0)
+        #expect(plan.text.hasPrefix("would copy ") && plan.text.contains("2 snapshots"))
+        #expect(try FileTree(replica) == nil)
+        // Without a key; then by one of a writer, from the copy to another bucket.
+        expect(run("store", "copy", url, replica, identity: nil), 0)
+        expect(run("store", "copy", replica, other, identity: "host"), 0)
+        for place in [replica, other] {
+            expect(run("store", "check", "--read-data", place), 0)
+            let into = world.path("from-\(place.hasPrefix("s3") ? "bucket" : "directory")")
+            expect(run("restore", "--store", place, "--snapshot", id, "--into", into), 0)
+            #expect(
+                try FileTree("\(into)/directories/uploads", withTimes: true)
+                    == FileTree(world.path("host/uploads"), withTimes: true))
+        }
+        let again = run("store", "copy", "--json", url, replica, identity: nil)
+        expect(again, 0)
+        #expect(again.text.contains("\"copiedObjects\" : 0"))
+        // Names of the settings, each with its own credentials.
+        world.edit(
+            "host/strongroom.yaml", "environments:",
+            "  off: { url: \(world.path("off-site")) }\nenvironments:")
+        expect(world.run("store", "copy", "main", "off", "--config", world.settings), 0)
+        expect(world.run("store", "copy", "main", "none", "--config", world.settings), 2, "none")
+        // D10: another store in the place of the replica, and another place of the store.
+        world.makeStore()
+        expect(run("store", "copy", url, world.path("store"), identity: nil), 5)
+        expect(run("store", "copy", world.path("store"), replica, identity: nil), 5)
+        expect(run("store", "copy", url, world.path("host"), identity: nil), 2, "no replica")
+        expect(run("store", "copy", url, url, identity: nil), 2, "to itself")
+        expect(run("store", "copy", world.path("nowhere"), replica, identity: nil), 2)
+    }
+
+    @Test func `damage is told by a copy, and an index made anew, with the packs in a bucket`() throws {
+        makeStore()
+        let id = world.backup()
+        let copy = world.path("copy")
+        expect(run("store", "copy", url, copy, identity: nil), 0)
+        let index = ShellCommand.run("find", [copy + "/index", "-type", "f"]).text
+        #expect(!index.isEmpty)
+        for file in index.split(separator: "\n") { TemporaryDirectory.removeTree(String(file)) }
+        world.write("copy/index/\(String(repeating: "ab", count: 32))", "no index")
+        expect(run("store", "check", copy), 9)
+        expect(run("store", "copy", copy, "s3://strongroom/mended", identity: nil), 9, "1 damaged")
+        let mended = "s3://strongroom/mended"
+        let plan = run("store", "rebuild-index", "--dry-run", mended, identity: "host")
+        expect(plan, 0)
+        #expect(plan.text.contains("would be put"))
+        expect(run("store", "check", mended), 9)
+        expect(run("store", "rebuild-index", mended, identity: "mallory"), 4)
+        expect(run("store", "rebuild-index", mended, identity: "host"), 0)
+        expect(run("store", "check", "--read-data", mended), 0)
+        expect(run("restore", "--store", mended, "--snapshot", id, "--into", world.path("back")), 0)
+        let json = run("store", "rebuild-index", "--json", copy, identity: "host")
+        expect(json, 0)
+        #expect(json.text.contains("index/abab"))
+        expect(run("store", "check", copy), 0)
+    }
+
+    @Test func `a probe tells what a place keeps, and leaves nothing`() throws {
+        let probed = run("store", "probe", "s3://strongroom/probed", identity: nil)
+        expect(probed, 0)
+        for check in ["put-once", "read-after-write", "clock", "parts"] {
+            #expect(
+                probed.text.split(separator: "\n").contains { $0.hasPrefix(check) && $0.contains("holds") })
+        }
+        // A store is made there afterwards, as in any empty place.
+        expect(run("store", "init", "s3://strongroom/probed"), 0)
+        world.write("place/file", "")
+        TemporaryDirectory.removeTree(world.path("place/file"))
+        let json = run("store", "probe", "--json", world.path("place"), identity: nil)
+        expect(json, 0)
+        #expect(json.text.contains("\"usable\" : true"))
+        #expect(ShellCommand.run("ls", ["-A", world.path("place")]).text == "")
+        expect(run("store", "probe", world.path("nowhere"), identity: nil), 2)
+        expect(run("store", "probe", "s3://no-such-bucket/x", identity: nil), 2, "no bucket")
+        expect(
+            run("store", "probe", url, identity: nil, adding: ["AWS_SECRET_ACCESS_KEY": "wrong"]), 4,
+            "does not accept")
+    }
+
     @Test func `credentials come from variables or from a file that nobody else reads`() {
         makeStore()
         let none = ["AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""]

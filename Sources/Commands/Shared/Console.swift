@@ -24,6 +24,11 @@ enum Console {
         try? write(Array((text + "\n").utf8), to: toError ? STDERR_FILENO : STDOUT_FILENO)
     }
 
+    /// Writes a line over the one before on the terminal that standard error is; an empty one clears it.
+    static func overwrite(_ line: String) {
+        try? write(Array("\r\(visible(line))\u{1B}[K".utf8), to: STDERR_FILENO)
+    }
+
     /// Throws `inputOutput` where a line of data could not be written.
     static func finish() throws {
         guard isIncomplete.load(ordering: .relaxed) else { return }
@@ -78,6 +83,9 @@ enum Console {
 
     /// Whether standard output is a terminal: binary data does not go there.
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Whether standard error is a terminal.
+    static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
         try bytes.withBytes { try write($0, to: descriptor) }

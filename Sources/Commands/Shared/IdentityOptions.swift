@@ -22,9 +22,11 @@ struct IdentityOptions: ParsableArguments {
         return [try Locations.identity()]
     }
 
+    /// Whether an option or a variable names one.
+    var isNamed: Bool { !files.isEmpty || Process.variable("STRONGROOM_IDENTITY") != nil }
+
     /// The identities of `paths()`, or of `defaults` where the caller has better ones and none is named.
     func load(defaults: [String] = []) throws -> [MemberIdentity] {
-        let isNamed = !files.isEmpty || Process.variable("STRONGROOM_IDENTITY") != nil
         return try IdentityOptions.files(allowExposed: allowExposedIdentity)
             .load(isNamed || defaults.isEmpty ? paths() : defaults)
     }

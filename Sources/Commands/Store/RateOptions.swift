@@ -13,16 +13,24 @@ struct RateOptions: ParsableArguments {
 
     /// `settings` with the limits that are named in place of its own. Throws `usage` for a directory, which has none.
     func limiting(_ settings: StoreSettings) throws -> StoreSettings {
-        guard uploadLimit != nil || downloadLimit != nil else { return settings }
-        guard settings.isBucket else {
-            throw Failure(
-                .usage,
-                "\(settings.url): a directory, and --upload-limit and --download-limit are for buckets")
-        }
+        if !settings.isBucket { try requireNone(settings.url) }
+        return try limitingBucket(settings)
+    }
+
+    /// As `limiting`, with a directory as it is.
+    func limitingBucket(_ settings: StoreSettings) throws -> StoreSettings {
+        guard settings.isBucket else { return settings }
         var settings = settings
         if let uploadLimit { settings.bucket.uploadLimit = try rate(uploadLimit, "--upload-limit") }
         if let downloadLimit { settings.bucket.downloadLimit = try rate(downloadLimit, "--download-limit") }
         return settings
+    }
+
+    /// Throws `usage` where a limit is named.
+    func requireNone(_ directory: String) throws {
+        guard uploadLimit != nil || downloadLimit != nil else { return }
+        throw Failure(
+            .usage, "\(directory): a directory, and --upload-limit and --download-limit are for buckets")
     }
 
     private func rate(_ text: String, _ option: String) throws -> Int {

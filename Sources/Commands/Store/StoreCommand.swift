@@ -4,5 +4,8 @@ internal import ArgumentParser
 struct StoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "store", abstract: "Make and look after archive stores.",
-        subcommands: [StoreInitCommand.self, StoreInfoCommand.self, StoreCheckCommand.self])
+        subcommands: [
+            StoreInitCommand.self, StoreInfoCommand.self, StoreCheckCommand.self, StoreCopyCommand.self,
+            StoreProbeCommand.self, StoreRebuildIndexCommand.self,
+        ])
 }

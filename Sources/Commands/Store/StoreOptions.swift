@@ -1,11 +1,8 @@
 internal import Archives
 internal import ArgumentParser
 internal import Assembly
-internal import Encodings
-internal import Files
 internal import Keyrings
 internal import Settings
-internal import Trust
 
 /// Which archive store a verb works on, and with which identities.
 struct StoreOptions: ParsableArguments {
@@ -28,21 +25,6 @@ struct StoreOptions: ParsableArguments {
     @OptionGroup var settings: SettingsOptions
     @OptionGroup var identities: IdentityOptions
 
-    /// A store and what it is to be.
-    struct Choice {
-        /// Where it is.
-        let place: StorePlace
-        /// What is known of it.
-        let trust: StoreTrust
-        /// Where that is kept.
-        let pins: StorePins
-        /// Identity files that the settings name.
-        let identityFiles: [String]
-
-        /// What messages, pins and the journal call the place.
-        var location: String { place.name }
-    }
-
     /// The store that `name` means: a directory's path, or a bucket's URL. Nothing is opened.
     static func place(_ name: String, _ limits: RateOptions? = nil) throws -> StorePlace {
         let isBucket = name.hasPrefix("s3://")
@@ -57,8 +39,9 @@ struct StoreOptions: ParsableArguments {
     /// The store that options, environment variable or settings name, with what is known of it.
     func choose() throws -> Choice {
         if let name = store ?? Process.variable("STRONGROOM_STORE") {
-            return try choice(
-                StoreOptions.place(name, limits), trusted: nil, pins: try Locations.pins(), identityFiles: [])
+            return try Choice(
+                StoreOptions.place(name, limits), trusted: nil, storeTrust: storeTrust,
+                pins: try Locations.pins(), identityFiles: [])
         }
         guard let environment else {
             throw Failure(
@@ -74,10 +57,9 @@ struct StoreOptions: ParsableArguments {
     /// The store of an environment's backup settings.
     func choice(_ settings: Settings, _ backup: BackupSettings) throws -> Choice {
         let store = try settings.store(backup.store)
-        return try choice(
+        return try Choice(
             StorePlace(limits.limiting(store), BucketVariables.access), trusted: store.trust,
-            pins: settings.state + "/pins",
-            identityFiles: settings.identities)
+            storeTrust: storeTrust, pins: settings.state + "/pins", identityFiles: settings.identities)
     }
 
     /// Opens the chosen store with what the identities can.
@@ -92,35 +74,9 @@ struct StoreOptions: ParsableArguments {
                 "\(choice.location): none of the identities is a reader's or writer's of this store",
                 hints: ["--identity FILE names another identity"])
         } catch let error as ArchiveError where error.code == .foreign {
-            throw Failure(
-                .refused,
-                "\(choice.location): another store than the one that is trusted here (\(error.context))",
-                hints: ["where it was replaced on purpose, --store-trust FINGERPRINT trusts the new one"])
+            throw choice.refusal(error)
         }
-        var seen = choice.trust
-        if seen.root == nil {
-            Console.note(
-                "strongroom: \(choice.location): trusting this store from now on: \(opened.store.fingerprint)"
-            )
-        }
-        seen.root = opened.store.fingerprint
-        seen.generation = max(seen.generation, opened.store.generation)
-        try? choice.pins.record(seen, for: choice.location)
+        choice.record(opened.store)
         return opened
-    }
-
-    private func choice(
-        _ place: StorePlace, trusted: [UInt8]?, pins: String, identityFiles: [String]
-    ) throws -> Choice {
-        let pins = StorePins(directory: Path(pins))
-        var trust = try pins.trust(for: place.name)
-        let root = try storeTrust.map { text in
-            try Failure.about("--store-trust") { try Fingerprint(text: text) }
-        }
-        if let root = try root ?? trusted.map({ try Fingerprint(text: Hex.encode($0)) }) {
-            if trust.root != root { trust = StoreTrust() }
-            trust.root = root
-        }
-        return Choice(place: place, trust: trust, pins: pins, identityFiles: identityFiles)
     }
 }
