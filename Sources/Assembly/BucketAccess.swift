@@ -14,6 +14,21 @@ package struct BucketAccess: Sendable {
         self.user = user
         self.credentials = credentials
     }
+
+    /// Throws `untrusted` where others could say who the endpoint is.
+    func requireOurs(_ certificates: Path) throws(StorageError) {
+        let facts: FileMetadata
+        do throws(FileError) {
+            facts = try Directory(certificates.parent).openFile(certificates.name).metadata()
+        } catch {
+            throw StorageError(.untrusted, name: "certificates", reason: error.description)
+        }
+        guard facts.mode & 0o002 == 0, facts.owner.user == user || facts.owner.user == 0 else {
+            throw StorageError(
+                .untrusted, name: certificates.description,
+                reason: "others can write to it, and who the endpoint is can't be told by it; chmod o-w it")
+        }
+    }
 }
 
 extension S3Credentials {

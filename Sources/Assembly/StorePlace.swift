@@ -7,7 +7,7 @@ package import Storage
 package struct StorePlace: Sendable {
     private enum Way: Sendable {
         case directory(Path)
-        case bucket(S3Location, S3Settings, @Sendable () throws(StorageError) -> S3Credentials)
+        case bucket(S3Location, S3Settings, BucketAccess)
     }
 
     /// What tells the place from every other, for pins, the journal and messages: a directory's path, or the bucket's URL
@@ -40,16 +40,14 @@ package struct StorePlace: Sendable {
         options.uploadLimit = bucket.uploadLimit
         options.downloadLimit = bucket.downloadLimit
         options.certificates = bucket.authorities.map { Path($0) }
-        let (file, profile, user) = (bucket.credentials, bucket.profile, access.user)
-        guard let file else {
-            self.init(location.canonicalURL, .bucket(location, options, access.credentials))
-            return
-        }
-        self.init(
-            location.canonicalURL,
-            .bucket(location, options) { () throws(StorageError) in
+        var access = access
+        if let file = bucket.credentials {
+            let (profile, user) = (bucket.profile, access.user)
+            access = BucketAccess(user: user) { () throws(StorageError) in
                 try S3Credentials.read(Path(file), profile: profile, user: user)
-            })
+            }
+        }
+        self.init(location.canonicalURL, .bucket(location, options, access))
     }
 
     /// Whether it is a bucket, and not a directory.
@@ -66,9 +64,11 @@ package struct StorePlace: Sendable {
     /// with nothing sent yet.
     package func objects() throws(StorageError) -> any ObjectStore {
         switch way {
-        case .directory(let path): try DirectoryStore(path)
-        case .bucket(let location, let options, let credentials):
-            try S3Store(location, settings: options, now: { WallClock.now }, credentials: credentials)
+        case .directory(let path): return try DirectoryStore(path)
+        case .bucket(let location, let options, let access):
+            if let file = options.certificates { try access.requireOurs(file) }
+            return try S3Store(
+                location, settings: options, now: { WallClock.now }, credentials: access.credentials)
         }
     }
 

@@ -47,6 +47,9 @@ package protocol ObjectStore: Sendable {
     /// Removes an object; one that is not there is no error.
     func remove(_ name: ObjectName) async throws(StorageError)
 
+    /// Removes objects, in any order; those that are not there are no error. Where it throws, some may be gone.
+    func remove(_ names: [ObjectName]) async throws(StorageError)
+
     /// Clears away what writers that died left half done, if nobody is still at it.
     func removeLeftovers() async throws(StorageError)
 
@@ -58,6 +61,11 @@ package protocol ObjectStore: Sendable {
 }
 
 extension ObjectStore {
+    /// One after the other.
+    package func remove(_ names: [ObjectName]) async throws(StorageError) {
+        for name in names { try await remove(name) }
+    }
+
     /// As a listing of everything says it.
     package func isEmpty() async throws(StorageError) -> Bool { try await list(below: nil).isEmpty }
 

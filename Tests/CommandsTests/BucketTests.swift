@@ -80,6 +80,13 @@ struct BucketTests {
         // A second backup finds what the first one put.
         expect(world.run("backup", "prod", "--config", world.settings), 0)
         expect(run("store", "check", "--environment", "prod", "--config", world.settings), 0)
+        // The snapshot before a change goes there too.
+        world.edit("host/strongroom.yaml", "beforeChange: never", "beforeChange: require")
+        world.config.write("deploy/prod/app.yaml", "listen: 9090\n")
+        world.config.commit("Listen elsewhere")
+        expect(world.sync(), 0)
+        let ids = run("snapshots", "list", "--json", "--store", url).text
+        #expect(ids.split(separator: "\n").count { $0.contains("\"id\" : ") } == 3)
         // Not the host's own, and never made twice.
         expect(run("snapshots", "show", "latest", "--store", url, identity: "mallory"), 4)
         expect(run("store", "init", url), 2, "empty place")
@@ -235,5 +242,85 @@ struct BucketTests {
             expect(world.run("backup", "prod", "--config", world.settings), 2, words)
             world.write("host/strongroom.yaml", before)
         }
+    }
+
+    @Test func `a CA of one's own is trusted where it is named, and nobody else is`() {
+        let authority = CertificateAuthority(in: world.path("host"))
+        let secure = MotoServer(certificate: authority.certificate("server"))
+        let place = ["AWS_ENDPOINT_URL": secure.endpoint]
+        let trusted = place.merging(["AWS_CA_BUNDLE": authority.certificate]) { $1 }
+        expect(run("store", "init", url, adding: place), 5, "not trusted")
+        expect(run("store", "init", url, adding: trusted), 0)
+        expect(run("store", "info", url, adding: place), 5, "not trusted")
+        expect(run("store", "info", url, adding: trusted), 0)
+        world.edit(
+            "host/strongroom.yaml", "endpoint: \"\(server.endpoint)\"",
+            "endpoint: \"\(secure.endpoint)\"\n    authorities: \(authority.certificate)")
+        let check = ["store", "check", "--environment", "prod", "--config", world.settings]
+        expect(world.run(check, identity: "alice"), 0)
+        // F036: who the endpoint is must not be for others to say.
+        _ = ShellCommand.run("chmod", ["666", authority.certificate])
+        expect(world.run(check, identity: "alice"), 5, "others can write")
+        expect(run("store", "info", url, adding: trusted), 5, "others can write")
+    }
+}
+
+/// Endpoints that go wrong: the exit codes of CASES.md section 1, and what to do next.
+@Suite(.serialized) struct HostileBucketTests {
+    private let world = World()
+
+    private func run(_ mode: String, _ arguments: String...) -> ShellCommand.Outcome {
+        let server = HostileS3Server(mode, -1)
+        return world.run(
+            arguments + ["s3://bucket/some/prefix?endpoint=\(server.endpoint)"], identity: "alice",
+            adding: ["AWS_ACCESS_KEY_ID": MotoServer.accessKeyID, "AWS_SECRET_ACCESS_KEY": MotoServer.secret])
+    }
+
+    @Test(
+        arguments: [
+            ("skew", 5, "this machine's clock is", "set it right"),
+            ("region", 5, "eu-west-9", "set region=eu-west-9"),
+            ("redirect", 5, "somewhere else", "endpoint and region"),
+            ("denied", 7, "refuses it", "s3:ListBucket"),
+            ("noBucket", 2, "no bucket bucket", "create it"), ("full", 7, "no space left", "quota"),
+            ("echo", 4, "does not accept the credentials", "access key"),
+            ("notHTTP", 7, "does not answer as S3", ""),
+        ] as [(String, Int32, String, String)])
+    func `F037, F085: an endpoint's refusal is told with its cause, its code and what to do`(
+        mode: String, status: Int32, words: String, hint: String
+    ) {
+        for verb in ["info", "init", "probe"] {
+            let outcome = run(mode, "store", verb)
+            expect(outcome, status, words)
+            #expect(outcome.errorText.contains(hint), "\(outcome.errorText)")
+            #expect(
+                !outcome.errorText.contains(MotoServer.secret) && !outcome.errorText.contains("Signature="))
+        }
+    }
+
+    @Test(arguments: [
+        ("late", "clock"), ("ignoresRange", "ranges"), ("ignoresCondition", "put-once"),
+    ])
+    func `a place that stores can't rely on fails its probe, and says by what`(
+        mode: String, check: String
+    ) {
+        let outcome = run(mode, "store", "probe")
+        expect(outcome, 5, "not a place for a store", check)
+        #expect(
+            outcome.text.split(separator: "\n").contains { $0.hasPrefix(check) && !$0.contains(" holds ") })
+    }
+
+    @Test func `an endpoint that passes over conditions is fit where the settings know it`() {
+        let server = HostileS3Server("ignoresCondition", -1)
+        world.edit(
+            "host/strongroom.yaml", "main: { url: \(world.path("store")) }",
+            "main: { url: \"s3://bucket/x\", endpoint: \"\(server.endpoint)\", conditionalPuts: false }")
+        let credentials = [
+            "AWS_ACCESS_KEY_ID": MotoServer.accessKeyID, "AWS_SECRET_ACCESS_KEY": MotoServer.secret,
+        ]
+        expect(
+            world.run(
+                ["store", "probe", "--environment", "prod", "--config", world.settings], adding: credentials),
+            0)
     }
 }

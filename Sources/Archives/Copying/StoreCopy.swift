@@ -87,8 +87,8 @@ package struct StoreCopy: Sendable {
     ) async throws(ArchiveError) -> Report {
         var copy = StoreCopy(source, target, write, options, progress)
         try await copy.checkTarget()
-        for _ in 0..<roundLimit {
-            if try await copy.makeRound() { return copy.report }
+        for round in 0..<roundLimit {
+            if try await copy.makeRound(isFirst: round == 0) { return copy.report }
         }
         throw ArchiveError(.storage, "the source changes faster than it is copied")
     }
@@ -121,12 +121,11 @@ package struct StoreCopy: Sendable {
     // MARK: - A round
 
     /// Copies what the target lacks. False where something vanished meanwhile, so that it has to be looked anew.
-    private mutating func makeRound() async throws(ArchiveError) -> Bool {
+    private mutating func makeRound(isFirst: Bool) async throws(ArchiveError) -> Bool {
         // What a snapshot needs was there before it: listed after it, nothing of that is missed.
         var listed: [ObjectPlace: [ObjectEntry]] = [:]
         for place in StoreCopy.order.reversed() { listed[place] = try await place.list(in: source.objects) }
         var missing: [ObjectPlace: [ObjectEntry]] = [:]
-        report.presentCount = 0
         for place in StoreCopy.order {
             let there = try await present(place)
             let lacking = (listed[place] ?? []).filter { entry in
@@ -136,7 +135,7 @@ package struct StoreCopy: Sendable {
             }
             .filter { entry in !report.damaged.contains { $0.name == entry.name.text } }
             missing[place] = lacking
-            report.presentCount += (listed[place]?.count ?? 0) - lacking.count
+            if isFirst { report.presentCount += (listed[place]?.count ?? 0) - lacking.count }
             progress.totalCount += lacking.count
             progress.totalByteCount += lacking.reduce(0) { $0 + $1.byteCount }
         }

@@ -45,7 +45,8 @@ extension S3Store {
             let answer: S3Answer
             do throws(StorageError) {
                 answer = try await client.send(call, about: location.description)
-            } catch  where error.code == .unsupported {
+            } catch  where error.code == .unsupported || error.code == .permission {
+                // Who may not look for them leaves them to who may.
                 return
             }
             guard let page = XMLElement.parse(answer.answer.body), page.name == "ListMultipartUploadsResult",

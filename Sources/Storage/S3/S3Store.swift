@@ -209,16 +209,6 @@ package final class S3Store: ObjectStore {
         return first..<(last + 1)
     }
 
-    // MARK: - Remove
-
-    package func remove(_ name: ObjectName) async throws(StorageError) {
-        do throws(StorageError) {
-            _ = try await client.send(S3Call(.delete, location.key(name)), about: url(name))
-        } catch  where error.code == .notFound {
-            return
-        }
-    }
-
     // MARK: - Names
 
     /// What errors call an object.

@@ -132,6 +132,17 @@ private func removes(_ store: any ObjectStore) async throws {
     #expect(await code { _ = try await store.get(name, limit: 1) } == .notFound)
     try await store.remove(name)
     try await store.remove(ObjectName("no/such/place"))
+    var batch = [ObjectName]()
+    for number in 0..<5 {
+        batch.append(try ObjectName("batch/a.\(number)_-"))
+        try await store.put(batch[number], [1], ifAbsent: true)
+    }
+    let kept = batch.removeLast()
+    try await store.remove(batch + [ObjectName("batch/none")])
+    #expect(try await names(store, "batch") == [kept.text])
+    try await store.remove([kept])
+    try await store.remove([])
+    #expect(try await names(store, "batch") == [])
     #expect(try await names(store, "packs") == ["packs/0a00", "packs/0bff"])
     try await store.put(name, [7], ifAbsent: true)
     #expect(try await store.get(name, limit: 1) == [7])

@@ -118,6 +118,21 @@ import Testing
         #expect(young.requests.allSatisfy { $0.hasPrefix("GET") })
     }
 
+    // MARK: - Removal
+
+    @Test(arguments: ["none", "refusesBatch", "batchError"])
+    func `objects are removed by one request, or one by one where that fails`(mode: String) async throws {
+        let server = HostileS3Server(mode, 2)
+        let store = try server.store()
+        let names = try (0..<4).map { try ObjectName("packs/ab1\($0)") }
+        for name in names { try await store.put(name, [1], ifAbsent: false) }
+        try await store.remove(names)
+        #expect(try await store.isEmpty())
+        let single = ["none": 0, "refusesBatch": 4, "batchError": 2][mode]
+        #expect(server.requests.count { $0.hasPrefix("DELETE") } == single)
+        #expect(server.requests.count { $0.hasPrefix("POST /bucket?delete=") } == 1)
+    }
+
     // MARK: - Probes
 
     @Test func `F096: a clock that is an hour off fails a probe`() async throws {

@@ -23,13 +23,16 @@ package final class MotoServer: Sendable {
     /// The server of the suite that runs.
     @TaskLocal package static var current: MotoServer?
 
-    /// Starts a server with the buckets `strongroom`, `locked` (with object lock) and `retained` (which locks by default).
-    package init() {
+    /// Starts a server with the buckets `strongroom`, `locked` (with object lock) and `retained` (which locks by default);
+    /// over TLS with `certificate`, a PEM file of key and certificate.
+    package init(certificate: String? = nil) {
         ScratchRepository(at: scratch.path).write("server.py", ServerPort.watch + MotoServer.script)
         process = BackgroundProcess(
-            MotoServer.python, [scratch.file("server.py"), scratch.file("port"), MotoServer.secret],
+            MotoServer.python,
+            [scratch.file("server.py"), scratch.file("port"), MotoServer.secret, certificate ?? ""],
             log: scratch.file("log"))
-        endpoint = "http://localhost:\(ServerPort.await(scratch.file("port"), log: scratch.file("log")))"
+        let scheme = certificate == nil ? "http" : "https"
+        endpoint = "\(scheme)://localhost:\(ServerPort.await(scratch.file("port"), log: scratch.file("log")))"
     }
 
     private static let python: String = {
@@ -100,7 +103,9 @@ package final class MotoServer: Sendable {
         make("/retained?object-lock", data=b"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>"
              b"<Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>2</Days></DefaultRetention></Rule>"
              b"</ObjectLockConfiguration>")
-        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
+        tls = (sys.argv[3], sys.argv[3]) if sys.argv[3] else None
+        server = make_server(
+            "127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler, ssl_context=tls)
         open(sys.argv[1], "w").write("%d\n" % server.port)
         server.serve_forever()
 

@@ -1,18 +1,15 @@
-import Encodings
-import Glibc
-import Storage
-import Support
-
 /// A small S3 in Python that keeps objects in memory and goes wrong in one way, on a port of its own.
-final class HostileS3Server: Sendable {
+package final class HostileS3Server: Sendable {
     /// The endpoint.
-    let endpoint: String
+    package let endpoint: String
     private let process: BackgroundProcess
     private let scratch = TemporaryDirectory("strongroom-s3")
 
     /// Starts a server that goes wrong as `mode` says, `count` times where that has a meaning; over TLS with
     /// `certificate`, a PEM file of key and certificate.
-    init(_ mode: String = "none", _ count: Int = 1, certificate: String? = nil, host: String = "localhost") {
+    package init(
+        _ mode: String = "none", _ count: Int = 1, certificate: String? = nil, host: String = "localhost"
+    ) {
         ScratchRepository(at: scratch.path).write("server.py", ServerPort.watch + HostileS3Server.script)
         process = BackgroundProcess(
             "python3",
@@ -26,25 +23,8 @@ final class HostileS3Server: Sendable {
     }
 
     /// Lines of `METHOD PATH` for each request so far.
-    var requests: [String] {
+    package var requests: [String] {
         ShellCommand.run("cat", [scratch.file("requests")]).text.split(separator: "\n").map(String.init)
-    }
-
-    /// The time of this machine. A method, so that whoever asks keeps the server.
-    @Sendable private func time() -> Timestamp { systemTime() }
-
-    /// A store on it, which keeps the server too, whose waits between tries are noted and not made.
-    func store(
-        _ settings: S3Settings = S3Settings(), pauses: Pauses = Pauses(),
-        url: String = "s3://bucket/some/prefix",
-        credentials: @escaping @Sendable () throws(StorageError) -> S3Credentials = {
-            () throws(StorageError) in try TestCredentials.make()
-        }
-    ) throws -> S3Store {
-        try S3Store(
-            S3Location(url, endpoint: endpoint), settings: settings, now: time,
-            pause: { pauses.note($0) },
-            credentials: credentials)
     }
 
     private static let script = #"""
@@ -128,6 +108,7 @@ final class HostileS3Server: Sendable {
                 if mode == "stall": return time.sleep(60)
                 if mode == "expired" and "NEWKEY" not in self.headers["Authorization"]:
                     return self.answer(403, error("ExpiredToken"))
+                if key is None and "delete" in query: return self.delete(body)
                 if key is None: return self.bucket(method, query)
                 if method == "PUT" and "partNumber" in query:
                     uploads[query["uploadId"]][int(query["partNumber"])] = body
@@ -176,6 +157,16 @@ final class HostileS3Server: Sendable {
                 objects[key], marks[key] = b"".join(parts[n] for n in sorted(parts)), marks[name]
                 if self.is_next("lostComplete"): return self.hang_up()
                 self.answer(200, b"   <CompleteMultipartUploadResult/>")
+
+            def delete(self, body):
+                if mode == "refusesBatch": return self.answer(501, error("NotImplemented"))
+                answer = ""
+                for key in body.decode().split("<Key>")[1:]:
+                    key = key.partition("<")[0]
+                    if self.is_next("batchError"):
+                        answer += "<Error><Key>%s</Key><Code>InternalError</Code></Error>" % key
+                    else: objects.pop(key, None)
+                self.answer(200, ("<DeleteResult>%s</DeleteResult>" % answer).encode())
 
             def get(self, data, headers):
                 asked = self.headers.get("Range")
