@@ -28,6 +28,8 @@ package struct ArchiveError: Error, Sendable {
         case consumer
         /// The agent that is to sign isn't enrolled for this, or the store exists already (exit 2).
         case refused
+        /// Another did the same at the same time (exit 8).
+        case conflict
         /// A value that the caller gave can't be stored: a path, an order, a name (exit 1).
         case invalid
         /// The task was cancelled.

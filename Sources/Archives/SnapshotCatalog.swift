@@ -45,6 +45,8 @@ package struct SnapshotCatalog: Sendable {
             }
         }
         for (agent, generation) in keys.store.trust.agents where (generations[agent] ?? 0) < generation {
+            // Of an agent that was revoked, what was seen may count no more.
+            guard !keys.store.config.revoked.contains(where: { $0.publicKey == agent }) else { continue }
             throw ArchiveError(
                 .rolledBack, "snapshots: an agent's snapshot \(generation) was seen and is gone")
         }
@@ -54,6 +56,11 @@ package struct SnapshotCatalog: Sendable {
         }
         return SnapshotCatalog(
             records: records, failures: failures, generations: generations, agentKeys: agentKeys)
+    }
+
+    /// The snapshots of an agent: all that count.
+    package func snapshots(of agentKey: [UInt8]) -> [SnapshotRecord] {
+        records.filter { agentKeys[$0.id] == agentKey }
     }
 
     /// The newest snapshot of the agent: the one that its next follows.

@@ -84,6 +84,10 @@ enum SnapshotObject {
             guard header.agent.utf8.elementsEqual(signed.agent.name.utf8) else {
                 throw ArchiveError(.forged, "\(name): signed by another agent than it names")
             }
+            guard keys.store.config.accepts(id.digest, by: signed.agent.publicKey) else {
+                throw ArchiveError(
+                    .forged, "\(name): by an agent that was revoked, who hadn't added it by then")
+            }
             return Opened(
                 header: header, agentKey: signed.agent.publicKey, keyNumber: signed.keyNumber,
                 contentID: contentID, dataKey: dataKey,

@@ -92,9 +92,21 @@ package struct Store: Sendable {
                 throw ArchiveError(.forged, "config: a body isn't the one that its header names")
             }
         }
+        for (earlier, later) in zip(generations, generations.dropFirst()) {
+            guard later.config.continues(earlier.config) else {
+                throw ArchiveError(
+                    .forged, "config: a generation has another id, algorithm or keys than before")
+            }
+        }
         self.objects = objects
         self.trust = trust
         configs = generations.map(\.config)
+    }
+
+    /// The store with one more generation, verified like the rest.
+    func appending(_ next: ConfigObject) throws(ArchiveError) -> Store {
+        let before = zip(chain.generations, configs).map { ConfigObject(generation: $0, config: $1) }
+        return try Store(objects: objects, generations: before + [next], trust: trust)
     }
 
     /// The config of a generation; nil for one that this store doesn't have.
@@ -103,7 +115,12 @@ package struct Store: Sendable {
         return configs[Int(generation) - 1]
     }
 
-    /// The age file of a power's newest key, from the first of its two copies that is whole.
+    /// The numbers of a power's keys, the newest last.
+    package func keyNumbers(_ power: StorePower) -> [UInt32] {
+        (power == .read ? config.readKeys : config.writeKeys).map(\.number)
+    }
+
+    /// The age file of a power's newest key, or of the one of that number, from the first of its two copies that is whole.
     ///
     /// Throws `damaged` or `absent` where neither is.
     package func wrappedKey(_ power: StorePower, number: UInt32? = nil) async throws(ArchiveError) -> [UInt8]

@@ -110,6 +110,23 @@ package struct AgentRecord: Hashable, Sendable {
     }
 }
 
+/// An agent whose key counts no more, but for what it added before.
+package struct RevokedAgent: Hashable, Sendable {
+    /// The name it had, for people.
+    package let name: String
+    /// Ed25519, 32 bytes: never enrolled again.
+    package let publicKey: [UInt8]
+    /// The hashes in the names of its snapshots, tombstones and annotations that still count.
+    package let objects: Set<Digest>
+
+    /// An agent with the objects that still count.
+    package init(name: String, publicKey: [UInt8], objects: Set<Digest>) {
+        self.name = name
+        self.publicKey = publicKey
+        self.objects = objects
+    }
+}
+
 /// The body of a config generation (FORMAT.md §4): what every reader and writer of the store goes by.
 package struct StoreConfig: Hashable, Sendable {
     /// How chunks' ids are made from plaintext; nodes' are always made by keyed BLAKE2b.
@@ -132,13 +149,20 @@ package struct StoreConfig: Hashable, Sendable {
     package let writeKeys: [PowerKeyRecord]
     /// Sorted by name, no name and no key twice.
     package let agents: [AgentRecord]
+    /// Whom the age files of `read` are wrapped to, in their texts; sorted.
+    package let readers: [String]
+    /// Whom those of `write` are wrapped to besides the readers; sorted.
+    package let writers: [String]
+    /// Sorted by key, none of which is enrolled.
+    package let revoked: [RevokedAgent]
 
     private static let format = "strongroom/store-config/v1"
 
     /// A config. Throws `invalid` for values that no config can have.
     package init(
         id: StoreID, cutting: CuttingParameters, readKeys: [PowerKeyRecord], writeKeys: [PowerKeyRecord],
-        agents: [AgentRecord], idAlgorithm: IDAlgorithm = .hmacSHA256
+        agents: [AgentRecord], readers: [String] = [], writers: [String] = [], revoked: [RevokedAgent] = [],
+        idAlgorithm: IDAlgorithm = .hmacSHA256
     ) throws(ArchiveError) {
         self.id = id
         self.cutting = cutting
@@ -146,12 +170,30 @@ package struct StoreConfig: Hashable, Sendable {
         self.readKeys = readKeys
         self.writeKeys = writeKeys
         self.agents = agents.sorted { Array($0.name.utf8).lexicographicallyPrecedes(Array($1.name.utf8)) }
+        self.readers = readers.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
+        self.writers = writers.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
+        self.revoked = revoked.sorted { $0.publicKey.lexicographicallyPrecedes($1.publicKey) }
         guard cutting.isValid, hasValidLists else { throw ArchiveError(.invalid, "config: values") }
+    }
+
+    /// Whether this can follow `earlier`: the same store, ids made alike, and every key of it.
+    func continues(_ earlier: StoreConfig) -> Bool {
+        func extends(_ keys: [PowerKeyRecord], _ before: [PowerKeyRecord]) -> Bool {
+            keys.count >= before.count && zip(keys, before).allSatisfy { $0.key == $1.key }
+        }
+        return id == earlier.id && idAlgorithm == earlier.idAlgorithm
+            && extends(readKeys, earlier.readKeys) && extends(writeKeys, earlier.writeKeys)
     }
 
     /// The enrolled agent with `publicKey`, if there is one.
     package func agent(_ publicKey: [UInt8]) -> AgentRecord? {
         agents.first { $0.publicKey == publicKey }
+    }
+
+    /// Whether an object whose name has `hash` counts, by an agent that was enrolled in the generation it names: an
+    /// agent that was revoked since is believed only what it had added by then.
+    func accepts(_ hash: Digest, by publicKey: [UInt8]) -> Bool {
+        revoked.first { $0.publicKey == publicKey }?.objects.contains(hash) ?? true
     }
 
     /// The canonical bytes, which the generation's header names by their hash.
@@ -175,6 +217,17 @@ package struct StoreConfig: Hashable, Sendable {
             writer.lp(agent.publicKey)
             writer.uint64(agent.powers.rawValue)
             writer.text(agent.trustGroup)
+        }
+        for recipients in [readers, writers] {
+            writer.count(recipients.count)
+            for recipient in recipients { writer.text(recipient) }
+        }
+        writer.count(revoked.count)
+        for agent in revoked {
+            writer.text(agent.name)
+            writer.lp(agent.publicKey)
+            writer.count(agent.objects.count)
+            for hash in agent.objects.sorted() { writer.raw(hash.bytes) }
         }
         return writer.bytes
     }
@@ -211,6 +264,9 @@ package struct StoreConfig: Hashable, Sendable {
                     trustGroup: try reader.text(limit: 255)))
         }
         self.agents = agents
+        readers = try StoreConfig.recipients(from: &reader)
+        writers = try StoreConfig.recipients(from: &reader)
+        revoked = try StoreConfig.revoked(from: &reader)
         try reader.end()
         guard hasValidLists else { throw ArchiveError.damaged("config: lists") }
     }
@@ -220,14 +276,46 @@ package struct StoreConfig: Hashable, Sendable {
             guard !keys.isEmpty, keys.allSatisfy({ $0.key.count == 32 }) else { return false }
             guard keys.enumerated().allSatisfy({ $1.number == UInt32($0) + 1 }) else { return false }
         }
-        let names = agents.map { Array($0.name.utf8) }
-        return zip(names, names.dropFirst()).allSatisfy { $0.lexicographicallyPrecedes($1) }
+        func ascend(_ items: [[UInt8]]) -> Bool {
+            zip(items, items.dropFirst()).allSatisfy { $0.lexicographicallyPrecedes($1) }
+        }
+        let enrolled = Set(agents.map(\.publicKey))
+        return ascend(agents.map { Array($0.name.utf8) }) && ascend(readers.map { Array($0.utf8) })
+            && ascend(writers.map { Array($0.utf8) }) && ascend(revoked.map(\.publicKey))
+            && (readers + writers).allSatisfy { (1...255).contains($0.utf8.count) }
+            && revoked.allSatisfy { agent in
+                agent.publicKey.count == 32 && !enrolled.contains(agent.publicKey)
+                    && (1...255).contains(agent.name.utf8.count)
+            }
             && Set(agents.map(\.publicKey)).count == agents.count
             && agents.allSatisfy { agent in
                 agent.publicKey.count == 32 && AgentRecord.Powers.known.isSuperset(of: agent.powers)
                     && (1...255).contains(agent.name.utf8.count)
                     && (1...255).contains(agent.trustGroup.utf8.count)
             }
+    }
+
+    private static func recipients(from reader: inout CanonicalReader) throws -> [String] {
+        var recipients: [String] = []
+        for _ in 0..<(try reader.count(itemSize: 5)) { recipients.append(try reader.text(limit: 255)) }
+        return recipients
+    }
+
+    private static func revoked(from reader: inout CanonicalReader) throws -> [RevokedAgent] {
+        var agents: [RevokedAgent] = []
+        for _ in 0..<(try reader.count(itemSize: 45)) {
+            let name = try reader.text(limit: 255)
+            let publicKey = try reader.lp(limit: 32)
+            var objects: [Digest] = []
+            for _ in 0..<(try reader.count(itemSize: 32)) {
+                objects.append(Digest(try reader.raw(32)))
+            }
+            guard zip(objects, objects.dropFirst()).allSatisfy({ $0 < $1 }) else {
+                throw ArchiveError.damaged("config: order of a revoked agent's objects")
+            }
+            agents.append(RevokedAgent(name: name, publicKey: publicKey, objects: Set(objects)))
+        }
+        return agents
     }
 
     private static func digest(from reader: inout CanonicalReader) throws -> Digest {

@@ -35,12 +35,13 @@ package struct StoreCreation: ~Copyable, Sendable {
 
     /// Writes the store: both age files twice, then the first config, which makes it one.
     ///
-    /// `wrappedRead` and `wrappedWrite` are the age files of the two secrets. `admins` may sign the next config;
-    /// `sign` gives the signature of one of them. Throws `refused` where `objects` hold a store, or anything else, already,
+    /// `wrappedRead` and `wrappedWrite` are the age files of the two secrets. `readers` and
+    /// `writers` say in the config whom they are wrapped to. `admins` may sign the next config; `sign` gives the signature of one of them. Throws `refused` where `objects` hold a store, or anything else, already,
     /// `invalid`, `storage`.
     package func create(
         in objects: any ObjectStore, wrappedRead: [UInt8], wrappedWrite: [UInt8], admins: [SSHPublicKey],
-        threshold: UInt64 = 1, agents: [AgentRecord], cutting: CuttingParameters = .standard,
+        threshold: UInt64 = 1, agents: [AgentRecord], readers: [String] = [], writers: [String] = [],
+        cutting: CuttingParameters = .standard,
         sign: (GenerationHeader) async throws -> SSHSignature
     ) async throws(ArchiveError) -> Store {
         let read = PowerKeyRecord(
@@ -48,7 +49,8 @@ package struct StoreCreation: ~Copyable, Sendable {
         let write = PowerKeyRecord(
             number: 1, key: WriteKey.check(of: writeSecret), wrapped: Digest(hashing: wrappedWrite))
         let config = try StoreConfig(
-            id: id, cutting: cutting, readKeys: [read], writeKeys: [write], agents: agents)
+            id: id, cutting: cutting, readKeys: [read], writeKeys: [write], agents: agents, readers: readers,
+            writers: writers)
         let header: GenerationHeader
         do throws(TrustError) {
             header = try GenerationHeader(

@@ -89,7 +89,7 @@ package struct EnvironmentBackup: Sendable {
         // What killed writers left: those of living ones are locked and stay.
         try await opened.objects.removeLeftovers()
         let writer = try await StoreWriter(
-            opened.store, write: [opened.write], agent: StoreAccess.agentKey(of: identity))
+            opened.store, write: opened.writeKeys, agent: StoreAccess.agentKey(of: identity))
         let outcome = try await run.run(in: writer)
         let taken = TakenSnapshot(
             id: outcome.id.description, store: location, environment: run.environment,

@@ -15,10 +15,13 @@ package enum StoreAccess {
         package let store: Store
         /// Its objects.
         package let objects: any ObjectStore
-        /// Names, lists and adds.
-        package let write: WriteKey
-        /// Opens data; nil where none of the identities is a reader's.
-        package let read: ReadIdentity?
+        /// Names, lists and adds: all keys, the newest last. What was added under an older one needs that.
+        package let writeKeys: [WriteKey]
+        /// Opens data: all keys, the newest last; none where none of the identities is a reader's.
+        package let readKeys: [ReadIdentity]
+
+        /// Whether data can be opened.
+        package var canRead: Bool { !readKeys.isEmpty }
     }
 
     /// The objects at `place`, which holds none: a directory is made where it is missing. Throws `exists` where anything
@@ -57,16 +60,35 @@ package enum StoreAccess {
         _ place: StorePlace, trust: StoreTrust, identities: [MemberIdentity]
     ) async throws -> Opened {
         let (store, objects) = try await verified(place, trust: trust)
-        let write = try store.writeKey(
-            try Age.decrypt(try await store.wrappedKey(.write), with: identities))
-        let read: ReadIdentity?
+        let writeKeys = try await writeKeys(of: store, with: identities)
+        var readKeys: [ReadIdentity] = []
         do {
-            read = try store.readIdentity(
-                try Age.decrypt(try await store.wrappedKey(.read), with: identities))
+            for number in store.keyNumbers(.read) {
+                readKeys.append(
+                    try store.readIdentity(try await secret(.read, number, of: store, identities)))
+            }
         } catch let error as AgeError where error.code == .noMatch {
-            read = nil
+            readKeys = []
         }
-        return Opened(store: store, objects: objects, write: write, read: read)
+        return Opened(store: store, objects: objects, writeKeys: writeKeys, readKeys: readKeys)
+    }
+
+    /// All `write` keys of a store, the newest last. Throws `AgeError` `noMatch` where `identities` open not all of them.
+    package static func writeKeys(
+        of store: Store, with identities: [MemberIdentity]
+    ) async throws -> [WriteKey] {
+        var keys: [WriteKey] = []
+        for number in store.keyNumbers(.write) {
+            keys.append(try store.writeKey(try await secret(.write, number, of: store, identities)))
+        }
+        return keys
+    }
+
+    /// The secret of a power's key, opened by one of `identities`.
+    static func secret(
+        _ power: StorePower, _ number: UInt32, of store: Store, _ identities: [MemberIdentity]
+    ) async throws -> SecretBytes {
+        try Age.decrypt(try await store.wrappedKey(power, number: number), with: identities)
     }
 
     /// The store at `place` with its configuration verified, opened by nobody. Throws `ArchiveError`, and `StorageError`,
@@ -105,8 +127,8 @@ package enum StoreAccess {
         let wrappedWrite = try Age.encrypt(creation.writeSecret, to: all.map(\.ageRecipient))
         return try await creation.create(
             in: try await emptyObjects(at: place), wrappedRead: wrappedRead, wrappedWrite: wrappedWrite,
-            admins: [signer],
-            agents: agents, sign: sign)
+            admins: [signer], agents: agents, readers: readers.map(\.text), writers: writers.map(\.text),
+            sign: sign)
     }
 
     /// The key with which the holder of `identity` signs what it adds as an agent: HKDF-SHA-256 of the identity with

@@ -15,7 +15,7 @@ struct OpenArchive {
         let choice = try options.choose()
         opened = try await options.open(choice)
         reader = try await StoreReader(
-            opened.store, write: [opened.write], read: opened.read.map { [$0] } ?? [])
+            opened.store, write: opened.writeKeys, read: opened.readKeys)
         catalog = try await reader.snapshots()
         var seen = choice.trust
         seen.root = opened.store.fingerprint
@@ -53,7 +53,7 @@ struct OpenArchive {
 
     /// The content of a snapshot. Throws `cannotDecrypt` where none of the identities reads this store.
     func open(_ record: SnapshotRecord) async throws -> Snapshot {
-        guard opened.read != nil else {
+        guard opened.canRead else {
             throw Failure(
                 .cannotDecrypt, "the identity can add to this store, not read it",
                 hints: ["--identity FILE names a reader's identity"])

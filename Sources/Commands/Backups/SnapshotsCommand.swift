@@ -30,7 +30,7 @@ struct SnapshotsListCommand: AsyncParsableCommand {
         let archive = try await OpenArchive(store)
         var documents: [SnapshotDocument] = []
         for record in archive.records(of: store.environment) {
-            let snapshot = archive.opened.read == nil ? nil : try await archive.open(record)
+            let snapshot = archive.opened.canRead ? try await archive.open(record) : nil
             documents.append(SnapshotDocument(record, snapshot))
         }
         if json {

@@ -236,9 +236,11 @@ extension ArchiveError: Reportable {
         case .notForThisKey, .keyNeeded: Failure(.cannotDecrypt, context)
         case .refused where context.contains("enrolled"):
             Failure(
-                .refused, context, hints: ["store init --agent NAME=KEY enrols it; keys show prints the key"])
+                .refused, context,
+                hints: ["strongroom store keys enrol NAME=KEY enrols it; keys show prints the key"])
         case .unsupported, .refused: Failure(.usage, context)
         case .limitExceeded: Failure(.limitExceeded, context)
+        case .conflict: Failure(.locked, context)
         case .storage, .source, .consumer:
             underlying.map { Failure($0).at(context) } ?? Failure(.inputOutput, context)
         case .invalid: Failure(.internalError, context)

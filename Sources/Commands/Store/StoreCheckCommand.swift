@@ -26,7 +26,7 @@ struct StoreCheckCommand: AsyncParsableCommand {
         let choice = try store.choose()
         let opened = try await store.open(choice)
         let report = try await StoreCheck.run(
-            opened.store, write: [opened.write], read: opened.read.map { [$0] } ?? [], readsData: readData)
+            opened.store, write: opened.writeKeys, read: opened.readKeys, readsData: readData)
         if json {
             try Console.json(CheckDocument(report))
         } else {

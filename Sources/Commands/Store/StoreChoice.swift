@@ -58,6 +58,11 @@ extension StoreOptions {
                     "strongroom: \(location): trusting this store from now on: \(store.fingerprint)")
             }
             seen.root = store.fingerprint
+            // What was seen meanwhile, also of agents, stays seen.
+            if let pinned = try? pins.trust(for: location), pinned.root == seen.root {
+                seen.generation = max(seen.generation, pinned.generation)
+                seen.agents.merge(pinned.agents) { max($0, $1) }
+            }
             seen.generation = max(seen.generation, store.generation)
             try? pins.record(seen, for: location)
         }

@@ -6,6 +6,6 @@ struct StoreCommand: AsyncParsableCommand {
         commandName: "store", abstract: "Make and look after archive stores.",
         subcommands: [
             StoreInitCommand.self, StoreInfoCommand.self, StoreCheckCommand.self, StoreCopyCommand.self,
-            StoreProbeCommand.self, StoreRebuildIndexCommand.self,
+            StoreProbeCommand.self, StoreRebuildIndexCommand.self, StoreKeysCommand.self,
         ])
 }

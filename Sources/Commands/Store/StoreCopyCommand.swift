@@ -130,8 +130,7 @@ struct StoreCopyCommand: AsyncParsableCommand {
     /// The keys that open the order of snapshots, where an identity is named that has them.
     private func writeKeys(_ store: Store) async throws -> [WriteKey] {
         guard identities.isNamed else { return [] }
-        let wrapped = try await store.wrappedKey(.write)
-        return [try store.writeKey(try Age.decrypt(wrapped, with: try identities.load()))]
+        return try await StoreAccess.writeKeys(of: store, with: try identities.load())
     }
 }
 

@@ -37,7 +37,8 @@ struct StoreRebuildIndexCommand: AsyncParsableCommand {
         do {
             defer { line.end() }
             report = try await IndexRebuild.run(
-                opened.store, write: [opened.write], agent: StoreAccess.agentKey(of: identity), isDry: dryRun
+                opened.store, write: opened.writeKeys, agent: StoreAccess.agentKey(of: identity),
+                isDry: dryRun
             ) { done, total in line.show("\(done) of \(total) packs") }
         }
         if json {
