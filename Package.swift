@@ -40,12 +40,12 @@ func system(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
 
 let libraries: [Target] = [
     system("CSodium", "libsodium", "libsodium-dev"),
-    // Not linked: CLate loads them when OpenSSL, Git and Storage need them.
+    // Not linked: CLate loads them when OpenSSL, Git, Storage and Tar need them.
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CGit2", providers: [.apt(["libgit2-dev"])]),
     .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-gnutls-dev"])]),
     .target(name: "CLate"),
-    system("CArchive", "libarchive", "libarchive-dev"),
+    .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev"])]),
     system("CZstd", "libzstd", "libzstd-dev"),
     system("CYAML", "yaml-0.1", "libyaml-dev"),
     .systemLibrary(name: "CLinux"),
@@ -73,7 +73,7 @@ let materials: [Target] = [
         .executableTarget(
             name: "FetchProbe", dependencies: ["Git"], path: "Tests/FetchProbe", swiftSettings: settings)
     ],
-    module("Tar", ["CArchive", "Files"]),
+    module("Tar", ["CArchive", "CLate", "Files"]),
 ].flatMap { $0 }
 
 let formats: [Target] = [
@@ -116,7 +116,7 @@ let flows: [Target] = [
     module(
         "Backups",
         [
-            "Archives", "Encodings", "Files", "Git", "Sodium", "Storage",
+            "Archives", "Encodings", "Files", "Git", "Sodium", "Storage", "Tar",
             product("Subprocess", "swift-subprocess"), product("SystemPackage", "swift-system"),
         ]),
 ].flatMap { $0 }

@@ -8,6 +8,7 @@ struct ArchiveEntry: ~Copyable {
     let handle: OpaquePointer
 
     init() throws(TarError) {
+        try ArchiveLibrary.start()
         guard let handle = unsafe archive_entry_new() else {
             throw TarError(.noMemory, "", operation: "archive_entry_new(3)")
         }

@@ -46,6 +46,7 @@ struct HeaderReader: ~Copyable {
 
     /// Begins to read what `source` gives, a piece a call, an empty one at the end.
     init(_ source: @escaping () throws -> [UInt8]) throws(TarError) {
+        try ArchiveLibrary.start()
         guard let handle = unsafe archive_read_new() else {
             throw TarError(.noMemory, "", operation: "archive_read_new(3)")
         }

@@ -1,5 +1,19 @@
 internal import CArchive
+internal import CLate
+import Files
 import Glibc
+
+/// libarchive as a whole.
+enum ArchiveLibrary {
+    /// Loads the library once for the process (dlopen(3)): it brings a dozen others, and most verbs need none of them.
+    /// Each handle of this module calls it first. Throws `libraryMissing`.
+    static func start() throws(TarError) {
+        guard let missing else { return }
+        throw TarError(.libraryMissing, "", "\(missing) cannot be loaded")
+    }
+
+    private static let missing = unsafe strongroom_load_archive().map { unsafe String(cString: $0) }
+}
 
 /// The character set of the thread while libarchive works: plain C, whatever the process has set. The library
 /// converts names from and to it, and composes accents while at it; in C it has to leave bytes alone or say

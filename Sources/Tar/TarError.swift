@@ -16,6 +16,8 @@ package struct TarError: Error, Sendable {
         case unsupported
         /// More or fewer bytes of content than the entry announced.
         case wrongLength
+        /// libarchive is not there, or lacks a function.
+        case libraryMissing
         /// No memory for the library.
         case noMemory
         /// The sink or the source failed; see `underlying`.

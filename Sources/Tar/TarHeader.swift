@@ -61,6 +61,7 @@ private struct HeaderWriter: ~Copyable {
     }
 
     init() throws(TarError) {
+        try ArchiveLibrary.start()
         guard let handle = unsafe archive_write_new() else {
             throw TarError(.noMemory, "", operation: "archive_write_new(3)")
         }

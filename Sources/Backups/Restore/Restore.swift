@@ -221,13 +221,14 @@ package struct Restore: Sendable {
     }
 }
 
-/// Hard links in a restore of a part of a tree: the file that one names may lie outside of the part.
-private struct LinkTargets {
+/// Hard links in a restore or export of a part of a tree: the file that one names may lie outside of the part.
+struct LinkTargets {
     /// What is restored: sorted, none beneath another.
     let prefixes: [[UInt8]]
     // The first restored name of a file outside.
     private var standIns: [[UInt8]: [UInt8]] = [:]
 
+    /// A part of what is at `paths` and beneath them; everything where there is none.
     init(_ paths: [[UInt8]]) {
         var kept: [[UInt8]] = []
         for path in (paths.isEmpty ? [[]] : paths).sorted(by: PathOrder.precedes) {
@@ -237,6 +238,7 @@ private struct LinkTargets {
         prefixes = kept
     }
 
+    /// Whether a path is in the part.
     func isWithin(_ path: [UInt8]) -> Bool { prefixes.contains { PathOrder.contains($0, path) } }
 
     /// What the entry at `path`, another name of `target` outside, is restored as: the file itself the first time.

@@ -12,3 +12,6 @@ const char *_Nullable strongroom_load_openssl(void);
 
 /// libcurl (curl.c).
 const char *_Nullable strongroom_load_curl(void);
+
+/// libarchive (archive.c).
+const char *_Nullable strongroom_load_archive(void);

@@ -10,7 +10,7 @@ struct SnapshotsCommand: AsyncParsableCommand {
         commandName: "snapshots", abstract: "List, show and look into snapshots.",
         subcommands: [
             SnapshotsListCommand.self, SnapshotsShowCommand.self, SnapshotsLsCommand.self,
-            SnapshotsCatCommand.self,
+            SnapshotsCatCommand.self, SnapshotsExportCommand.self,
         ])
 }
 

@@ -1,0 +1,281 @@
+package import Archives
+internal import Encodings
+internal import Files
+internal import Sodium
+internal import Tar
+
+/// A snapshot as a pax archive (POSIX.1-2017 pax): what GNU tar and bsdtar list and extract to the same tree.
+///
+/// Member names are those of a restore: `directories/<name>/…`, `commands/<name>`, `repositories/<name>/…` (facts and
+/// bundles, FORMAT.md §11), `keyring/…`; of one source alone the paths beneath its root, which is `.`. Content streams
+/// chunk by chunk, each verified before it is written, in memory that doesn't grow with the snapshot.
+package struct SnapshotExport: ~Copyable {
+    /// What went into an archive.
+    package struct Report: Sendable {
+        /// Members written.
+        package fileprivate(set) var entryCount = 0
+        /// Bytes of content, holes left out.
+        package fileprivate(set) var byteCount: UInt64 = 0
+        /// What is not in the archive: `skipped` is of a kind that archives don't have, `refused` anything else.
+        package fileprivate(set) var issues: [(source: String, issue: RestoreIssue)] = []
+    }
+
+    /// One source, what of it is meant, and the place of its root in the archive.
+    private struct Part {
+        let source: SnapshotSource
+        let prefix: [UInt8]
+        let place: Path
+    }
+
+    private let snapshot: Snapshot
+    private let reader: StoreReader
+    private let progress: (Report) -> Void
+    private let output: ArchiveOutput
+    private var tar: TarWriter
+    private var report = Report()
+
+    /// Files with more runs of data than these are stored with their holes as zeros: a list of them is held in memory.
+    private static let extentLimit = 1 << 16
+
+    /// Writes all sources of an opened snapshot, or one of them (`name` or `kind:name`) with what is at `path` and
+    /// beneath it, to `sink`, in order; `progress` is told after each member.
+    ///
+    /// An entry that archives can't have is left out and listed. Throws `unknownSource`, `unknownPath`, `store`,
+    /// `caller`: what `sink` has had by then has no end, and readers say so.
+    package static func run(
+        _ snapshot: Snapshot, _ reader: StoreReader, source: String? = nil, path: [UInt8] = [],
+        to sink: @escaping (RawSpan) throws -> Void, progress: @escaping (Report) -> Void = { _ in }
+    ) async throws(BackupError) -> Report {
+        do {
+            let parts = try parts(of: snapshot, reader, source, path)
+            var export = SnapshotExport(snapshot, reader, sink, progress)
+            for part in parts { try await export.add(part) }
+            return try export.finish()
+        } catch let error as TarError {
+            throw BackupError.wrapping(error.underlying ?? error)
+        } catch {
+            throw BackupError.wrapping(error)
+        }
+    }
+
+    private init(
+        _ snapshot: Snapshot, _ reader: StoreReader, _ sink: @escaping (RawSpan) throws -> Void,
+        _ progress: @escaping (Report) -> Void
+    ) {
+        self.snapshot = snapshot
+        self.reader = reader
+        self.progress = progress
+        let output = ArchiveOutput(sink)
+        self.output = output
+        tar = TarWriter { bytes in try output.write(bytes) }
+    }
+
+    private static func parts(
+        of snapshot: Snapshot, _ reader: StoreReader, _ name: String?, _ path: [UInt8]
+    ) throws -> [Part] {
+        guard let name else {
+            return snapshot.sources.map { Part(source: $0, prefix: [], place: $0.archivePlace) }
+        }
+        let source = try SnapshotBrowser(snapshot, reader).source(name)
+        guard source.root != nil else {
+            throw BackupError(.unknownPath, "nothing was captured of \(name)")
+        }
+        return [Part(source: source, prefix: path, place: Path([]))]
+    }
+
+    private consuming func finish() throws -> Report {
+        let (report, output) = (report, output)
+        try tar.finish()
+        try output.flush()
+        return report
+    }
+
+    // MARK: - Entries
+
+    private mutating func add(_ part: Part) async throws {
+        guard let root = part.source.root else { return }
+        guard Path(part.source.name).isName else {
+            return refuse(part, [], .refused, "a source whose name is no name of a file")
+        }
+        var links = LinkTargets([part.prefix])
+        var later: [Entry] = []
+        var count = 0
+        var cursor = reader.entries(of: root, under: part.prefix)
+        while var entry = try await cursor.next() {
+            try Task.checkCancellation()
+            count += 1
+            if case .hardLink(let target) = entry.kind {
+                if !links.isWithin(target) {
+                    entry.kind = try await links.kind(of: entry.path, linkedTo: target, root, reader)
+                } else if PathOrder.precedes(entry.path, target) {
+                    // Archives have the file before its other names.
+                    later.append(entry)
+                    continue
+                }
+            }
+            try await add(entry, part)
+        }
+        for entry in later { try await add(entry, part) }
+        guard count > 0 || part.prefix.isEmpty else {
+            throw BackupError(.unknownPath, "\(part.source.name) has no \(Path(part.prefix))")
+        }
+    }
+
+    private mutating func add(_ entry: Entry, _ part: Part) async throws {
+        let extents = try await extents(of: entry)
+        guard let content = entry.tarContent(extents, in: part.place) else {
+            return refuse(part, entry.path, .skipped, "a socket: archives have none")
+        }
+        do throws(TarError) {
+            try tar.begin(entry.member(content, in: part.place, self.time(of: entry, part)))
+        } catch {
+            guard error.code == .notRepresentable else { throw error }
+            return refuse(part, entry.path, .refused, "archives can't hold it: \(error.message)")
+        }
+        if let stored = entry.content {
+            let isSparse = extents != nil
+            try await reader.read(stored) { bytes in
+                try tar.write(bytes)
+            } hole: { byteCount in
+                if !isSparse { try tar.writeZeros(byteCount) }
+            }
+            report.byteCount += isSparse ? stored.byteCount - stored.holes(extents) : stored.byteCount
+        }
+        report.entryCount += 1
+        progress(report)
+    }
+
+    private mutating func refuse(_ part: Part, _ path: [UInt8], _ kind: RestoreIssue.Kind, _ why: String) {
+        report.issues.append((part.source.name, RestoreIssue(path, kind, why)))
+    }
+
+    /// Where data stands in a file with holes; nil for one without, and for one with too many.
+    private func extents(of entry: Entry) async throws -> [FileExtent]? {
+        guard let content = entry.content else { return nil }
+        var segments = reader.segments(of: content)
+        var extents: [FileExtent] = []
+        var offset: Int64 = 0
+        var hasHole = false
+        while let segment = try await segments.next() {
+            let byteCount = Int64(clamping: segment.byteCount)
+            if case .hole = segment {
+                hasHole = true
+            } else if let last = extents.last, last.offset + last.byteCount == offset {
+                extents[extents.count - 1] = FileExtent(
+                    offset: last.offset, byteCount: last.byteCount + byteCount)
+            } else {
+                extents.append(FileExtent(offset: offset, byteCount: byteCount))
+            }
+            guard extents.count <= SnapshotExport.extentLimit else { return nil }
+            let (end, overflows) = offset.addingReportingOverflow(byteCount)
+            guard !overflows else { throw ArchiveError(.damaged, "content: length") }
+            offset = end
+        }
+        return hasHole ? extents : nil
+    }
+
+    /// Outputs, documents and facts have no time of their own: they get the snapshot's, as in a restore.
+    private func time(of entry: Entry, _ part: Part) -> FileTime {
+        let own = FileTime(seconds: entry.modifiedSeconds, nanoseconds: entry.modifiedNanoseconds)
+        guard part.source.kind != .directory, own == FileTime(seconds: 0) else { return own }
+        let taken = snapshot.record.header.time
+        return FileTime(
+            seconds: taken.seconds, nanoseconds: UInt32(taken.nanoseconds - taken.seconds * 1_000_000_000))
+    }
+}
+
+extension TarWriter {
+    /// Writes zeros of the member's content.
+    fileprivate mutating func writeZeros(_ byteCount: UInt64) throws(TarError) {
+        let block = [UInt8](repeating: 0, count: 64 << 10)
+        var left = byteCount
+        while left > 0 {
+            let count = Int(min(left, UInt64(block.count)))
+            try write(unsafe block.span.bytes.extracting(0..<count))
+            left -= UInt64(count)
+        }
+    }
+}
+
+extension Content {
+    /// How many of its bytes lie outside of `extents`.
+    fileprivate func holes(_ extents: [FileExtent]?) -> UInt64 {
+        byteCount - UInt64(extents?.reduce(0) { $0 + $1.byteCount } ?? Int64(byteCount))
+    }
+}
+
+extension Entry {
+    /// What the entry is in an archive in which the source's root is at `place`; nil for a socket.
+    fileprivate func tarContent(_ extents: [FileExtent]?, in place: Path) -> TarContent? {
+        switch kind {
+        case .directory: .directory
+        case .file(let content):
+            .regular(byteCount: Int64(clamping: content.byteCount), extents: extents)
+        case .symbolicLink(let target): .symbolicLink(target: Path(target))
+        case .hardLink(let target): .hardLink(to: place.joined(with: target))
+        case .fifo: .fifo
+        case .socket: nil
+        case .characterDevice(let major, let minor):
+            .characterDevice(DeviceNumber(major: major, minor: minor))
+        case .blockDevice(let major, let minor): .blockDevice(DeviceNumber(major: major, minor: minor))
+        }
+    }
+
+    /// The archive's member of that content and time.
+    fileprivate func member(_ content: TarContent, in place: Path, _ time: FileTime) -> TarEntry {
+        var member = TarEntry(
+            place.joined(with: path), content, mode: mode, owner: FileOwner(user: userID, group: groupID),
+            modified: time)
+        member.userName = userName
+        member.groupName = groupName
+        member.attributes = attributes.map { ExtendedAttribute(name: Path($0.name), value: $0.value) }
+        return member
+    }
+}
+
+extension Path {
+    /// The member name of an entry's path; the root of a lone source is `.`.
+    fileprivate func joined(with path: [UInt8]) -> Path {
+        guard !bytes.isEmpty else { return path.isEmpty ? "." : Path(path) }
+        return path.isEmpty ? self : Path(bytes + [0x2F] + path)
+    }
+}
+
+extension SnapshotSource {
+    /// Where its root is in an archive of all sources.
+    fileprivate var archivePlace: Path {
+        switch kind {
+        case .directory: Path("directories").appending(Path(name))
+        case .command: "commands"
+        case .repository: Path("repositories").appending(Path(name))
+        case .keyring: "keyring"
+        case .kubernetes: Path("kubernetes").appending(Path(name))
+        }
+    }
+}
+
+/// Gathers the small pieces of an archive into large ones.
+private final class ArchiveOutput {
+    private let sink: (RawSpan) throws -> Void
+    private var buffer: [UInt8] = []
+    private static let byteLimit = 256 << 10
+
+    init(_ sink: @escaping (RawSpan) throws -> Void) {
+        self.sink = sink
+        buffer.reserveCapacity(ArchiveOutput.byteLimit)
+    }
+
+    /// Takes bytes. Throws what the sink does.
+    func write(_ bytes: RawSpan) throws {
+        if buffer.count + bytes.byteCount > ArchiveOutput.byteLimit { try flush() }
+        guard bytes.byteCount < ArchiveOutput.byteLimit else { return try sink(bytes) }
+        unsafe bytes.withUnsafeBytes { unsafe buffer.append(contentsOf: $0) }
+    }
+
+    /// Hands on what is left.
+    func flush() throws {
+        guard !buffer.isEmpty else { return }
+        try buffer.withBytes { try sink($0) }
+        buffer.removeAll(keepingCapacity: true)
+    }
+}

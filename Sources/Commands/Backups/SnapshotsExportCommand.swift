@@ -1,0 +1,110 @@
+internal import Archives
+internal import ArgumentParser
+internal import Backups
+internal import Files
+internal import Glibc
+
+/// `strongroom snapshots export`: a snapshot, or a part of one, as a tar archive.
+struct SnapshotsExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Write a snapshot as a tar archive.",
+        discussion: """
+            A pax archive, which GNU tar and bsdtar read, goes to standard output or into a new file. PATH is SOURCE or \
+            SOURCE/PATH; without it all sources are written, laid out as a restore does, repositories as their bundles. \
+            Sockets are left out. The file appears whole or not at all; on standard output an archive without an end \
+            says that it is not whole, as does the exit code.
+            """)
+
+    @Argument(help: "At least eight digits of its id, or 'latest'.")
+    var snapshot: String
+
+    @Argument(help: ArgumentHelp("What is written, with all below it.", valueName: "path"))
+    var path: String?
+
+    @Option(help: ArgumentHelp("The archive. Default: standard output.", valueName: "file"))
+    var output: String?
+
+    @Flag(help: "Print the outcome as JSON; with --output.")
+    var json = false
+
+    @OptionGroup var store: StoreOptions
+
+    func validate() throws {
+        guard !json || output != nil else {
+            throw ValidationError("--json goes with --output: standard output is the archive")
+        }
+    }
+
+    func run() async throws {
+        guard output != nil || !Console.isTerminal else {
+            throw Failure(
+                .usage, "an archive doesn't go to a terminal", hints: ["--output FILE, or pipe it into tar"])
+        }
+        let archive = try await OpenArchive(store)
+        let snapshot = try await archive.open(try archive.record(snapshot, of: store.environment))
+        let place = path.map { SnapshotPlace($0) }
+        let file = try output.map { try ArchiveFile(Path(try Process.absolute($0))) }
+        let line = ProgressLine()
+        defer { line.end() }
+        let report = try await SnapshotExport.run(
+            snapshot, archive.reader, source: place?.source, path: place?.path ?? []
+        ) { bytes in
+            if let file { try file.write(bytes) } else { try Console.write(span: bytes) }
+        } progress: { report in
+            line.show("\(Sizes.entries(report.entryCount)), \(Sizes.text(report.byteCount)) so far")
+        }
+        try file?.commit()
+        line.end()
+        try show(report)
+    }
+
+    private func show(_ report: SnapshotExport.Report) throws {
+        if json { try Console.json(ExportDocument(report)) }
+        for (source, issue) in report.issues {
+            Console.note("strongroom: \(source)/\(Path(issue.path)): \(issue.reason)")
+        }
+        guard report.issues.contains(where: { $0.issue.kind == .refused }) else { return }
+        throw Failure(.partial, "some entries can't be in an archive; all others are")
+    }
+}
+
+/// The file that an archive grows in: seen under its name when it is whole.
+private final class ArchiveFile {
+    private var file: AtomicFile?
+
+    /// Begins the file at `path`. Throws where something that must not be replaced stands there.
+    init(_ path: Path) throws {
+        let directory = try Directory(path.parent)
+        try directory.removeStaleTemporaries(of: path.name)
+        file = try AtomicFile(path.name, in: directory)
+    }
+
+    /// Appends bytes.
+    func write(_ bytes: RawSpan) throws { try file?.write(bytes) }
+
+    /// Makes it visible and durable.
+    func commit() throws { try file.take()?.commit() }
+}
+
+/// The outcome of an export as JSON.
+private struct ExportDocument: Encodable {
+    struct Issue: Encodable {
+        let source: String
+        let path: String
+        let kind: String
+        let reason: String
+    }
+    let entries: Int
+    let bytes: UInt64
+    let issues: [Issue]
+
+    init(_ report: SnapshotExport.Report) {
+        entries = report.entryCount
+        bytes = report.byteCount
+        issues = report.issues.map { source, issue in
+            Issue(
+                source: source, path: Path(issue.path).description, kind: issue.kind.rawValue,
+                reason: issue.reason)
+        }
+    }
+}
