@@ -1,0 +1,153 @@
+import Glibc
+import Support
+import Testing
+
+/// `Scripts/recover.py`, which is written from FORMAT.md alone, against stores that the program made: what is wrong in
+/// the text, or in the program by the text, shows here.
+@Suite(.enabled(if: Recovery.isExpected, "Scripts/recover.py needs its Python (Scripts/packages test)"))
+struct RecoverTests {
+    @Test func `every entry comes back as it was, by the format's text alone`() throws {
+        let world = World()
+        let recovery = Recovery(world)
+        recovery.python(HardCases.make, [world.path("tree"), "fractions"])
+        let sources = [
+            "backup", "--store", world.path("store"), world.path("tree"), "--command", "dump=seq 100000",
+            "--repository", world.path("config"),
+        ]
+        world.must("store", "init", world.path("store"), identity: "alice")
+        expect(world.run(sources, identity: "alice"), 0)
+        world.config.write("more.yaml", "second: increment\n")
+        world.config.commit("Add a document")
+        world.config.git("branch", "other", "HEAD~1")
+        expect(world.run(sources, identity: "alice"), 0)
+
+        #expect(recovery.run(["--check"]).status == 0)
+        let outcome = recovery.run(["latest", "--into", world.path("out"), "--owners"])
+        #expect(outcome.status == 0, "\(outcome.errorText)")
+        let compared = recovery.python(
+            HardCases.compare, [world.path("tree"), world.path("out/directories/tree")])
+        #expect(compared.hasSuffix("4 names of one file"), "\(compared)")
+        let numbers = ShellCommand.run("seq", ["100000"])
+        #expect(world.bytes("out/commands/dump") == numbers.stdout)
+        let made = ShellCommand.run(
+            "sh", [world.path("out/repositories/config/make-repository"), world.path("made")])
+        #expect(made.status == 0, "\(made.errorText)")
+        let references = ["for-each-ref", "--format=%(objectname) %(refname)"]
+        #expect(
+            ScratchRepository(at: world.path("made")).git(references[0], references[1])
+                == world.config.git(references[0], references[1]))
+    }
+
+    @Test func `a wrong byte anywhere is noticed`() {
+        let recovery = Recovery.small()
+        let flipped = recovery.python(
+            HardCases.flip, [recovery.script, recovery.store, recovery.identity("alice")])
+        #expect(flipped.hasPrefix("noticed"), "\(flipped)")
+    }
+
+    @Test func `a damaged file ends alone and is listed, all others come back`() throws {
+        let world = World()
+        let recovery = Recovery(world)
+        world.must("store", "init", world.path("store"), identity: "alice")
+        recovery.python(HardCases.make, [world.path("tree")])
+        expect(world.run("backup", "--store", world.path("store"), world.path("tree"), identity: "alice"), 0)
+        recovery.python(HardCases.damage, [world.path("store")])
+
+        #expect(recovery.run(["--check"]).status == 9)
+        let outcome = recovery.run(["latest", "--into", world.path("out"), "--owners"])
+        #expect(outcome.status == 9)
+        #expect(outcome.errorText.contains("tree: large: "), "\(outcome.errorText)")
+        #expect(world.bytes("out/directories/tree/large") == nil)
+        #expect(world.bytes("out/directories/tree/d/script") == world.bytes("tree/d/script"))
+
+        let kept = recovery.run(["latest", "--into", world.path("kept"), "--keep-damaged"])
+        #expect(kept.status == 9)
+        #expect(kept.errorText.contains("are zeros"), "\(kept.errorText)")
+        let large = try #require(world.bytes("kept/directories/tree/large"))
+        let original = try #require(world.bytes("tree/large"))
+        #expect(large.count == original.count)
+        #expect(zip(large, original).allSatisfy { $0 == $1 || $0 == 0 })
+    }
+
+    @Test func `without an index the packs' own headers are enough`() {
+        let recovery = Recovery.small()
+        TemporaryDirectory.removeTree(recovery.world.path("store/index"))
+        let outcome = recovery.run(["latest", "--into", recovery.world.path("out")])
+        #expect(outcome.status == 0, "\(outcome.errorText)")
+        #expect(recovery.world.text("out/directories/uploads/b") == recovery.world.text("uploads/b"))
+    }
+
+    @Test func `another store, another key and a full directory are refused`() {
+        let recovery = Recovery.small()
+        let world = recovery.world
+        let out = ["latest", "--into", world.path("out")]
+        #expect(recovery.run(out + ["--root", String(repeating: "0", count: 64)]).status == 5)
+        #expect(recovery.run(out + ["--root", world.text("fingerprint")]).status == 0)
+        #expect(recovery.run(out).status == 2)
+        #expect(recovery.run([], identity: "mallory").status == 4)
+        // Whoever can only add lists and opens nothing.
+        let listed = recovery.run([], identity: "host")
+        #expect(listed.status == 0 && listed.text.split(separator: "\n").count == 2)
+        #expect(recovery.run(["latest", "--into", world.path("none")], identity: "host").status == 4)
+        #expect(recovery.run(["00000000", "--into", world.path("none")]).status == 2)
+        TemporaryDirectory.removeTree(world.path("store/config"))
+        #expect(recovery.run([]).status == 9)
+    }
+
+    @Test func `no entry is made outside of its directory, and no link is followed`() {
+        let recovery = Recovery(World())
+        let told = recovery.python(HardCases.escape, [recovery.script, recovery.world.path("escape")])
+        #expect(told == "nothing escaped")
+    }
+}
+
+/// A world and the script that recovers its store.
+private struct Recovery {
+    let world: World
+    let script: String
+    var store: String { world.path("store") }
+
+    private static let package: String = {
+        let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
+        return parts.joined(separator: "/")
+    }()
+    private static let interpreter = package + "/.build/recover/bin/python"
+
+    /// Whether the script's Python is here, or has to be (CI).
+    static var isExpected: Bool { unsafe access(interpreter, X_OK) == 0 || Vectors.isCI }
+
+    init(_ world: World) {
+        self.world = world
+        script = Recovery.package + "/Scripts/recover.py"
+    }
+
+    /// A store with two snapshots of a few small files, which the host adds to and alice reads.
+    static func small() -> Recovery {
+        let world = World()
+        world.write(
+            "fingerprint",
+            world.must(
+                "store", "init", world.path("store"), "--identity", world.path("host.identity"), "--reader",
+                world.text("alice.recipient"), "--writer", world.text("host.recipient")))
+        world.write("uploads/a", "a\n")
+        world.write("uploads/b", String(repeating: "b", count: 30_000))
+        for text in ["one", "two"] {
+            world.write("uploads/c", text)
+            world.must("backup", "--store", world.path("store"), world.path("uploads"), identity: "host")
+        }
+        return Recovery(world)
+    }
+
+    func identity(_ name: String) -> String { world.path("\(name).identity") }
+
+    func run(_ arguments: [String], identity name: String = "alice") -> ShellCommand.Outcome {
+        ShellCommand.run(
+            Recovery.interpreter, ["-B", script, store, "--identity", identity(name)] + arguments)
+    }
+
+    /// What a script prints; an issue where it fails.
+    @discardableResult
+    func python(_ script: String, _ arguments: [String]) -> String {
+        HardCases.run(script, arguments, with: Recovery.interpreter)
+    }
+}
