@@ -46,7 +46,8 @@ import Sodium
         _ plaintext: RawSpan, _ kind: SealedKind, id: some ContentIdentifier, key: DataKey, store: StoreID,
         _ body: (RawSpan) throws(ArchiveError) -> Result
     ) throws(ArchiveError) -> Result {
-        let frameCount = encode(plaintext)
+        let codedCount = compress(plaintext)
+        let frameCount = 1 + (codedCount ?? plaintext.byteCount)
         let data = associatedData.bytes(store, kind, id)
         sealed.withMutableBytes(24 + frameCount + 16) { output in
             var nonce = output._mutatingExtracting(0..<24)
@@ -55,6 +56,12 @@ import Sodium
         sealed.withBytes(0..<24) { nonce in
             sealed.withMutableBytes(24 + frameCount + 16) { output in
                 var room = output._mutatingExtracting(24..<output.byteCount)
+                guard codedCount != nil else {
+                    cipher.seal(
+                        head: Coding.raw, plaintext, key: key, nonce: nonce, associatedData: data, into: &room
+                    )
+                    return
+                }
                 frame.withBytes(0..<frameCount) { frame in
                     cipher.seal(frame, key: key, nonce: nonce, associatedData: data, into: &room)
                 }
@@ -124,19 +131,16 @@ import Sodium
         }
     }
 
-    /// Writes the frame of `plaintext` and returns its length: compressed where that is shorter.
-    private func encode(_ plaintext: RawSpan) -> Int {
-        let roomCount = 1 + max(plaintext.byteCount, Compressor.bound(plaintext.byteCount))
-        return frame.withMutableBytes(roomCount) { room in
+    /// Writes the frame of `plaintext` compressed, and returns how many bytes it has behind the coding byte; nil, and no frame,
+    /// where that isn't shorter.
+    private func compress(_ plaintext: RawSpan) -> Int? {
+        guard !plaintext.looksRandom else { return nil }
+        return frame.withMutableBytes(1 + Compressor.bound(plaintext.byteCount)) { room in
             var coded = room._mutatingExtracting(1..<room.byteCount)
-            let count = plaintext.looksRandom ? nil : try? compressor.compress(plaintext, into: &coded)
-            if let count, count < plaintext.byteCount {
-                room.storeBytes(of: Coding.zstd, as: UInt8.self)
-                return 1 + count
-            }
-            plaintext.copy(into: &room, at: 1)
-            room.storeBytes(of: Coding.raw, as: UInt8.self)
-            return 1 + plaintext.byteCount
+            let count = try? compressor.compress(plaintext, into: &coded)
+            guard let count, count < plaintext.byteCount else { return nil }
+            room.storeBytes(of: Coding.zstd, as: UInt8.self)
+            return count
         }
     }
 

@@ -3,13 +3,18 @@ import Sodium
 /// Cuts a stream of bytes into chunks and hands each to the writer's workers: no copy but of the bytes that span two
 /// blocks. One task uses it.
 struct ChunkStream: ~Copyable {
+    /// Chunks that are added by one task, one after the other; their ids in order.
+    typealias Batch = Task<Result<[ChunkID], ArchiveError>, Never>
+
     /// A chunk under way: which bytes of the stream, and the id to come.
     struct Piece {
         let range: Range<UInt64>
-        let task: Task<Result<ChunkID, ArchiveError>, Never>
+        let batch: Batch
+        /// The chunk's place in the batch.
+        let position: Int
 
         /// Waits for the chunk to be added.
-        func id() async throws(ArchiveError) -> ChunkID { try await task.value.get() }
+        func id() async throws(ArchiveError) -> ChunkID { try await batch.value.get()[position] }
 
         /// The segment that is the whole chunk.
         func segment() async throws(ArchiveError) -> Segment {
@@ -21,13 +26,17 @@ struct ChunkStream: ~Copyable {
     private var block: ByteBlock
     // The first byte of the block that isn't in a chunk yet.
     private var start = 0
-    /// Bytes that are in chunks.
+    // Chunks of the block that wait for more to be worked on together.
+    private var waiting: [Range<Int>] = []
+    /// Bytes that are in chunks under way.
     private(set) var cutByteCount: UInt64 = 0
 
     /// Room for several of the longest chunks; less than these is copied to the next block.
     static let blockByteCount = 2 << 20
     /// Room that a reader is given at least.
     private static let roomByteCount = 64 << 10
+    /// Chunks of so many bytes are worked on by one task: less often a task, and the reader, has to be woken.
+    private static let batchByteCount = 256 << 10
 
     /// An empty one in `writer`'s session.
     init(writer: StoreWriter) {
@@ -36,7 +45,9 @@ struct ChunkStream: ~Copyable {
     }
 
     /// Bytes given so far.
-    var byteCount: UInt64 { cutByteCount + UInt64(block.filledCount - start) }
+    var byteCount: UInt64 { cutByteCount + UInt64(block.filledCount - firstWaiting) }
+
+    private var firstWaiting: Int { waiting.first?.lowerBound ?? start }
 
     /// Lends room of at least 64 KiB; `read` returns how much it wrote. Follow it with `advance`.
     mutating func fill<Failure: Error>(
@@ -70,20 +81,37 @@ struct ChunkStream: ~Copyable {
         while block.filledCount - start >= limit {
             guard !Task.isCancelled else { throw ArchiveError(.cancelled, "content") }
             let length = block.withBytes(start..<block.filledCount) { writer.chunker.cut($0) }
-            let range = start..<(start + length)
+            waiting.append(start..<(start + length))
             start += length
-            let streamRange = cutByteCount..<(cutByteCount + UInt64(length))
-            cutByteCount += UInt64(length)
-            await writer.slots.wait()
-            let task = Task.detached { [writer, block] in
-                defer { writer.slots.signal() }
-                do throws(ArchiveError) {
-                    return Result<ChunkID, ArchiveError>.success(try await writer.add(block, range))
-                } catch {
-                    return .failure(error)
-                }
+            if start - firstWaiting >= ChunkStream.batchByteCount { pieces += await work() }
+        }
+        // The end of a content, or of what this block has room for.
+        let isEnd = limit == 1 || block.capacity - block.filledCount < ChunkStream.roomByteCount
+        if isEnd, !waiting.isEmpty { pieces += await work() }
+        return pieces
+    }
+
+    /// Hands the chunks that wait to a task.
+    private mutating func work() async -> [Piece] {
+        let ranges = waiting
+        waiting.removeAll(keepingCapacity: true)
+        await writer.slots.wait()
+        let batch = Batch.detached { [writer, block] in
+            defer { writer.slots.signal() }
+            var ids: [ChunkID] = []
+            ids.reserveCapacity(ranges.count)
+            do throws(ArchiveError) {
+                for range in ranges { ids.append(try await writer.add(block, range)) }
+                return .success(ids)
+            } catch {
+                return .failure(error)
             }
-            pieces.append(Piece(range: streamRange, task: task))
+        }
+        var pieces: [Piece] = []
+        for (position, range) in ranges.enumerated() {
+            let end = cutByteCount + UInt64(range.count)
+            pieces.append(Piece(range: cutByteCount..<end, batch: batch, position: position))
+            cutByteCount = end
         }
         return pieces
     }
@@ -91,6 +119,7 @@ struct ChunkStream: ~Copyable {
     /// Begins a new block where this one has less room, and takes along what isn't cut yet.
     private mutating func makeRoom(_ byteCount: Int) {
         guard block.capacity - block.filledCount < byteCount else { return }
+        precondition(waiting.isEmpty, "chunks of a block that is left")
         let left = block.filledCount - start
         let next = writer.takeBlock(room: left + byteCount)
         let nextStart = next.filledCount

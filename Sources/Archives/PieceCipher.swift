@@ -16,19 +16,23 @@ final class PieceCipher {
     /// Bytes that sealing adds to the plaintext.
     static let tagByteCount = XChaCha20Poly1305.tagByteCount
 
-    /// Writes ciphertext and tag of `plaintext` into `output`, which is 16 bytes longer; `nonce` has 24 bytes and is used
-    /// once.
+    /// Writes ciphertext and tag of `head` and then `plaintext` into `output`, which is 16 bytes longer; `nonce` has 24 bytes
+    /// and is used once.
     func seal(
-        _ plaintext: RawSpan, key: DataKey, nonce: RawSpan, associatedData: [UInt8],
+        head: UInt8? = nil, _ plaintext: RawSpan, key: DataKey, nonce: RawSpan, associatedData: [UInt8],
         into output: inout MutableRawSpan
     ) {
         let isSealed = withDerived(key, nonce, associatedData) { fast, key, nonce, data in
-            fast.seal(plaintext, key: key, nonce: nonce, associatedData: data, into: &output)
+            fast.seal(
+                head: head, plaintext, key: key, nonce: nonce, associatedData: data, into: &output)
         }
         if isSealed { return }
-        key.secret.withBytes {
-            XChaCha20Poly1305.seal(
-                plaintext, key: $0, nonce: nonce.array, associatedData: associatedData, into: &output)
+        let whole = (head.map { [$0] } ?? []) + plaintext.array
+        whole.withBytes { whole in
+            key.secret.withBytes {
+                XChaCha20Poly1305.seal(
+                    whole, key: $0, nonce: nonce.array, associatedData: associatedData, into: &output)
+            }
         }
     }
 

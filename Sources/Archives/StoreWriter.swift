@@ -123,8 +123,7 @@ package final class StoreWriter: Sendable {
     /// Adds the chunk that is `range` of `block`, unless it is there.
     func add(_ block: ByteBlock, _ range: Range<Int>) async throws(ArchiveError) -> ChunkID {
         let id = block.withBytes(range) { session.write.chunkID(of: $0) }
-        state.withLock { $0.statistics.contentByteCount += UInt64(range.count) }
-        guard try claim(.chunk(id)) else { return id }
+        guard try claim(.chunk(id), contentByteCount: range.count) else { return id }
         // Where storing is slower than sealing, sealing waits.
         await packSlots.pass()
         let full = try failing { () throws(ArchiveError) in
@@ -185,8 +184,9 @@ package final class StoreWriter: Sendable {
     }
 
     /// Whether the piece is new to the store and this caller is the one to add it.
-    private func claim(_ piece: Node.Child) throws(ArchiveError) -> Bool {
+    private func claim(_ piece: Node.Child, contentByteCount: Int = 0) throws(ArchiveError) -> Bool {
         let (failure, isNew) = state.withLock { state in
+            state.statistics.contentByteCount += UInt64(contentByteCount)
             guard state.failure == nil, state.known.insert(piece).inserted else {
                 return (state.failure, false)
             }

@@ -47,24 +47,45 @@ package struct Descriptor: ~Copyable, Sendable {
     /// Exactly `byteCount` bytes from `offset` on. Throws `changed` where the file ends before that.
     /// pread(2).
     package borrowing func read(_ byteCount: Int, at offset: Int64) throws(FileError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: byteCount)
-        var span = bytes.mutableSpan
-        var room = unsafe span.mutableBytes
-        guard try read(into: &room, at: offset) == byteCount else {
-            throw .refused(.changed, "pread(2)", path)
+        let bytes = try Descriptor.bytes(upTo: byteCount) { (room) throws(FileError) in
+            try read(into: &room, at: offset)
         }
+        guard bytes.count == byteCount else { throw .refused(.changed, "pread(2)", path) }
+        return bytes
+    }
+
+    /// The bytes that `fill` writes into room for `byteCount`, of which it returns the number. The room isn't filled with zeros
+    /// first: that costs as much as reading.
+    private static func bytes(
+        upTo byteCount: Int, _ fill: (inout MutableRawSpan) throws(FileError) -> Int
+    ) throws(FileError) -> [UInt8] {
+        var failure: FileError?
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+            var room = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(buffer))
+            do throws(FileError) {
+                // There may be more room than was asked for.
+                var part = room._mutatingExtracting(first: byteCount)
+                count = try fill(&part)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
         return bytes
     }
 
     /// Reads what is left of the file. Throws `limit` where that is more than `limit` bytes, having read no
     /// more than one byte beyond it.
     package borrowing func readAll(limit: Int) throws(FileError) -> [UInt8] {
-        var bytes = [UInt8]()
-        var step = try metadata().byteCount
-        guard step <= Int64(limit) else { throw .refused(.limit, "statx(2)", path) }
+        let length = try metadata().byteCount
+        guard length <= Int64(limit) else { throw .refused(.limit, "statx(2)", path) }
+        let first = min(Int(max(length, 4096)), limit) + 1
+        var bytes = try Descriptor.bytes(upTo: first) { (room) throws(FileError) in try read(into: &room) }
+        guard bytes.count == first else { return bytes }
         while true {
-            let wanted = min(Int(max(step, 4096)), limit - bytes.count) + 1
+            guard bytes.count <= limit else { throw .refused(.limit, "read(2)", path) }
             let before = bytes.count
+            let wanted = min(before, limit - before) + 1
             bytes.append(contentsOf: repeatElement(0, count: wanted))
             var span = bytes.mutableSpan
             var tail = unsafe span.mutableBytes
@@ -74,7 +95,6 @@ package struct Descriptor: ~Copyable, Sendable {
             bytes.removeLast(wanted - got)
             guard bytes.count <= limit else { throw .refused(.limit, "read(2)", path) }
             guard got == wanted else { return bytes }
-            step = Int64(bytes.count)
         }
     }
 

@@ -32,28 +32,34 @@ internal import CCrypto
         unsafe EVP_CIPHER_free(cipher)
     }
 
-    /// Writes the ciphertext and tag of `plaintext` into `output`, which is 16 bytes longer. A nonce must not be used twice
-    /// under one key. False where libcrypto fails, or the plaintext has 2 GiB or more: `output` is then undefined.
+    /// Writes the ciphertext and tag of `head` and then `plaintext` into `output`, which is 16 bytes longer. A nonce must not
+    /// be used twice under one key. False where libcrypto fails, or the plaintext has 2 GiB or more: `output` is then
+    /// undefined.
     package func seal(
-        _ plaintext: RawSpan, key: RawSpan, nonce: RawSpan, associatedData: RawSpan,
+        head: UInt8? = nil, _ plaintext: RawSpan, key: RawSpan, nonce: RawSpan, associatedData: RawSpan,
         into output: inout MutableRawSpan
     ) -> Bool {
+        let headCount = head == nil ? 0 : 1
         precondition(key.byteCount == Self.keyByteCount && nonce.byteCount == Self.nonceByteCount)
-        precondition(output.byteCount == plaintext.byteCount + Self.tagByteCount)
+        precondition(output.byteCount == headCount + plaintext.byteCount + Self.tagByteCount)
         guard let count = Int32(exactly: plaintext.byteCount),
             let dataCount = Int32(exactly: associatedData.byteCount)
         else { return false }
         let (context, cipher) = unsafe (context, cipher)
         return unsafe output.withUnsafeMutableBytes { output in
-            let target = unsafe output.baseAddress?.assumingMemoryBound(to: UInt8.self)
-            guard let target = unsafe target else { return false }
+            let start = unsafe output.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            guard let start = unsafe start else { return false }
+            let target = unsafe start + headCount
             let isSealed = unsafe plaintext.with { source in
                 unsafe key.with { key in
                     unsafe nonce.with { nonce in
                         unsafe associatedData.with { data in
                             var written: Int32 = 0
+                            var first = head ?? 0
                             return unsafe EVP_EncryptInit_ex(context, cipher, nil, key, nonce) == 1
                                 && EVP_EncryptUpdate(context, nil, &written, data, dataCount) == 1
+                                && (headCount == 0
+                                    || EVP_EncryptUpdate(context, start, &written, &first, 1) == 1)
                                 && EVP_EncryptUpdate(context, target, &written, source, count) == 1
                                 && EVP_EncryptFinal_ex(context, target + Int(count), &written) == 1
                                 && EVP_CIPHER_CTX_ctrl(

@@ -84,6 +84,30 @@ import Testing
         }
     }
 
+    @Test(arguments: [0, 1, 62, 63, 64, 65, 4_095, 65_536])
+    func `a head before the plaintext is sealed as if it were a part of it`(count: Int) throws {
+        let store = StoreID(Digest([UInt8](repeating: 9, count: 32)))
+        let share = X25519.publicKey(of: SecretBytes(randomCount: 32))
+        let key = try DataKey(sealingTo: ReadPublicKey(number: 1, key: share), store: store)
+        var noise = Noise(UInt64(count) + 3)
+        let plaintext = noise.bytes(count)
+        let nonce = noise.bytes(24)
+        let data = noise.bytes(100)
+        func seal(_ head: UInt8?, _ bytes: [UInt8]) -> [UInt8] {
+            [UInt8].filled(count: plaintext.count + 17) { output in
+                bytes.withBytes { bytes in
+                    nonce.withBytes { nonce in
+                        PieceCipher().seal(
+                            head: head, bytes, key: key, nonce: nonce, associatedData: data, into: &output)
+                    }
+                }
+            }
+        }
+        let whole = seal(nil, [7] + plaintext)
+        #expect(seal(7, plaintext) == whole)
+        #expect(try open(whole, PieceCipher(), key, nonce, data) == [7] + plaintext)
+    }
+
     private func open(
         _ sealed: [UInt8], _ cipher: PieceCipher, _ key: DataKey, _ nonce: [UInt8], _ data: [UInt8]
     ) throws -> [UInt8] {

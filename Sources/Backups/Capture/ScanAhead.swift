@@ -15,9 +15,9 @@ final class ScanAhead: Sendable {
     private let state = Mutex(State())
 
     /// Items are handed over so many at a time.
-    private static let batchCount = 96
+    private static let batchCount = 160
     /// Batches that may wait.
-    private static let batchLimit = 3
+    private static let batchLimit = 2
 
     private init() {}
 
