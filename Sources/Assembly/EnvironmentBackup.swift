@@ -1,4 +1,4 @@
-internal import Archives
+package import Archives
 package import Backups
 internal import Delivery
 package import Encodings
@@ -79,17 +79,19 @@ package struct EnvironmentBackup: Sendable {
 
     /// Takes the snapshot into the store `opened` as the agent of `identity`, and records it in the journal.
     ///
-    /// One at a time for a state directory: an agent's snapshots form a chain, which two at once would fork. Throws
-    /// `busy` where another is being taken.
+    /// One at a time for a state directory: an agent's snapshots form a chain, which two at once would fork. The index is
+    /// kept in `indexCache`. Throws `busy` where another is being taken.
     package func run(
-        into opened: StoreAccess.Opened, at location: String, as identity: MemberIdentity
+        into opened: StoreAccess.Opened, at location: String, as identity: MemberIdentity,
+        indexCache: IndexCache? = nil
     ) async throws -> Result {
         let lock: FileLock? = try takeLock()
         defer { _ = lock }
         // What killed writers left: those of living ones are locked and stay.
         try await opened.objects.removeLeftovers()
         let writer = try await StoreWriter(
-            opened.store, write: opened.writeKeys, agent: StoreAccess.agentKey(of: identity))
+            opened.store, write: opened.writeKeys, agent: StoreAccess.agentKey(of: identity),
+            indexCache: indexCache)
         let outcome = try await run.run(in: writer)
         let taken = TakenSnapshot(
             id: outcome.id.description, store: location, environment: run.environment,

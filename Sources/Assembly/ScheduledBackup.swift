@@ -75,7 +75,9 @@ package struct ScheduledBackup: Sendable {
             clock: { WallClock.now },
             file: file)
         let opened = try await StoreAccess.open(place, trust: trust, identities: identities)
-        let outcome = try await backup.run(into: opened, at: place.name, as: identity).outcome
+        let outcome = try await backup.run(
+            into: opened, at: place.name, as: identity, indexCache: IndexCache(directory: pins.memory)
+        ).outcome
         trust.root = opened.store.fingerprint
         trust.generation = max(trust.generation, opened.store.generation)
         trust.agents[StoreAccess.agentKey(of: identity).publicKey] = outcome.header.generation

@@ -10,6 +10,8 @@ internal import Trust
 /// On disk: `store@<H of the location>.pin`, mode 0600, replaced atomically.
 package struct StorePins: Sendable {
     private let directory: Path
+    /// Where this machine keeps of stores what can be lost: the index, and what checks have read.
+    package var memory: Path { directory.parent.appending("stores") }
     private static let domain = "strongroom/store-pin/v1"
     private static let byteLimit = 1 << 20
 

@@ -171,6 +171,29 @@ import Testing
         expect(world.run("backup", "prod", "--config", world.settings), 2)
     }
 
+    @Test func `a share of the data is read each time, and the rest is told`() {
+        let (world, _) = world()
+        let store = world.path("store")
+        func check(_ words: String...) -> ShellCommand.Outcome {
+            world.run(["store", "check"] + words, identity: "alice")
+        }
+        expect(check(store), 0, "never read")
+        expect(check("--read-data=1%", store), 0, "structure, and")
+        expect(check("--read-data", store), 0, "every byte read")
+        let told = check("--read-data=1%", "--store", store)
+        expect(told, 0, "all data was read since 20")
+        let json = check("--json", store)
+        expect(json, 0)
+        #expect(json.text.contains("\"unreadPacks\" : 0") || json.text.contains("\"unreadPacks\":0"))
+        // What isn't a share isn't taken for one.
+        expect(check("--read-data=half", store), 2, "share")
+        expect(check("--read-data=500%", store), 2, "share")
+        expect(check("--read-data=0%", store), 2, "share")
+        // The memory is this machine's: without it nothing is known to have been read.
+        TemporaryDirectory.removeTree(world.path("home/.local/state/strongroom/stores"))
+        expect(check(store), 0, "never read")
+    }
+
     private func check(_ world: World) -> ShellCommand.Outcome {
         world.run("store", "check", "--read-data", "--store", world.path("store"), identity: "alice")
     }

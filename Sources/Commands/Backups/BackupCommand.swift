@@ -75,7 +75,9 @@ struct BackupCommand: AsyncParsableCommand {
         guard let identity = try store.identities.load(defaults: choice.identityFiles).first else {
             throw Failure(.usage, "no identity")
         }
-        let result = try await backup.run(into: opened, at: choice.location, as: identity)
+        let result = try await backup.run(
+            into: opened, at: choice.location, as: identity,
+            indexCache: IndexCache(directory: choice.pins.memory))
         let outcome = result.outcome
         var seen = choice.trust
         seen.root = opened.store.fingerprint

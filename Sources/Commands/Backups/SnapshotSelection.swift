@@ -15,7 +15,8 @@ struct OpenArchive {
         let choice = try options.choose()
         opened = try await options.open(choice)
         reader = try await StoreReader(
-            opened.store, write: opened.writeKeys, read: opened.readKeys)
+            opened.store, write: opened.writeKeys, read: opened.readKeys,
+            indexCache: IndexCache(directory: choice.pins.memory))
         catalog = try await reader.snapshots()
         var seen = choice.trust
         seen.root = opened.store.fingerprint

@@ -1,19 +1,27 @@
 internal import Archives
 internal import ArgumentParser
 internal import Assembly
+internal import Encodings
 
 /// `strongroom store check`: whether everything in a store is there, authentic and readable.
 struct StoreCheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Check that everything in a store is there and authentic.",
-        discussion:
-            "Changes nothing. Findings go to standard output; the exit code is 9 where something is damaged.")
+        discussion: """
+            Changes nothing. Findings go to standard output; the exit code is 9 where something is damaged. With \
+            --read-data every byte is read and, with a reader's identity, every chunk opened and its id computed again; \
+            with --read-data=5% a twentieth of the data each time, what was not read for the longest time first. This \
+            machine remembers what it has read and when; that only chooses, and is told.
+            """)
 
     @Argument(help: ArgumentHelp("The store: a directory, or s3://bucket/prefix.", valueName: "store"))
     var location: String?
 
-    @Flag(help: "Read every byte; with a reader's identity, open every chunk and compute its id again.")
-    var readData = false
+    @Option(
+        defaultAsFlag: ReadShare(1), parsing: .next,
+        help: ArgumentHelp("Read the data as well: all, or a share as in --read-data=5%.", valueName: "share")
+    )
+    var readData: ReadShare?
 
     @Flag(help: "Print JSON.")
     var json = false
@@ -22,11 +30,20 @@ struct StoreCheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         var store = store
+        // In `--read-data STORE` the word behind the option is no share.
+        let location = location ?? readData?.other
+        if let other = readData?.other, other != location {
+            throw Failure(
+                .usage, "--read-data: \(other): expected a share between 0% and 100%, as in --read-data=5%")
+        }
         if let location { store.store = location }
         let choice = try store.choose()
         let opened = try await store.open(choice)
         let report = try await StoreCheck.run(
-            opened.store, write: opened.writeKeys, read: opened.readKeys, readsData: readData)
+            opened.store, write: opened.writeKeys, read: opened.readKeys,
+            reading: CheckReading(
+                share: readData?.share ?? 0, memory: CheckMemory(directory: choice.pins.memory),
+                now: WallClock.now))
         if json {
             try Console.json(CheckDocument(report))
         } else {
@@ -44,11 +61,53 @@ struct StoreCheckCommand: AsyncParsableCommand {
                 hints: ["other snapshots still restore; keep the store as it is until you know what happened"]
             )
         }
-        let how = readData ? "every byte read" : "structure"
         Console.note(
-            "strongroom: \(choice.location): sound (\(how)): \(report.snapshotCount) snapshots, \(report.packCount) packs, "
-                + "\(report.pieceCount) pieces")
+            "strongroom: \(choice.location): sound (\(how(report))): \(report.snapshotCount) snapshots, "
+                + "\(report.packCount) packs, \(report.pieceCount) pieces")
+        guard report.readPackCount < report.packCount else { return }
+        if report.unreadPackCount > 0 {
+            Console.note(
+                "strongroom: \(choice.location): never read from this machine: \(report.unreadPackCount) of "
+                    + "\(report.packCount) packs; --read-data reads them")
+        } else if let oldest = report.oldestReading {
+            Console.note("strongroom: \(choice.location): all data was read since \(oldest)")
+        }
     }
+
+    private func how(_ report: CheckReport) -> String {
+        guard report.readPackCount > 0 else { return "structure" }
+        guard report.readPackCount < report.packCount else { return "every byte read" }
+        return "structure, and \(Sizes.text(report.readByteCount)) in \(report.readPackCount) packs read"
+    }
+}
+
+/// How much of the data is read: a share of it, or a word that names none.
+struct ReadShare: ExpressibleByArgument, CustomStringConvertible {
+    /// Above 0, at most 1.
+    let share: Double
+    /// What was named in the place of a share.
+    let other: String?
+
+    /// That share.
+    init(_ share: Double) { self.init(share, other: nil) }
+
+    private init(_ share: Double, other: String?) {
+        self.share = share
+        self.other = other
+    }
+
+    /// The share that a text as `5%` names, or the text.
+    init?(argument: String) {
+        if argument.hasSuffix("%"), let percent = Double(argument.dropLast()), percent > 0, percent <= 100 {
+            self.init(percent / 100)
+        } else {
+            // `--read-data STORE`: all is read, of the store that the word names.
+            self.init(1, other: argument)
+        }
+    }
+
+    /// As it is written.
+    var description: String { other ?? "\(share * 100)%" }
 }
 
 /// The findings of a check as JSON.
@@ -62,7 +121,11 @@ private struct CheckDocument: Encodable {
     let snapshots: Int
     let packs: Int
     let pieces: Int
+    let readPacks: Int
     let readBytes: UInt64
+    /// Packs that were never read from this machine, and since when all others were.
+    let unreadPacks: Int
+    let readSince: String?
     let damagedSnapshots: [String]
     let findings: [Finding]
 
@@ -71,7 +134,10 @@ private struct CheckDocument: Encodable {
         snapshots = report.snapshotCount
         packs = report.packCount
         pieces = report.pieceCount
+        readPacks = report.readPackCount
         readBytes = report.readByteCount
+        unreadPacks = report.unreadPackCount
+        readSince = report.oldestReading?.description
         damagedSnapshots = report.damagedSnapshots.map(\.description)
         findings = report.findings.map {
             Finding(damage: $0.isDamage, object: $0.object, problem: $0.problem)
