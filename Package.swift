@@ -97,9 +97,9 @@ let formats: [Target] = [
         exclude: ["FORMAT.md"], tests: ["StorageFaults"]),
     [
         .executableTarget(
-            name: "IndexProbe",
+            name: "ArchiveProbe",
             dependencies: ["Archives", "Encodings", "Files", "SSH", "Sodium", "Storage", "Trust"],
-            path: "Tests/IndexProbe", swiftSettings: settings)
+            path: "Tests/ArchiveProbe", swiftSettings: settings)
     ],
     module(
         "Journal", ["Encodings", "Files", "Sodium", product("GRDB", "GRDB.swift")], exclude: ["FORMAT.md"]),

@@ -4,6 +4,7 @@ The archive store beside restic, borg and tar | zstd | age on the same input. Pa
 store`, which builds the program and brings the others.
 """
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -90,7 +91,13 @@ class Strongroom(Tool):
         return self.words("store check") + " --read-data"
 
     def prune(self):
-        return None
+        """All snapshots but the last are forgotten, as the peers do; None for a program that can't prune yet."""
+        shown = subprocess.run([options.strongroom, "store", "prune", "--help"], capture_output=True)
+        if shown.returncode != 0:
+            return None
+        listed = json.loads(quietly("/bin/sh", "-c", self.words("snapshots list") + " --json"))
+        ids = " ".join(snapshot["id"] for snapshot in listed[:-1])
+        return f"{self.words('snapshots forget')} {ids} && {self.words('store prune')} --grace 0s"
 
 
 class Restic(Tool):
@@ -223,8 +230,9 @@ def measure_tree(tool):
     settle()
     measure(tool, CHANGED, tool.backup(), note=lambda: tool.size() - before)
     measure(tool, CHECK, tool.check())
-    if tool.prune():
-        measure(tool, PRUNE, tool.prune(), note=tool.size)
+    prune = tool.prune()
+    if prune:
+        measure(tool, PRUNE, prune, note=tool.size)
     wipe(tool.store)
 
 
@@ -259,6 +267,8 @@ def cell(row, tool):
     wall, cpu = (statistics.median(s[i] for s in samples) for i in (0, 1))
     memory = max(s[2] for s in samples)
     text = f"{wall:.2f} s ({cpu:.2f} s, {memory:.0f} MiB"
+    if len(samples) > 1:
+        text = f"{wall:.2f} s, {min(s[0] for s in samples):.2f} to {max(s[0] for s in samples):.2f} ({cpu:.2f} s, {memory:.0f} MiB"
     if samples[-1][3] is not None:
         text += f", {samples[-1][3] / 1e6:.1f} MB"
     return text + ")", (wall, cpu, samples[-1][3], memory)
@@ -309,15 +319,19 @@ for part, name in (("tree", "tree"), ("big", "big2")):
 TOOLS = [tool() for tool in (Strongroom, Restic, Borg) if not options.tool or tool.name in options.tool]
 PLAIN = Plain()
 machine([options.strongroom, "--version"], [options.restic, "version"], [options.borg, "--version"])
-for _ in range(options.runs):
+for number in range(options.runs):
+    # In turn, and each second run the other way round: what slows the machine for a while slows none of them alone.
+    turn = TOOLS if number % 2 == 0 else TOOLS[::-1]
     if wanted("tree"):
         warm(f"{CORPUS}/tree")
-        for tool in TOOLS:
+        for tool in turn:
             measure_tree(tool)
         if not options.tool:
             measure_plain(PLAIN)
     if wanted("big"):
-        for tool in TOOLS:
+        warm(f"{CORPUS}/big")
+        warm(f"{CORPUS}/big2")
+        for tool in turn:
             measure_big(tool)
 report(TOOLS + ([] if options.tool else [PLAIN]))
 wipe(LIVE, DISK)

@@ -1,48 +1,12 @@
 import Archives
 import Encodings
 import Files
-import Glibc
 import SSH
 import Sodium
 import Storage
-import Trust
 
-// What Scripts/bench runs to see what an index of many chunks costs (`Scripts/bench index`):
-//
-//     IndexProbe make DIRECTORY COUNT    a store with one file of about COUNT chunks of some 65 bytes, made by a real backup
-//     IndexProbe start DIRECTORY         begins a backup, with the cache of the index in DIRECTORY/cache
-//     IndexProbe check DIRECTORY         checks the structure of the whole store
-//
-// Each prints what it took: seconds, and the most memory that was resident, in MiB. The secrets of the store, which are of no
-// use but here, lie beside it.
-
-@main
-struct Measure {
-    static func main() async throws {
-        let arguments = CommandLine.arguments
-        guard arguments.count >= 3 else { exit(2) }
-        try Sodium.start()
-        let probe = Probe(directory: Path(arguments[2]))
-        let start = Measure.seconds()
-        switch arguments[1] {
-        case "make": try await probe.make(count: Int(arguments.last ?? "") ?? 1_000_000)
-        case "start": try await probe.start()
-        case "check": try await probe.check()
-        default: exit(2)
-        }
-        var usage = rusage()
-        _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        print("\(arguments[1]): \(Measure.seconds() - start) s, \(usage.ru_maxrss / 1024) MiB")
-    }
-
-    static func seconds() -> Double {
-        var time = timespec()
-        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
-}
-
-private struct Probe {
+/// An index of many chunks.
+struct IndexMeasure {
     let directory: Path
 
     private var agent: AgentKey { AgentKey(seed: secret(1)) }
@@ -51,6 +15,7 @@ private struct Probe {
         [UInt8](repeating: byte, count: 32).withBytes { SecretBytes(copying: $0) }
     }
 
+    /// A store with one file of about `count` chunks of some 65 bytes, made by the parts that a backup is made of.
     func make(count: Int) async throws {
         let objects = try DirectoryStore.create(at: directory.appending("store"))
         let creation = StoreCreation()
@@ -97,6 +62,7 @@ private struct Probe {
         return (store, try store.writeKey(bytes.withBytes { SecretBytes(copying: $0) }))
     }
 
+    /// Begins a backup, with the cache of the index in `cache`.
     func start() async throws {
         let (store, write) = try await open()
         _ = try await StoreWriter(
@@ -104,6 +70,7 @@ private struct Probe {
             indexCache: IndexCache(directory: directory.appending("cache")))
     }
 
+    /// Checks the structure of the whole store.
     func check() async throws {
         let (store, write) = try await open()
         let report = try await StoreCheck.run(store, write: [write])
