@@ -712,6 +712,11 @@ class Store:
         found.sort(key=lambda snapshot: (snapshot.time, snapshot.id))
         return found, failures
 
+    def has_tombstones(self):
+        """Whether anything was ever forgotten."""
+        place = os.path.join(self.root, "tombstones")
+        return any(files for _, _, files in os.walk(place))
+
     # Everything (§15)
 
     def check(self):
@@ -747,7 +752,7 @@ class Store:
                 self.add_place(piece, place)
         snapshots, failures = self.snapshots()
         findings += [str(problem) for problem in failures]
-        findings += chain_findings(snapshots)
+        findings += chain_findings(snapshots, self.has_tombstones())
         for snapshot in snapshots:
             for source in snapshot.sources:
                 attempt(self.check_source, snapshot, source)
@@ -776,12 +781,12 @@ class Store:
         need((count, length) == (source["entries"], source["length"]), name + ": counts")
 
 
-def chain_findings(snapshots):
-    """Gaps and forks of agents' chains (§12)."""
+def chain_findings(snapshots, has_tombstones):
+    """Gaps and forks of agents' chains (§12). What tombstones say of gaps isn't read here."""
     ids = {bytes.fromhex(snapshot.id) for snapshot in snapshots}
     successors, findings = {}, []
     for snapshot in snapshots:
-        if any(snapshot.previous) and snapshot.previous not in ids:
+        if any(snapshot.previous) and snapshot.previous not in ids and not has_tombstones:
             findings.append("snapshots/%s: the one before is gone" % snapshot.id)
         successors.setdefault((snapshot.agent, snapshot.previous), []).append(snapshot.id)
     for (agent, previous), ids in successors.items():
@@ -1143,8 +1148,16 @@ def restore(store, snapshot, into, options):
         problems += ["%s: %s" % (label, problem) for problem in work.problems]
         damaged = damaged or work.damaged
         print("%s: %d entries" % (label, work.count))
-    os.sync()
+    sync(into)
     return problems, damaged
+
+
+def sync(place):
+    """Puts what was restored on the disk: sync(1) of that file system alone, where there is one."""
+    try:
+        subprocess.run(["sync", "-f", place], check=True)
+    except (OSError, subprocess.CalledProcessError):
+        os.sync()
 
 
 def count_entries(entries, counted):
@@ -1239,7 +1252,7 @@ def run(options):
             print("damaged: %s" % finding)
         return 9 if findings else 0
     snapshots, failures = store.snapshots()
-    for problem in failures + chain_findings(snapshots):
+    for problem in failures + chain_findings(snapshots, store.has_tombstones()):
         print("recover.py: %s" % problem, file=sys.stderr)
     if options.snapshot is None:
         for snapshot in snapshots:

@@ -222,6 +222,30 @@ import Testing
         expect(world.run(list, identity: "alice"), 0)
     }
 
+    @Test(.enabled(if: MotoServer.isExpected, Comment(rawValue: MotoServer.absence)))
+    func `in a bucket keys rotate as in a directory`() {
+        let world = World()
+        world.writeUploads()
+        let server = MotoServer()
+        let url = "s3://strongroom/backups/keys"
+        let variables = [
+            "AWS_ACCESS_KEY_ID": MotoServer.accessKeyID, "AWS_SECRET_ACCESS_KEY": MotoServer.secret,
+            "AWS_ENDPOINT_URL": server.endpoint,
+        ]
+        func run(_ arguments: String...) -> ShellCommand.Outcome {
+            world.run(arguments + ["--store", url], identity: "alice", adding: variables)
+        }
+        expect(world.run("store", "init", url, identity: "alice", adding: variables), 0)
+        expect(run("backup", world.path("host/uploads")), 0)
+        expect(run("store", "keys", "rotate", "--read", "--write"), 0, "generation 2")
+        expect(run("store", "keys", "enrol", "host=\(key("host", world))"), 0, "generation 3")
+        expect(run("backup", world.path("host/uploads")), 0)
+        expect(run("store", "keys", "revoke", "default"), 0, "2 of its snapshots")
+        expect(run("restore", "--snapshot", "latest", "--into", world.path("out")), 0)
+        #expect(world.text("out/directories/uploads/readme") == "hello")
+        expect(run("backup", world.path("host/uploads")), 5)
+    }
+
     @Test func `a rotation killed at any call leaves the old generation or the new`() {
         let (world, first) = world()
         let pristine = world.path("pristine")

@@ -30,25 +30,25 @@ package struct SnapshotExport: ~Copyable {
     private let snapshot: Snapshot
     private let reader: StoreReader
     private let progress: (Report) -> Void
+    private let extentLimit: Int
     private let output: ArchiveOutput
     private var tar: TarWriter
     private var report = Report()
 
-    /// Files with more runs of data than these are stored with their holes as zeros: a list of them is held in memory.
-    private static let extentLimit = 1 << 16
-
     /// Writes all sources of an opened snapshot, or one of them (`name` or `kind:name`) with what is at `path` and
-    /// beneath it, to `sink`, in order; `progress` is told after each member.
+    /// beneath it, to `sink`, in order; `progress` is told after each member. Files with more runs of data than
+    /// `extentLimit` are stored with their holes as zeros: a list of the runs is held in memory.
     ///
     /// An entry that archives can't have is left out and listed. Throws `unknownSource`, `unknownPath`, `store`,
     /// `caller`: what `sink` has had by then has no end, and readers say so.
     package static func run(
         _ snapshot: Snapshot, _ reader: StoreReader, source: String? = nil, path: [UInt8] = [],
-        to sink: @escaping (RawSpan) throws -> Void, progress: @escaping (Report) -> Void = { _ in }
+        extentLimit: Int = 1 << 16, to sink: @escaping (RawSpan) throws -> Void,
+        progress: @escaping (Report) -> Void = { _ in }
     ) async throws(BackupError) -> Report {
         do {
             let parts = try parts(of: snapshot, reader, source, path)
-            var export = SnapshotExport(snapshot, reader, sink, progress)
+            var export = SnapshotExport(snapshot, reader, extentLimit, sink, progress)
             for part in parts { try await export.add(part) }
             return try export.finish()
         } catch let error as TarError {
@@ -59,12 +59,13 @@ package struct SnapshotExport: ~Copyable {
     }
 
     private init(
-        _ snapshot: Snapshot, _ reader: StoreReader, _ sink: @escaping (RawSpan) throws -> Void,
-        _ progress: @escaping (Report) -> Void
+        _ snapshot: Snapshot, _ reader: StoreReader, _ extentLimit: Int,
+        _ sink: @escaping (RawSpan) throws -> Void, _ progress: @escaping (Report) -> Void
     ) {
         self.snapshot = snapshot
         self.reader = reader
         self.progress = progress
+        self.extentLimit = extentLimit
         let output = ArchiveOutput(sink)
         self.output = output
         tar = TarWriter { bytes in try output.write(bytes) }
@@ -133,13 +134,14 @@ package struct SnapshotExport: ~Copyable {
             return refuse(part, entry.path, .refused, "archives can't hold it: \(error.message)")
         }
         if let stored = entry.content {
-            let isSparse = extents != nil
+            var runs = StoredRuns(extents)
             try await reader.read(stored) { bytes in
                 try tar.write(bytes)
+                runs.advance(bytes.byteCount)
             } hole: { byteCount in
-                if !isSparse { try tar.writeZeros(byteCount) }
+                try tar.writeZeros(runs.passHole(byteCount))
             }
-            report.byteCount += isSparse ? stored.byteCount - stored.holes(extents) : stored.byteCount
+            report.byteCount += extents?.reduce(0) { $0 + UInt64($1.byteCount) } ?? stored.byteCount
         }
         report.entryCount += 1
         progress(report)
@@ -149,27 +151,31 @@ package struct SnapshotExport: ~Copyable {
         report.issues.append((part.source.name, RestoreIssue(path, kind, why)))
     }
 
-    /// Where data stands in a file with holes; nil for one without, and for one with too many.
+    /// Where data stands in a file with holes; nil for one without, and for one with too many. GNU tar has each run begin
+    /// with a block of the archive (sparse_dump_region): runs are whole blocks, but for one that ends with the file.
     private func extents(of entry: Entry) async throws -> [FileExtent]? {
-        guard let content = entry.content else { return nil }
+        guard let content = entry.content, let total = Int64(exactly: content.byteCount) else { return nil }
         var segments = reader.segments(of: content)
         var extents: [FileExtent] = []
         var offset: Int64 = 0
         var hasHole = false
         while let segment = try await segments.next() {
-            let byteCount = Int64(clamping: segment.byteCount)
+            guard let byteCount = Int64(exactly: segment.byteCount), byteCount <= total - offset else {
+                throw ArchiveError(.damaged, "content: length")
+            }
             if case .hole = segment {
                 hasHole = true
-            } else if let last = extents.last, last.offset + last.byteCount == offset {
-                extents[extents.count - 1] = FileExtent(
-                    offset: last.offset, byteCount: last.byteCount + byteCount)
             } else {
-                extents.append(FileExtent(offset: offset, byteCount: byteCount))
+                var start = offset
+                if let last = extents.last, last.offset + last.byteCount >= offset {
+                    start = last.offset
+                    extents.removeLast()
+                }
+                let blocks = (offset + byteCount - start - 1) / 512 + 1
+                extents.append(FileExtent(offset: start, byteCount: min(blocks * 512, total - start)))
             }
-            guard extents.count <= SnapshotExport.extentLimit else { return nil }
-            let (end, overflows) = offset.addingReportingOverflow(byteCount)
-            guard !overflows else { throw ArchiveError(.damaged, "content: length") }
-            offset = end
+            guard extents.count <= extentLimit else { return nil }
+            offset += byteCount
         }
         return hasHole ? extents : nil
     }
@@ -197,10 +203,24 @@ extension TarWriter {
     }
 }
 
-extension Content {
-    /// How many of its bytes lie outside of `extents`.
-    fileprivate func holes(_ extents: [FileExtent]?) -> UInt64 {
-        byteCount - UInt64(extents?.reduce(0) { $0 + $1.byteCount } ?? Int64(byteCount))
+/// The place in a file that is being written, and how much of a hole its archive has as zeros.
+private struct StoredRuns {
+    // The runs that don't end before the place, the next one last; nil where all bytes are stored.
+    private var runs: [FileExtent]?
+    private var offset: Int64 = 0
+
+    init(_ extents: [FileExtent]?) { runs = extents?.reversed() }
+
+    /// Passes over data.
+    mutating func advance(_ byteCount: Int) { offset += Int64(byteCount) }
+
+    /// Passes over a hole, and says how many zeros of it are stored: it begins with them.
+    mutating func passHole(_ byteCount: UInt64) -> UInt64 {
+        guard runs != nil else { return byteCount }
+        defer { offset += Int64(clamping: byteCount) }
+        while let run = runs?.last, run.offset + run.byteCount <= offset { runs?.removeLast() }
+        guard let run = runs?.last, run.offset <= offset else { return 0 }
+        return min(byteCount, UInt64(run.offset + run.byteCount - offset))
     }
 }
 
