@@ -90,6 +90,19 @@ extension Directory {
         try entries().contains { Temporary.isTemporary($0.name) }
     }
 
+    /// Whether there is nothing but directories and temporary files in this directory, and below it: what a writer leaves
+    /// that was killed before its first file.
+    package borrowing func holdsNoFile() throws(FileError) -> Bool {
+        for entry in try entries() {
+            if try metadataIfPresent(of: entry.name)?.kind == .directory {
+                guard try openDirectory(entry.name).holdsNoFile() else { return false }
+            } else if !Temporary.isTemporary(entry.name) {
+                return false
+            }
+        }
+        return true
+    }
+
     /// The time that this directory's file system gives to a file made now: its own clock's, which on a network is not
     /// this machine's. Makes a temporary file and removes it.
     package borrowing func fileSystemTime() throws(FileError) -> FileTime {

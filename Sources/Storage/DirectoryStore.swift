@@ -128,7 +128,7 @@ package final class DirectoryStore: ObjectStore {
 
     package func isEmpty() async throws(StorageError) -> Bool {
         do {
-            return try root.entries().isEmpty
+            return try root.holdsNoFile()
         } catch {
             throw StorageError(error, name: root.path.description)
         }

@@ -53,7 +53,8 @@ package protocol ObjectStore: Sendable {
     /// Clears away what writers that died left half done, if nobody is still at it.
     func removeLeftovers() async throws(StorageError)
 
-    /// Whether there is nothing at all, neither objects nor anything strange. Does not list what there is.
+    /// Whether there is nothing at all, neither objects nor anything strange but what killed writers leave. Does not list
+    /// what there is.
     func isEmpty() async throws(StorageError) -> Bool
 
     /// What the store's own clock shows: the file system's, or the endpoint's. Nil where it has none.

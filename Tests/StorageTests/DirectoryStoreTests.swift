@@ -48,6 +48,18 @@ import Testing
         #expect(try await DirectoryStore(path).get(ObjectName("config/1"), limit: 1) == [1])
     }
 
+    @Test func `directories and temporary files of killed writers are nothing, any other file is something`()
+        async throws
+    {
+        let store = try DirectoryStore.create(at: Path(scratch.file("store")))
+        let directory = try Directory(Path(scratch.file("store")))
+        _ = try directory.makeDirectories("keys/deeper")
+        try directory.writeNew([1], to: "keys/deeper/.x.tmp-0123456789abcdef")
+        #expect(try await store.isEmpty())
+        try directory.makeSymbolicLink("keys/link", to: "deeper")
+        #expect(try await !store.isEmpty())
+    }
+
     @Test func `strange files are not listed and not opened`() async throws {
         let store = try DirectoryStore.create(at: Path(scratch.file("store")))
         try await store.put(ObjectName("packs/ab12"), [1], ifAbsent: true)

@@ -87,6 +87,7 @@ package struct StoreCopy: Sendable {
     ) async throws(ArchiveError) -> Report {
         var copy = StoreCopy(source, target, write, options, progress)
         try await copy.checkTarget()
+        if let target, !options.isDry { try await StoreCopy.clear(target) }
         for round in 0..<roundLimit {
             if try await copy.makeRound(isFirst: round == 0) { return copy.report }
         }
@@ -116,6 +117,15 @@ package struct StoreCopy: Sendable {
             throw ArchiveError(.storage, "target: can't be listed", underlying: error)
         }
         throw ArchiveError(.refused, "target: something is in it, and it is no replica of this store")
+    }
+
+    /// Removes what killed writers left half done.
+    private static func clear(_ target: any ObjectStore) async throws(ArchiveError) {
+        do throws(StorageError) {
+            try await target.removeLeftovers()
+        } catch {
+            throw ArchiveError(.storage, "target: can't be cleared", underlying: error)
+        }
     }
 
     // MARK: - A round

@@ -64,7 +64,7 @@ struct StoreCopyCommand: AsyncParsableCommand {
         do {
             defer { line.end() }
             report = try await StoreCopy.run(
-                from: store, to: try await objects(of: to.place), write: write, options
+                from: store, to: try objects(of: to.place), write: write, options
             ) { progress in
                 line.show(
                     "\(progress.doneCount) of \(progress.totalCount) objects, "
@@ -77,13 +77,8 @@ struct StoreCopyCommand: AsyncParsableCommand {
     }
 
     /// The objects of the target; nil for a directory that a dry run does not make.
-    private func objects(of place: StorePlace) async throws -> (any ObjectStore)? {
-        guard dryRun else {
-            let objects = try place.makeObjects()
-            // What killed copies left half done.
-            try await objects.removeLeftovers()
-            return objects
-        }
+    private func objects(of place: StorePlace) throws -> (any ObjectStore)? {
+        guard dryRun else { return try place.makeObjects() }
         do throws(StorageError) {
             return try place.objects()
         } catch {
