@@ -90,6 +90,28 @@ import Trust
         _ = try await renewal.commit { fixture.sign($0) }
     }
 
+    @Test func `a replica gets the generation that was made while it was copied, with its age files`()
+        async throws
+    {
+        let fixture = try await Fixture()
+        _ = try await fixture.backUp(Array("content".utf8))
+        let target = MemoryStore()
+        for round in 2...3 {
+            // Opened before the rotation, which takes the age files of the generation before away.
+            let opened = try await fixture.reopened()
+            var renewal = StoreRenewal(try await fixture.reopened())
+            let wrapped = Array("write 1 for round \(round)".utf8)
+            try renewal.rewrap(.write, [wrapped])
+            _ = try await renewal.commit { fixture.sign($0) }
+            let report = try await StoreCopy.run(from: opened, to: target)
+            #expect(report.damaged.isEmpty)
+            let copy = try await fixture.reopened(target)
+            #expect(copy.generation == UInt64(round))
+            #expect(try await copy.wrappedKey(.write) == wrapped)
+        }
+        #expect(fixture.objects.all.allSatisfy { target.all[$0.key] == $0.value })
+    }
+
     @Test func `two admins at once: one makes the generation, the other is told`() async throws {
         let fixture = try await Fixture()
         let (first, second) = (

@@ -57,7 +57,7 @@ package struct StoreCopy: Sendable {
     /// How often what vanished meanwhile is looked for anew: a pruner removes what others have taken the place of.
     private static let roundLimit = 5
 
-    let source: Store
+    private var source: Store
     let target: (any ObjectStore)?
     let options: Options
     private let write: [WriteKey]
@@ -132,9 +132,12 @@ package struct StoreCopy: Sendable {
 
     /// Copies what the target lacks. False where something vanished meanwhile, so that it has to be looked anew.
     private mutating func makeRound(isFirst: Bool) async throws(ArchiveError) -> Bool {
+        if !isFirst { source = try await Store.open(source.objects, trust: source.trust) }
         // What a snapshot needs was there before it: listed after it, nothing of that is missed.
         var listed: [ObjectPlace: [ObjectEntry]] = [:]
         for place in StoreCopy.order.reversed() { listed[place] = try await place.list(in: source.objects) }
+        // Another generation was made meanwhile: its age files may have taken the place of those before.
+        guard listed[.config]?.count == source.chain.generations.count else { return false }
         var missing: [ObjectPlace: [ObjectEntry]] = [:]
         for place in StoreCopy.order {
             let there = try await present(place)
@@ -168,6 +171,9 @@ package struct StoreCopy: Sendable {
             }
         }
         guard isWhole, let target else { return false }
+        // The age files that were listed are those of the newest generation still.
+        guard try await ObjectPlace.config.list(in: source.objects).count == source.chain.generations.count
+        else { return false }
         // As a writer does: what was relied on is still there.
         let there = try await present(.packs)
         let damaged = Set(report.damaged.map(\.name))
