@@ -32,6 +32,14 @@ package struct ArchiveError: Error, Sendable {
         case conflict
         /// A value that the caller gave can't be stored: a path, an order, a name (exit 1).
         case invalid
+        /// A snapshot is pinned and is not to be forgotten (exit 5).
+        case pinned
+        /// This machine's clock and the store's newest objects are too far apart to remove anything (exit 5).
+        case clockSkew
+        /// Another session is under way (exit 8).
+        case busy
+        /// This session was silent for too long, or what it relied on is about to be removed: nothing was added (exit 8).
+        case overtaken
         /// The task was cancelled.
         case cancelled
         /// An earlier failure of this session: nothing more can be written with it.

@@ -16,10 +16,23 @@ enum IndexCatalog {
 
     /// Reads every index object, but for those that `cache` keeps. Those that are damaged or forged are left out and
     /// reported; a storage that fails throws. Agents of `trustGroup` in the newest config vouch for what they signed, as far
-    /// as the pack is there; nobody does without one.
+    /// as the pack is there and not `marked` to be removed; nobody does without one.
     static func load(
-        with keys: OpenedWrite, trustGroup: String? = nil, cache: IndexCache? = nil
+        with keys: OpenedWrite, trustGroup: String? = nil, cache: IndexCache? = nil,
+        marked: Set<PackName> = []
     ) async throws(ArchiveError) -> Loaded {
+        // Prune stores new objects before it removes old ones: one that goes between the listing and the reading has
+        // its rows elsewhere by now.
+        for _ in 0..<8 {
+            if let loaded = try await attempt(keys, trustGroup, cache, marked) { return loaded }
+        }
+        throw ArchiveError(.absent, "index: changes faster than it can be read")
+    }
+
+    /// Nil where an object went away meanwhile.
+    private static func attempt(
+        _ keys: OpenedWrite, _ trustGroup: String?, _ cache: IndexCache?, _ marked: Set<PackName>
+    ) async throws(ArchiveError) -> Loaded? {
         let present = trustGroup == nil ? [:] : try await packs(of: keys.store)
         let config = keys.store.config
         func trusts(_ publicKey: [UInt8]) -> Bool {
@@ -27,7 +40,7 @@ enum IndexCatalog {
             return agent.trustGroup == trustGroup && agent.powers.contains(.add)
         }
         func isVouched(_ pack: IndexObject.Pack) -> Bool {
-            trusts(pack.maker) && present[pack.name] == pack.byteCount
+            trusts(pack.maker) && present[pack.name] == pack.byteCount && !marked.contains(pack.name)
         }
         let entries = try await ObjectPlace.index.list(in: keys.store.objects)
         let names = entries.map { IndexName($0.name.lastComponent) }
@@ -49,6 +62,7 @@ enum IndexCatalog {
                     IndexCache.Member(name: name, signer: agent.publicKey, packCount: object.packs.count))
             } catch {
                 guard error.code != .storage, error.code != .limitExceeded else { throw error }
+                if error.code == .absent { return nil }
                 failures.append((entry.name, error))
             }
         }

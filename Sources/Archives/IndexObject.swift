@@ -44,6 +44,13 @@ struct IndexObject: Sendable {
     static let packLimit = 1 << 24
     private static let format = "strongroom/index/v1"
 
+    /// The index of these parts, which are sorted.
+    init(supersedes: [IndexName], packs: [Pack], groups: [Group]) {
+        self.supersedes = supersedes
+        self.packs = packs
+        self.groups = groups
+    }
+
     /// The index of `packs`.
     init(of packs: [IndexedPack], supersedes: [IndexName] = []) {
         let sorted = packs.sorted { $0.name < $1.name }

@@ -106,6 +106,11 @@ enum ObjectPlace: String, CaseIterable {
     /// A pack, four times as long as writers make them.
     static let packByteLimit = 64 << 20
 
+    /// A tombstone: 600,000 forgotten snapshots.
+    static let tombstoneByteLimit = 64 << 20
+    /// An annotation: what withdraws 100,000 others.
+    static let annotationByteLimit = 4 << 20
+
     /// The name of the object `component` of this place.
     func name(_ component: String) throws(ArchiveError) -> ObjectName {
         do throws(StorageError) {

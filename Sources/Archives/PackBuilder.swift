@@ -20,8 +20,8 @@ final class PackMemory: @unchecked Sendable {
     // Sendable: one task at a time holds the pack that it is of.
     fileprivate var bytes: [UInt8] = []
 
-    /// Room for a pack, taken when the first piece comes.
-    init() {}
+    /// Room for a pack, taken when the first piece comes; or `bytes` of one.
+    init(_ bytes: [UInt8] = []) { self.bytes = bytes }
 }
 
 /// A pack in the making: pieces are appended, then header, padding and length are put behind them.
@@ -71,13 +71,23 @@ struct PackBuilder {
     /// Closes the pack: body, padding, envelope of the header, its length. Hashes all of it.
     consuming func finish(in session: SigningContext) -> FinishedPack {
         let group = PieceGroup(dataKey: 0, keyNumber: keyNumber, rows: rows)
+        return FinishedPack(closing: memory, kind, dataKeys: [dataKey.sealed], groups: [group], in: session)
+    }
+}
+
+extension FinishedPack {
+    /// The pack whose body `memory` holds, preamble included: padding, the header's envelope and its length are put behind it.
+    init(
+        closing memory: PackMemory, _ kind: PackKind, dataKeys: [SealedDataKey], groups: [PieceGroup],
+        in session: SigningContext
+    ) {
         // The body is the beginning of all bytes: hashed once for both hashes.
         let hash = PackHash()
         memory.bytes.withBytes { hash.update($0) }
         let bodyByteCount = memory.bytes.count
         let header = PackHeader(
             kind: kind, bodyHash: hash.digest, bodyByteCount: UInt64(bodyByteCount),
-            dataKeys: [dataKey.sealed], groups: [group])
+            dataKeys: dataKeys, groups: groups)
         let envelope = SignedObject.seal(header.encoded, .packHeader, in: session)
         let byteCount = bodyByteCount + envelope.count + 4
         memory.bytes.append(contentsOf: repeatElement(0, count: Padme.padded(byteCount) - byteCount))
@@ -89,7 +99,7 @@ struct PackBuilder {
         let entry = IndexedPack(
             name: name, byteCount: UInt64(memory.bytes.count), header: header,
             maker: session.agent.publicKey)
-        return FinishedPack(name: name, entry: entry, memory: memory)
+        self.init(name: name, entry: entry, memory: memory)
     }
 }
 

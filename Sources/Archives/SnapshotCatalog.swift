@@ -1,3 +1,4 @@
+import Encodings
 import Storage
 
 /// The snapshots of a store, as `write` shows them.
@@ -17,7 +18,11 @@ package struct SnapshotCatalog: Sendable {
     /// The highest generation seen of each agent, by public key: for `StoreTrust`.
     package let generations: [[UInt8]: UInt64]
     /// The public keys of each record's agent, beside `records`.
-    let agentKeys: [SnapshotID: [UInt8]]
+    package let agentKeys: [SnapshotID: [UInt8]]
+    /// What is forgotten and about to be removed.
+    let tombstones: TombstoneCatalog
+    /// Snapshots that are forgotten and whose objects are still there.
+    let leftovers: [SnapshotID]
 
     /// Reads the header of every snapshot. Nothing but a storage that fails, and a store that shows less of an agent
     /// than `StoreTrust` saw (`rolledBack`), throws.
@@ -44,6 +49,19 @@ package struct SnapshotCatalog: Sendable {
                 failures.append(Failure(name: entry.name.text, error: error))
             }
         }
+        // After the snapshots: one that went meanwhile has its tombstone by now.
+        let tombstones = try await TombstoneCatalog.load(with: keys)
+        failures.removeAll { failure in
+            guard failure.error.code == .absent, let text = failure.name.split(separator: "/").last,
+                let id = SnapshotID(String(text))
+            else { return false }
+            return tombstones.forgotten[id] != nil
+        }
+        let leftovers = records.map(\.id).filter { tombstones.honoured.contains($0) }
+        records.removeAll { tombstones.honoured.contains($0.id) }
+        for forgotten in tombstones.forgotten.values {
+            generations[forgotten.agent] = max(generations[forgotten.agent] ?? 0, forgotten.generation)
+        }
         for (agent, generation) in keys.store.trust.agents where (generations[agent] ?? 0) < generation {
             // Of an agent that was revoked, what was seen may count no more.
             guard !keys.store.config.revoked.contains(where: { $0.publicKey == agent }) else { continue }
@@ -55,7 +73,8 @@ package struct SnapshotCatalog: Sendable {
                 < (right.header.time, right.header.generation, right.id)
         }
         return SnapshotCatalog(
-            records: records, failures: failures, generations: generations, agentKeys: agentKeys)
+            records: records, failures: failures, generations: generations, agentKeys: agentKeys,
+            tombstones: tombstones, leftovers: leftovers)
     }
 
     /// The snapshots of an agent: all that count.
@@ -63,10 +82,11 @@ package struct SnapshotCatalog: Sendable {
         records.filter { agentKeys[$0.id] == agentKey }
     }
 
-    /// The newest snapshot of the agent: the one that its next follows.
-    func newest(of agentKey: [UInt8]) -> SnapshotRecord? {
-        records.filter { agentKeys[$0.id] == agentKey }
-            .max { ($0.header.generation, $0.id) < ($1.header.generation, $1.id) }
+    /// The newest snapshot of the agent, forgotten or not: the one that its next follows.
+    func newest(of agentKey: [UInt8]) -> (generation: UInt64, id: SnapshotID)? {
+        let here = records.filter { agentKeys[$0.id] == agentKey }.map { ($0.header.generation, $0.id) }
+        let gone = tombstones.forgotten.values.filter { $0.agent == agentKey }.map { ($0.generation, $0.id) }
+        return (here + gone).max { $0 < $1 }.map { (generation: $0.0, id: $0.1) }
     }
 
     private struct Chained: Hashable {
@@ -83,11 +103,21 @@ package struct SnapshotCatalog: Sendable {
         return groups.values.filter { $0.count > 1 }.sorted { $0[0].id < $1[0].id }
     }
 
-    /// Chains with a member missing: (agent, generation) that a later snapshot names and that isn't here. Two
-    /// snapshots that follow the same one are a fork, and no gap.
+    /// Chains with a member missing: (agent, generation) that a later snapshot, or the tombstone of one, names, and that is
+    /// neither here nor forgotten. Two snapshots that follow the same one are a fork, and no gap.
     var gaps: [(agent: String, generation: UInt64)] {
-        let ids = Set(records.map(\.id.digest))
-        return records.filter { $0.header.previous != .zero && !ids.contains($0.header.previous) }
-            .map { ($0.header.agent, $0.header.generation - 1) }
+        var known = Set(records.map(\.id.digest))
+        for id in tombstones.forgotten.keys { known.insert(id.digest) }
+        // What counts no more is there all the same: nobody took it away.
+        for failure in failures where failure.error.code == .forged {
+            let text = failure.name.split(separator: "/").last.map(String.init) ?? ""
+            if let id = SnapshotID(text) { known.insert(id.digest) }
+        }
+        let here = records.filter { $0.header.previous != .zero && !known.contains($0.header.previous) }
+            .map { (agent: $0.header.agent, generation: $0.header.generation - 1) }
+        let gone = tombstones.forgotten.values.filter { $0.previous != .zero && !known.contains($0.previous) }
+            .sorted()
+            .map { (agent: Hex.encode($0.agent.prefix(8)), generation: $0.generation - 1) }
+        return here + gone
     }
 }

@@ -133,7 +133,8 @@ enum SnapshotObject {
         }
         var roots: [NodeID] = []
         for _ in 0..<(try reader.count(itemSize: 36)) { roots.append(try NodeID(from: &reader)) }
-        guard generation > 0, previous.count == 32, sourceSet.count == 32,
+        guard (1..<Tombstone.generationLimit).contains(generation), previous.count == 32,
+            sourceSet.count == 32,
             zip(revisions, revisions.dropFirst()).allSatisfy({ $0 < $1 }), Set(roots).count == roots.count
         else { throw ArchiveError.damaged("\(name): header contradicts itself") }
         return SnapshotHeader(

@@ -188,6 +188,9 @@ package struct StoreCheck {
         let catalog = try await reader.snapshots()
         report.snapshotCount = catalog.records.count
         for failure in catalog.failures { damage(failure.name, failure.error.context) }
+        for problem in try await StoreCheck.problems(of: catalog, reader.keys) {
+            damage(problem.object, problem.problem)
+        }
         for gap in catalog.gaps {
             damage(
                 "snapshots",

@@ -19,6 +19,7 @@ extension StoreWriter {
             roots.append(root)
         }
         try await flush()
+        try await checkMarks()
         guard let agent = keys.store.config.agent(session.agent.publicKey) else {
             throw ArchiveError(.refused, "agent: not enrolled")
         }
@@ -26,7 +27,7 @@ extension StoreWriter {
         let previous = catalog.newest(of: agent.publicKey)
         let header = SnapshotHeader(
             environment: draft.environment, agent: agent.name, time: draft.time,
-            generation: (previous?.header.generation ?? 0) + 1, previous: previous?.id.digest ?? .zero,
+            generation: (previous?.generation ?? 0) + 1, previous: previous?.id.digest ?? .zero,
             status: draft.status, sourceSet: draft.sourceSet, revisions: draft.revisions.sorted(),
             roots: roots)
         let content = SnapshotObject.encode(host: draft.host, draft.sources, roots: roots)
@@ -41,14 +42,35 @@ extension StoreWriter {
         return PreparedSnapshot(id: SnapshotID(Digest(hashing: bytes)), bytes: bytes, header: header)
     }
 
-    /// Puts the snapshot: the commit point. Then looks once more that every pack relied on is there.
+    /// Puts the snapshot: the commit point. Then looks once more that every pack relied on is there, and ends the session.
     ///
-    /// Throws `storage` where it may or may not be there (commit the same bytes again), and `absent` or `damaged`
-    /// where packs went away meanwhile: the snapshot is there and incomplete, back up again.
+    /// Throws `storage` where it may or may not be there (commit the same bytes again), and `overtaken`, `absent` or
+    /// `damaged` where the session was silent for too long, or packs went away meanwhile: then the snapshot was taken back.
     package func commit(_ snapshot: PreparedSnapshot) async throws(ArchiveError) -> SnapshotID {
-        try await snapshot.put(in: keys.store)
-        try await checkPacks()
+        try lease.check()
+        do throws(ArchiveError) {
+            try await snapshot.put(in: keys.store)
+        } catch {
+            // It may still come to have its effect: the session is over when its lease says so, not before.
+            lease.leave()
+            throw error
+        }
+        do throws(ArchiveError) {
+            try lease.check()
+            try await checkPacks()
+        } catch {
+            guard error.code != .storage else { throw error }
+            // Nobody was told of it yet.
+            try await keys.store.objects.discard(.snapshots, snapshot.id)
+            throw error
+        }
+        await close()
         return snapshot.id
+    }
+
+    /// Ends the session: takes its lease away. Nothing can be added any more.
+    package func close() async {
+        await lease.end()
     }
 }
 

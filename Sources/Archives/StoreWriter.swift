@@ -41,8 +41,10 @@ package final class StoreWriter: Sendable {
     let chunker: Chunker
     /// How it works.
     let options: WriterOptions
-    /// What was in the store when the session began.
+    /// What was in the store when the session began, and not about to be removed.
     let index: PieceIndex
+    /// This session's sign of life.
+    let lease: SessionLease
     /// Places for chunks under way.
     let slots: TaskSemaphore
     /// Codecs of the tasks under way.
@@ -81,35 +83,40 @@ package final class StoreWriter: Sendable {
     /// Full packs under way at once, 16 MiB each. Another may be in the making meanwhile.
     private static let packLimit = 2
 
-    /// A writer for `store`. Reads the index, but for what `indexCache` keeps.
+    /// A writer for `store` on the machine of `presence`. Puts its lease, then reads the index, but for what `indexCache`
+    /// keeps. `close` it at the end.
     ///
-    /// Throws `refused` where the agent isn't enrolled to add, `unsupported` where the store holds tombstones, which
-    /// this version doesn't heed, and what reading the index throws.
+    /// Throws `refused` where the agent isn't enrolled to add, and what reading the index throws.
     package init(
-        _ store: Store, write: [WriteKey], agent: AgentKey, options: WriterOptions = WriterOptions(),
-        indexCache: IndexCache? = nil
+        _ store: Store, write: [WriteKey], agent: AgentKey, presence: SessionPresence,
+        options: WriterOptions = WriterOptions(), indexCache: IndexCache? = nil
     ) async throws(ArchiveError) {
         keys = try OpenedWrite(store: store, keys: write)
         let newest = try keys.newest()
         guard let record = store.config.agent(agent.publicKey), record.powers.contains(.add) else {
             throw ArchiveError(.refused, "agent: not enrolled to add to this store")
         }
-        guard try await ObjectPlace.tombstones.list(in: store.objects).isEmpty else {
-            throw ArchiveError(.unsupported, "store: holds tombstones, which this version can't heed")
-        }
         let read = store.config.readKeys[store.config.readKeys.count - 1]
         session = SigningContext(store: store.id, generation: store.generation, write: newest, agent: agent)
         chunker = Chunker(gear: try keys.first().gear, store.config.cutting)
-        index = try await IndexCatalog.load(
-            with: keys, trustGroup: record.trustGroup, cache: indexCache
-        ).index
+        // The lease before the marks (FORMAT.md §14.3): a pruner that marks later sees it, and waits.
+        lease = try await SessionLease.begin(.write, in: store.objects, session, presence)
+        do throws(ArchiveError) {
+            let marked = try await keys.markedPacks()
+            index = try await IndexCatalog.load(
+                with: keys, trustGroup: record.trustGroup, cache: indexCache, marked: marked
+            ).index
+            dataKey = try DataKey(
+                sealingTo: ReadPublicKey(number: read.number, key: read.key), store: store.id)
+        } catch {
+            await lease.end()
+            throw error
+        }
         slots = TaskSemaphore(options.parallelism)
         codecs = CodecPool(
             limit: max(Node.contentByteLimit, Int(store.config.cutting.maximum)),
             level: options.compressionLevel)
         blocks = BlockPool(byteCount: max(ChunkStream.blockByteCount, 4 * chunker.maximum))
-        dataKey = try DataKey(
-            sealingTo: ReadPublicKey(number: read.number, key: read.key), store: store.id)
         self.options = options
         state = Mutex(
             State(
@@ -290,21 +297,39 @@ package final class StoreWriter: Sendable {
         try await checkPacks()
     }
 
-    /// Lists the packs and compares. Throws `absent`, `damaged` for one that isn't as it was.
+    /// Lists the packs and compares. Throws `overtaken` where one that was relied on is gone, `absent` where one of this
+    /// session is, `damaged` for one that isn't as it was.
     func checkPacks() async throws(ArchiveError) {
-        let (failure, wanted) = state.withLock { state in
-            var wanted = state.stored
-            for ordinal in state.relied {
-                wanted[index.packs[ordinal].pack.name] = index.packs[ordinal].pack.byteCount
-            }
-            return (state.failure, wanted)
-        }
+        let (failure, stored) = state.withLock { ($0.failure, $0.stored) }
         if let failure { throw ArchiveError(.sessionFailed, failure.context, underlying: failure) }
         let found = try await IndexCatalog.packs(of: keys.store)
-        for (name, byteCount) in wanted where found[name] != byteCount {
-            let what = found[name] == nil ? "missing" : "not as long as it was"
-            throw fail(ArchiveError(found[name] == nil ? .absent : .damaged, "packs/\(name): \(what)"))
+        for (wanted, code) in [(stored, ArchiveError.Code.absent), (reliedPacks, .overtaken)] {
+            for (name, byteCount) in wanted where found[name] != byteCount {
+                let what = found[name] == nil ? "missing" : "not as long as it was"
+                throw fail(ArchiveError(found[name] == nil ? code : .damaged, "packs/\(name): \(what)"))
+            }
         }
+    }
+
+    /// Lists the tombstones. Throws `overtaken` where a pack that was relied on, or is this session's, is about to be
+    /// removed, or the session was silent for too long: nothing was added, and another session uploads what is needed.
+    func checkMarks() async throws(ArchiveError) {
+        let marked = try await keys.markedPacks()
+        let stored = state.withLock { $0.stored }
+        let relied = reliedPacks
+        for name in marked where stored[name] != nil || relied[name] != nil {
+            throw fail(ArchiveError(.overtaken, "packs/\(name): about to be removed"))
+        }
+        try failing { () throws(ArchiveError) in try lease.check() }
+    }
+
+    /// Packs whose pieces are not uploaded again, with their lengths.
+    private var reliedPacks: [PackName: UInt64] {
+        var packs: [PackName: UInt64] = [:]
+        for ordinal in state.withLock({ $0.relied }) {
+            packs[index.packs[ordinal].pack.name] = index.packs[ordinal].pack.byteCount
+        }
+        return packs
     }
 
     /// Runs `body`; its failure is the session's.

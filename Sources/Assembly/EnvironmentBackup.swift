@@ -4,7 +4,6 @@ internal import Delivery
 package import Encodings
 package import Files
 internal import Git
-internal import Glibc
 package import Journal
 package import Keyrings
 internal import Sealing
@@ -47,7 +46,7 @@ package struct EnvironmentBackup: Sendable {
             environment, settings: settings, settingsFile: settingsFile, applied: try revisions(), file: file)
         sources.append(.documents(name: "keyring", documents))
         var run = BackupRun(
-            environment: name, sources: sources, host: EnvironmentBackup.hostName, clock: clock,
+            environment: name, sources: sources, host: MachinePresence.hostName, clock: clock,
             revisions: { try revisions() })
         run.memory = CaptureMemory(directory: Path("\(settings.state)/captures"))
         self.run = run
@@ -62,7 +61,7 @@ package struct EnvironmentBackup: Sendable {
         clock: @escaping @Sendable () -> Timestamp
     ) {
         var run = BackupRun(
-            environment: environment, sources: sources, host: EnvironmentBackup.hostName, clock: clock)
+            environment: environment, sources: sources, host: MachinePresence.hostName, clock: clock)
         run.memory = CaptureMemory(directory: memory)
         self.run = run
         journal = nil
@@ -89,10 +88,7 @@ package struct EnvironmentBackup: Sendable {
         defer { _ = lock }
         // What killed writers left: those of living ones are locked and stay.
         try await opened.objects.removeLeftovers()
-        let writer = try await StoreWriter(
-            opened.store, write: opened.writeKeys, agent: StoreAccess.agentKey(of: identity),
-            indexCache: indexCache)
-        let outcome = try await run.run(in: writer)
+        let outcome = try await outcome(opened, StoreAccess.agentKey(of: identity), indexCache)
         let taken = TakenSnapshot(
             id: outcome.id.description, store: location, environment: run.environment,
             time: outcome.header.time,
@@ -106,6 +102,30 @@ package struct EnvironmentBackup: Sendable {
         } catch {
             return Result(outcome: outcome, notRecorded: error)
         }
+    }
+
+    /// Takes the snapshot. Where prune marked what it relies on, or this machine slept meanwhile, it is taken anew by another
+    /// session: what was uploaded is there, and what is marked is uploaded again.
+    private func outcome(
+        _ opened: StoreAccess.Opened, _ agent: AgentKey, _ indexCache: IndexCache?
+    ) async throws -> BackupOutcome {
+        for _ in 0..<2 {
+            do {
+                return try await attempt(opened, agent, indexCache)
+            } catch let error as BackupError {
+                guard (error.underlying as? ArchiveError)?.code == .overtaken else { throw error }
+            }
+        }
+        return try await attempt(opened, agent, indexCache)
+    }
+
+    private func attempt(
+        _ opened: StoreAccess.Opened, _ agent: AgentKey, _ indexCache: IndexCache?
+    ) async throws -> BackupOutcome {
+        let writer = try await StoreWriter(
+            opened.store, write: opened.writeKeys, agent: agent, presence: MachinePresence.current,
+            indexCache: indexCache)
+        return try await run.run(in: writer)
     }
 
     private func takeLock() throws -> FileLock? {
@@ -157,13 +177,6 @@ package struct EnvironmentBackup: Sendable {
             }
         }
         return documents
-    }
-
-    /// The name of this machine (gethostname(2)).
-    private static var hostName: String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard unsafe gethostname(&name, 255) == 0 else { return "unknown" }
-        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 

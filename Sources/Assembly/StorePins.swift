@@ -9,7 +9,7 @@ internal import Trust
 ///
 /// On disk: `store@<H of the location>.pin`, mode 0600, replaced atomically.
 package struct StorePins: Sendable {
-    private let directory: Path
+    let directory: Path
     /// Where this machine keeps of stores what can be lost: the index, and what checks have read.
     package var memory: Path { directory.parent.appending("stores") }
     private static let domain = "strongroom/store-pin/v1"
@@ -63,7 +63,8 @@ package struct StorePins: Sendable {
         try writer.bytes.withBytes { try folder.write($0, to: StorePins.name(location)) }
     }
 
-    private static func name(_ location: String) -> Path {
-        Path("store@\(Hex.encode(BLAKE2b.hash(Array(location.utf8)).prefix(16))).pin")
+    /// The file for a location, of what it holds.
+    static func name(_ location: String, _ what: String = "pin") -> Path {
+        Path("store@\(Hex.encode(BLAKE2b.hash(Array(location.utf8)).prefix(16))).\(what)")
     }
 }

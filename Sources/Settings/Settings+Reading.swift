@@ -180,7 +180,10 @@ extension BackupSettings {
         let mapping = try node.mapping(allowed: [
             "store", "schedule", "zone", "beforeChange", "sources", "retention", "drill",
         ])
-        try Settings.refuse(mapping, ["retention", "drill"])
+        try Settings.refuse(mapping, ["drill"])
+        retention = try mapping.optional("retention").map { node throws(DocumentError) in
+            try RetentionSettings(node)
+        }
         schedule = try mapping.optional("schedule").map { node throws(DocumentError) in
             try Settings.cron(node)
         }

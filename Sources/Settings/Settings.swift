@@ -187,6 +187,8 @@ package struct BackupSettings: Sendable {
     package let zone: String?
     /// Whether a snapshot precedes each change of the targets.
     package let beforeChange: SnapshotBeforeChange
+    /// Which snapshots are kept; nil keeps all.
+    package let retention: RetentionSettings?
 }
 
 /// One thing that is archived.

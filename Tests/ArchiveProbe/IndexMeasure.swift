@@ -29,7 +29,8 @@ struct IndexMeasure {
                 listBits: 7))
         try creation.writeSecret.withBytes { try Directory(directory).write($0, to: "write") }
         let writer = try await StoreWriter(
-            store, write: [try store.writeKey(creation.writeSecret)], agent: agent)
+            store, write: [try store.writeKey(creation.writeSecret)], agent: agent, presence: Measure.presence
+        )
         var tree = EntryTreeWriter(writer)
         var state: UInt64 = 1
         var left = count * 65
@@ -66,7 +67,7 @@ struct IndexMeasure {
     func start() async throws {
         let (store, write) = try await open()
         _ = try await StoreWriter(
-            store, write: [write], agent: agent,
+            store, write: [write], agent: agent, presence: Measure.presence,
             indexCache: IndexCache(directory: directory.appending("cache")))
     }
 

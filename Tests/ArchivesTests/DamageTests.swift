@@ -226,7 +226,8 @@ import Trust
         let test = try await TestStore()
         let stranger = AgentKey(seed: SecretBytes(randomCount: 32))
         await #expect(throws: ArchiveError.self) {
-            try await StoreWriter(test.store, write: [test.write], agent: stranger)
+            try await StoreWriter(
+                test.store, write: [test.write], agent: stranger, presence: test.machine.presence)
         }
     }
 

@@ -160,7 +160,8 @@ import Testing
         let id = try await test.backUp(files).id
         for _ in 0..<2 {
             let writer = try await StoreWriter(
-                try await test.reopened(), write: [test.write], agent: test.agent, indexCache: cache)
+                try await test.reopened(), write: [test.write], agent: test.agent,
+                presence: test.machine.presence, indexCache: cache)
             _ = try await TestStore.tree(files, writer)
             #expect(writer.statistics.addedPieceCount == 0)
             let reader = try await StoreReader(

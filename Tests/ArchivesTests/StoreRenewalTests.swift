@@ -46,7 +46,8 @@ import Trust
         ) async throws -> (id: SnapshotID, statistics: WriterStatistics) {
             let current = try await reopened()
             let writer = try await StoreWriter(
-                store ?? current, write: write ?? [self.write], agent: agent ?? self.agent)
+                store ?? current, write: write ?? [self.write], agent: agent ?? self.agent,
+                presence: TestMachine().presence)
             let root = try await TestStore.tree([("file", bytes)], writer)
             let id = try await writer.commit(
                 try await writer.prepare(TestStore.draft(root, time: time * 1_000_000_000)))

@@ -15,6 +15,8 @@ struct TestStore: Sendable {
     let write: WriteKey
     let read: ReadIdentity
     let agent: AgentKey
+    /// Where its writers run.
+    let machine = TestMachine()
 
     /// Small chunks and nodes, so that little data makes many.
     static let cutting = CuttingParameters(
@@ -37,11 +39,12 @@ struct TestStore: Sendable {
     }
 
     /// A writer of small packs over `objects`, or over another view of them.
-    func writer(over other: (any ObjectStore)? = nil, packByteCount: Int = 16 << 10) async throws
-        -> StoreWriter
-    {
+    func writer(
+        over other: (any ObjectStore)? = nil, packByteCount: Int = 16 << 10, on place: TestMachine? = nil
+    ) async throws -> StoreWriter {
         try await StoreWriter(
             try await reopened(over: other), write: [write], agent: agent,
+            presence: (place ?? machine).presence,
             options: WriterOptions(parallelism: 2, packByteCount: packByteCount))
     }
 

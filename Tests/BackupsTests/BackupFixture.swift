@@ -36,7 +36,13 @@ final class BackupFixture: Sendable {
     static var user: FileOwner { FileOwner(user: geteuid(), group: getegid()) }
 
     func writer() async throws -> StoreWriter {
-        try await StoreWriter(store, write: [write], agent: agent, options: WriterOptions(parallelism: 2))
+        try await StoreWriter(
+            store, write: [write], agent: agent,
+            presence: SessionPresence(
+                holder: LeaseHolder(host: "host", boot: "", processNamespace: 0, process: 1, processStart: 0),
+                boot: { .zero }, clock: { Timestamp(nanoseconds: 0) },
+                wait: { _ in try await Task.sleep(for: .seconds(86_400)) }, isGone: { _ in false }),
+            options: WriterOptions(parallelism: 2))
     }
 
     func reader() async throws -> StoreReader {

@@ -170,7 +170,6 @@ import Testing
 
     @Test(arguments: [
         ("            targets:", "            notify: []\n            targets:"),
-        ("store: main", "store: main\n      retention: { last: 8 }"),
         ("store: main", "store: main\n      drill: { schedule: \"@daily\" }"),
     ]) func `a setting that is not carried out is refused, not ignored`(old: String, new: String) {
         #expect(refusal(Self.whole.replacing(old.trimming, with: new.trimming))?.code == .malformed)
@@ -182,8 +181,21 @@ import Testing
         ("name: database", "name: uploads"), ("name: app,", "name: config,"), ("1MiB", "1MB"), ("10m", "10"),
         ("verify: { allowedSigners: /etc/strongroom/allowed_signers, range: true }", "verify: yes"),
         ("6f0c2f3e9a5b4d1c8e7f60718293a4b5", "6f0c"),
+        ("store: main", "store: main\n      retention: {}"),
+        ("store: main", "store: main\n      retention: { last: 0, daily: 0 }"),
+        ("store: main", "store: main\n      retention: { last: -1 }"),
+        ("store: main", "store: main\n      retention: { last: 1, minimumAge: 3 }"),
     ]) func `a value that can't be meant is refused`(old: String, new: String) {
         #expect(refusal(Self.whole.replacing(old, with: new)) != nil)
+    }
+
+    @Test func `retention is read with its defaults`() throws {
+        let text = Self.whole.replacing(
+            "store: main", with: "store: main\n      retention: { last: 8, daily: 14, yearly: 2 }")
+        let retention = try #require(try read(text).environment("prod").backup?.retention)
+        #expect(retention.last == 8 && retention.daily == 14 && retention.yearly == 2)
+        #expect(retention.hourly == 0 && retention.minimumAgeSeconds == 14 * 86_400 && !retention.isAutomatic)
+        #expect(try read(Self.whole).environment("prod").backup?.retention == nil)
     }
 
     @Test func `a name that is not defined is told with those that are`() throws {

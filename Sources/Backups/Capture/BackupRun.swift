@@ -54,12 +54,12 @@ package struct BackupRun: Sendable {
     /// gave anything) and never stop the others. Revisions that differ before and after make it `torn`; it records
     /// those from before. Its time is that at which the capture began. The directories that repositories are mirrored
     /// to are written. Throws `invalidSources`, `store`, `caller` (revisions, recording, cancellation): then there is
-    /// no snapshot, but for a store that fails in or after its put.
+    /// no snapshot, but for a store that fails in or after its put. The writer is closed in any case.
     package func run(
         in writer: StoreWriter, recording: (PreparedSnapshot) async throws -> Void = { _ in }
     ) async throws(BackupError) -> BackupOutcome {
-        try BackupSource.check(sources)
         do {
+            try BackupSource.check(sources)
             let before = try await revisions().sorted()
             let time = clock()
             var captured: [SnapshotSource] = []
@@ -78,6 +78,7 @@ package struct BackupRun: Sendable {
             return BackupOutcome(
                 id: id, header: prepared.header, sources: captured, statistics: writer.statistics)
         } catch {
+            await writer.close()
             throw BackupError.wrapping(error)
         }
     }

@@ -7,10 +7,11 @@ internal import Encodings
 /// `strongroom snapshots`: what a store holds.
 struct SnapshotsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "snapshots", abstract: "List, show and look into snapshots.",
+        commandName: "snapshots", abstract: "List, show, look into, pin, tag and forget snapshots.",
         subcommands: [
             SnapshotsListCommand.self, SnapshotsShowCommand.self, SnapshotsLsCommand.self,
-            SnapshotsCatCommand.self, SnapshotsExportCommand.self,
+            SnapshotsCatCommand.self, SnapshotsExportCommand.self, SnapshotsForgetCommand.self,
+            SnapshotsPinCommand.self, SnapshotsUnpinCommand.self, SnapshotsTagCommand.self,
         ])
 }
 

@@ -233,6 +233,11 @@ extension ArchiveError: Reportable {
                 [context, (underlying as? EncodingError)?.context].compactMap { $0 }.joined(separator: ": "),
                 hints: ["strongroom store check says what is affected"])
         case .forged, .foreign, .rolledBack: Failure(.refused, context)
+        case .pinned:
+            Failure(.refused, context, hints: ["strongroom snapshots unpin SNAPSHOT lets it go"])
+        case .clockSkew:
+            underlying.map { Failure($0).at(context) } ?? Failure(.refused, context)
+        case .busy, .overtaken: Failure(.locked, context)
         case .notForThisKey, .keyNeeded: Failure(.cannotDecrypt, context)
         case .refused where context.contains("enrolled"):
             Failure(

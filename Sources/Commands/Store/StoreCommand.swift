@@ -6,6 +6,7 @@ struct StoreCommand: AsyncParsableCommand {
         commandName: "store", abstract: "Make and look after archive stores.",
         subcommands: [
             StoreInitCommand.self, StoreInfoCommand.self, StoreCheckCommand.self, StoreCopyCommand.self,
-            StoreProbeCommand.self, StoreRebuildIndexCommand.self, StoreKeysCommand.self,
+            StoreProbeCommand.self, StorePruneCommand.self, StoreRebuildIndexCommand.self,
+            StoreKeysCommand.self,
         ])
 }

@@ -81,7 +81,9 @@ struct StoreKeysRevokeCommand: AsyncParsableCommand {
             kept.remove(only)
         }
         var renewal = StoreRenewal(work.store)
-        try renewal.revoke(agent.name, keeping: Set(kept.map(\.digest)))
+        // What it forgot stays forgotten, and what it pinned pinned.
+        let words = try await archive.reader.words(of: agent.publicKey)
+        try renewal.revoke(agent.name, keeping: Set(kept.map(\.digest) + words))
         try await work.commit(
             renewal, "\(name) is revoked, \(kept.count) of its snapshots count on")
     }

@@ -1,0 +1,34 @@
+import Storage
+
+extension PrunerState {
+    /// The snapshots of `environment` (of all, where it is nil) that `rules` don't keep, oldest first. Notes what is seen now.
+    ///
+    /// Throws `damaged` where a snapshot, a tombstone or an annotation can't be read: it may be the one that is to be kept;
+    /// `clockSkew`, `storage`.
+    package mutating func expired(
+        by rules: RetentionRules, of environment: String?, in catalog: SnapshotCatalog,
+        _ annotations: AnnotationCatalog, store: Store, presence: SessionPresence
+    ) async throws(ArchiveError) -> [SnapshotRecord] {
+        for failure in catalog.failures + catalog.tombstones.failures + annotations.failures
+        where failure.error.code != .forged {
+            throw ArchiveError(
+                .damaged, "\(failure.error.context); nothing is forgotten", underlying: failure.error)
+        }
+        let last = clock
+        let hadRun = self.store == store.id && !boot.isEmpty
+        try begin(store.id, presence)
+        do throws(StorageError) {
+            try await store.objects.requireAgreedClock(
+                now: presence.clock, newest: catalog.records.map(\.header.time).max())
+        } catch {
+            throw ArchiveError(
+                error.code == .clockSkew ? .clockSkew : .storage, "nothing is forgotten", underlying: error)
+        }
+        observe(catalog.records, hadRun: hadRun, at: presence.clock(), since: last)
+        let candidates = candidates(catalog).filter { candidate in
+            environment.map { $0 == candidate.record.header.environment } ?? true
+        }
+        return rules.expired(
+            among: candidates, pinned: annotations.pinned, passedDrills: annotations.passedDrills)
+    }
+}

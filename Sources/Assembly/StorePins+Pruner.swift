@@ -1,0 +1,27 @@
+package import Archives
+internal import Files
+internal import Sodium
+
+/// What this machine's pruner has seen of stores, one file a location beside the pin: `store@<H of the location>.prune`.
+extension StorePins {
+    private static let prunerByteLimit = 256 << 20
+
+    /// What was seen of the store at `location`; nothing where there is no file, or one that can't be used: then all is
+    /// seen for the first time, and waits anew.
+    package func prunerState(for location: String) throws -> PrunerState {
+        do throws(FileError) {
+            let bytes = try Directory(directory).read(
+                StorePins.name(location, "prune"), limit: StorePins.prunerByteLimit)
+            return (try? PrunerState(decoding: bytes)) ?? PrunerState()
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return PrunerState()
+        }
+    }
+
+    /// Records what has been seen of the store at `location`. Throws where the file can't be written.
+    package func record(_ state: PrunerState, for location: String) throws {
+        let folder = try Directory.makePath(directory)
+        try state.encoded.withBytes { try folder.write($0, to: StorePins.name(location, "prune")) }
+    }
+}

@@ -1,0 +1,72 @@
+internal import Archives
+internal import ArgumentParser
+internal import Assembly
+internal import Settings
+
+/// `strongroom snapshots forget`: snapshots that are not needed any more.
+struct SnapshotsForgetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "forget", abstract: "Forget snapshots, by name or by the rules of the settings.",
+        discussion: """
+            A forgotten snapshot can't be brought back. What it alone needed is removed by 'strongroom store prune'. Pinned \
+            snapshots stay. By rule, the settings' backup.retention of the environment decides, and nothing goes that this \
+            machine has known for less than its minimumAge. The ids go to standard output.
+            """)
+
+    @Argument(help: "At least eight digits of their ids.")
+    var snapshots: [String] = []
+
+    @Flag(help: "Forget what the retention rules of the settings don't keep; needs --environment.")
+    var byRule = false
+
+    @Flag(help: "Say what would be forgotten, and change nothing.")
+    var dryRun = false
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @OptionGroup var store: StoreOptions
+
+    func validate() throws {
+        guard byRule != !snapshots.isEmpty else {
+            throw ValidationError("name snapshots, or say --by-rule")
+        }
+        guard !byRule || store.environment != nil else {
+            throw ValidationError("--by-rule: the rules are those of the settings; name the --environment")
+        }
+    }
+
+    func run() async throws {
+        let archive = try await OpenArchive(store)
+        let choice = try store.choose()
+        guard let identity = try store.identities.load(defaults: choice.identityFiles).first else {
+            throw Failure(.usage, "no identity")
+        }
+        let records: [SnapshotRecord]
+        if byRule, let name = store.environment {
+            guard let retention = try store.settings.read().environment(name).backup?.retention else {
+                throw Failure(.usage, "\(name): the settings have no backup.retention for it")
+            }
+            records = try await StorePrune.expired(
+                archive.opened, at: choice.location, as: identity, pins: choice.pins,
+                RetentionRules(retention), of: name, in: archive.catalog)
+        } else {
+            records = try snapshots.map { text in
+                guard text != "latest" else {
+                    throw Failure(.usage, "latest: name a snapshot that is to be forgotten by its id")
+                }
+                return try archive.record(text, of: store.environment)
+            }
+        }
+        if !dryRun, !records.isEmpty {
+            let keeping = try SnapshotKeeping(
+                archive.opened.store, write: archive.opened.writeKeys,
+                agent: StoreAccess.agentKey(of: identity))
+            try await keeping.forget(records.map(\.id), in: archive.catalog, at: WallClock.now)
+        }
+        if json { return try Console.json(records.map { SnapshotDocument($0, nil) }) }
+        for record in records { Console.print(record.id.description) }
+        let count = records.count == 1 ? "1 snapshot" : "\(records.count) snapshots"
+        Console.note("strongroom: \(count) \(dryRun ? "would be " : "")forgotten")
+    }
+}

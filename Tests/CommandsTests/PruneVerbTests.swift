@@ -1,0 +1,134 @@
+import Support
+import Testing
+
+/// Forgetting and pruning by the real program.
+@Suite struct PruneVerbTests {
+    /// A world with two backups whose data differ.
+    private struct Scene {
+        let world = World()
+        let first: String
+        let second: String
+
+        init() throws {
+            world.makeStore()
+            world.writeUploads()
+            expect(world.sync(), 0)
+            var generator = SystemRandomNumberGenerator()
+            world.write("host/uploads/big", (0..<9_000).map { _ in "\(generator.next())" }.joined())
+            first = world.backup()
+            world.write("host/uploads/big", (0..<9_000).map { _ in "\(generator.next())" }.joined())
+            second = world.backup()
+        }
+
+        func snapshots(_ arguments: String...) -> ShellCommand.Outcome {
+            world.run(["snapshots"] + arguments + ["--store", world.path("store")], identity: "host")
+        }
+
+        func prune(_ arguments: String...) -> ShellCommand.Outcome {
+            world.run(["store", "prune", world.path("store")] + arguments, identity: "host")
+        }
+
+        func expectSound(_ comment: String, sourceLocation: SourceLocation = #_sourceLocation) {
+            let check = world.run(
+                "store", "check", "--read-data", "--store", world.path("store"), identity: "alice")
+            #expect(
+                check.status == 0, "\(comment): \(check.text) \(check.errorText)",
+                sourceLocation: sourceLocation)
+            TemporaryDirectory.removeTree(world.path("restored"))
+            let outcome = world.run(
+                "restore", "--store", world.path("store"), "--snapshot", second, "--into",
+                world.path("restored"), identity: "alice")
+            #expect(outcome.status == 0, "\(comment): \(outcome.errorText)", sourceLocation: sourceLocation)
+            #expect(
+                world.bytes("restored/directories/uploads/big") == world.bytes("host/uploads/big"),
+                "\(comment)", sourceLocation: sourceLocation)
+        }
+
+        var byteCount: Int {
+            Int(ShellCommand.run("du", ["-sb", world.path("store/packs")]).text.split(separator: "\t")[0])
+                ?? 0
+        }
+    }
+
+    @Test func `a snapshot is pinned, tagged, forgotten, and what it alone needed is removed`() throws {
+        let scene = try Scene()
+        let short = String(scene.first.prefix(12))
+        expect(scene.snapshots("pin", short, "--reason", "audit"), 0)
+        expect(scene.snapshots("tag", short, "release", "old"), 0)
+        let tags = scene.snapshots("tag", short, "old", "--remove", "--json")
+        #expect(tags.text.contains("\"release\"") && !tags.text.contains("\"old\""), "\(tags.text)")
+        let pinned = scene.snapshots("forget", short)
+        #expect(pinned.status == 5, "\(pinned.errorText)")
+        expect(scene.snapshots("unpin", short), 0)
+        let plan = scene.snapshots("forget", short, "--dry-run")
+        #expect(plan.status == 0 && plan.text == scene.first)
+        expect(scene.snapshots("forget", short), 0)
+        #expect(scene.snapshots("forget", short).status == 2)
+        let before = scene.byteCount
+        // With the grace, nothing is removed yet.
+        let marked = scene.prune()
+        #expect(
+            marked.status == 0 && marked.text.contains("waiting: the grace ends"),
+            "\(marked.text) \(marked.errorText)")
+        #expect(scene.byteCount >= before)
+        scene.expectSound("marked")
+        let dry = scene.prune("--grace", "0s", "--dry-run", "--json")
+        #expect(dry.status == 0 && dry.text.contains("\"dryRun\" : true"), "\(dry.text) \(dry.errorText)")
+        let swept = scene.prune("--grace", "0s")
+        #expect(swept.status == 0 && swept.text.contains("removed"), "\(swept.text) \(swept.errorText)")
+        #expect(scene.byteCount < before - 60_000)
+        scene.expectSound("swept")
+        let again = scene.prune("--grace", "0s")
+        #expect(again.text == "nothing to prune", "\(again.text) \(again.errorText)")
+        // Writers go on.
+        let next = scene.world.run("backup", "prod", "--config", scene.world.settings)
+        #expect(next.status == 0, "\(next.errorText)")
+        scene.expectSound("after the next backup")
+        #expect(scene.prune("--grace", "1y").status == 2)
+    }
+
+    @Test func `by rule nothing goes that is young, and the rules are those of the settings`() throws {
+        let scene = try Scene()
+        func forget(_ options: String...) -> ShellCommand.Outcome {
+            scene.world.run(
+                [
+                    "snapshots", "forget", "--by-rule", "--environment", "prod", "--config",
+                    scene.world.settings,
+                ]
+                    + options)
+        }
+        #expect(forget().status == 2)
+        scene.world.edit(
+            "host/strongroom.yaml", "store: main\n", "store: main\n      retention: { last: 1 }\n")
+        let outcome = forget()
+        #expect(outcome.status == 0 && outcome.text.isEmpty, "\(outcome.text) \(outcome.errorText)")
+        scene.expectSound("nothing forgotten")
+    }
+
+    @Test func `F092: prune killed at places of its run, twice in a row, harms nothing`() throws {
+        let scene = try Scene()
+        let world = scene.world
+        expect(scene.snapshots("forget", String(scene.first.prefix(12))), 0)
+        for place in ["store", "home"] { World.copy(world.path(place), to: world.path("\(place)-before")) }
+        let points = world.points(
+            "store", "prune", world.path("store"), "--grace", "0s", identity: "host")
+        let total = points.run(.none).callCount
+        #expect(total > 20)
+        let numbers = CrashPoints.spread(10, over: total)
+        for (index, number) in numbers.enumerated() {
+            for place in ["store", "home"] {
+                World.replace(world.path(place), with: world.path("\(place)-before"))
+            }
+            let first = points.run(.killAfter(number))
+            _ = points.run(.killAfter(numbers[(index * 3 + 1) % numbers.count]))
+            let call = "killed after \(first.calls.last ?? "")"
+            scene.expectSound(call)
+            // The leases of the killed ones hold nobody up.
+            let next = scene.prune("--grace", "0s")
+            #expect(next.status == 0, "\(call): \(next.errorText)")
+            scene.expectSound("\(call), then ended")
+            #expect(scene.prune("--grace", "0s").text == "nothing to prune", "\(call)")
+            #expect(leftovers(below: world.path("store")) == [], "\(call)")
+        }
+    }
+}
