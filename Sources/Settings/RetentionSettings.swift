@@ -16,12 +16,10 @@ package struct RetentionSettings: Sendable, Equatable {
     package var yearly = 0
     /// What was seen first less long ago stays; in seconds.
     package var minimumAgeSeconds: Int64 = 14 * 86_400
-    /// Whether the service forgets by these rules, and prunes, behind a scheduled snapshot.
-    package var isAutomatic = false
 
     init(_ node: YAMLNode) throws(DocumentError) {
         let mapping = try node.mapping(allowed: [
-            "last", "hourly", "daily", "weekly", "monthly", "yearly", "minimumAge", "automatic",
+            "last", "hourly", "daily", "weekly", "monthly", "yearly", "minimumAge",
         ])
         last = try RetentionSettings.count(mapping, "last")
         hourly = try RetentionSettings.count(mapping, "hourly")
@@ -33,7 +31,6 @@ package struct RetentionSettings: Sendable, Equatable {
             throw node.expected("at least one count: rules that keep nothing are not carried out")
         }
         if let node = mapping.optional("minimumAge") { minimumAgeSeconds = try Settings.seconds(node) }
-        isAutomatic = try mapping.optional("automatic")?.bool() ?? false
     }
 
     private static func count(_ mapping: YAMLMapping, _ key: String) throws(DocumentError) -> Int {

@@ -194,7 +194,7 @@ import Testing
             "store: main", with: "store: main\n      retention: { last: 8, daily: 14, yearly: 2 }")
         let retention = try #require(try read(text).environment("prod").backup?.retention)
         #expect(retention.last == 8 && retention.daily == 14 && retention.yearly == 2)
-        #expect(retention.hourly == 0 && retention.minimumAgeSeconds == 14 * 86_400 && !retention.isAutomatic)
+        #expect(retention.hourly == 0 && retention.minimumAgeSeconds == 14 * 86_400)
         #expect(try read(Self.whole).environment("prod").backup?.retention == nil)
     }
 
