@@ -37,7 +37,8 @@ try:
 except ImportError as missing:
     sys.exit("recover.py: %s (pip install pynacl zstandard)" % missing)
 
-CONFIG, PACK, INDEX, SNAPSHOT = 1, 2, 3, 4
+CONFIG, PACK, INDEX, SNAPSHOT, TOMBSTONE, ANNOTATION = 1, 2, 3, 4, 5, 6
+ADD, PRUNE = 1, 2
 CHUNK, NODE = 1, 2
 STATUS = {1: "complete", 2: "partial", 3: "failed", 4: "torn"}
 KINDS = {1: "directories", 2: "commands", 3: "repositories", 4: "keyring", 5: "kubernetes"}
@@ -200,7 +201,8 @@ def verify_sshsig(blob, message, namespace, name):
     need(reader.raw(6) == b"SSHSIG" and reader.u32() == 1, "%s: not a signature" % name)
     key, space, reserved, algorithm, signature = (reader.lp() for _ in range(5))
     reader.end()
-    need(space == namespace and algorithm in (b"sha256", b"sha512"), "%s: a signature for something else" % name, Forged)
+    fits = space == namespace and algorithm in (b"sha256", b"sha512")
+    need(fits, "%s: a signature for something else" % name, Forged)
     (kind, public), rest = ssh_strings(key, 2, name)
     if kind == b"ssh-ed25519":
         rest.end()
@@ -431,7 +433,7 @@ class Store:
         except (CryptoError, ValueError, TypeError):
             raise Damaged("%s: doesn't decrypt" % name) from None
 
-    def envelope(self, data, kind, name):
+    def envelope(self, data, kind, name, power=ADD):
         """Body, key number and maker of an envelope."""
         r = Reader(data, name)
         id, generation, number, nonce, sealed = r.raw(16), r.u64(), r.u32(), r.raw(24), r.lp()
@@ -443,7 +445,7 @@ class Store:
         need(len(plain) >= 96, "%s: too short" % name)
         body, public, signature = plain[:-96], plain[-96:-64], plain[-64:]
         agent = self.configs[generation - 1].agents.get(public)
-        need(agent is not None and agent[2] & 1, "%s: made by nobody who may add" % name, Forged)
+        need(agent is not None and agent[2] & power, "%s: made by nobody who may" % name, Forged)
         message = LP(b"strongroom/store-object/v1") + LP(self.id) + LP(kind) + LP(id)
         message += u64(generation) + u64(number) + LP(H(body))
         need(verify_ed25519(public, message, signature), "%s: the signature doesn't fit" % name, Forged)
@@ -689,6 +691,50 @@ class Store:
                 yield entry
             need(count == 0 and length == 0, "tree: counts")
 
+    def need_counting(self, agent, hash, name):
+        """§4: of a revoked agent what it had added by then counts."""
+        if agent[1] in self.config.revoked:
+            counts = bytes.fromhex(hash) in self.config.revoked[agent[1]]
+            need(counts, "%s: by an agent that was revoked, who hadn't added it by then" % name, Forged)
+
+    # Tombstones and annotations (§13)
+
+    def word(self, place, kind, power, name):
+        """The body and the maker of a tombstone or an annotation."""
+        data = self.object(place, name, kind, 64 << 20)
+        path = "%s/%s" % (place, name)
+        body, _, agent = self.envelope(data[8:], place[:-1].encode(), path, power)
+        self.need_counting(agent, name, path)
+        return Reader(body, path), agent
+
+    def tombstone(self, name):
+        """Ids of snapshots that are forgotten, and whether they are where they are still there (§13.1)."""
+        r, agent = self.word("tombstones", TOMBSTONE, PRUNE, name)
+        r.version("strongroom/tombstone/v1")
+        r.u64()
+        word, digest = r.u8(), lambda: r.raw(32)
+        need(word in (1, 2), "%s: word" % r.name, Unsupported)
+        before = r.list(digest)
+        ids = r.list(digest if word == 2 else lambda: (r.raw(32), r.raw(32), r.raw(32), r.u64())[0])
+        r.end()
+        ascending(before, "%s: order" % r.name)
+        ascending(ids, "%s: order" % r.name)
+        need(ids if word == 1 else before, "%s: of nothing" % r.name)
+        honoured = agent[1] in self.config.agents and self.config.agents[agent[1]][2] & PRUNE
+        return (ids, honoured) if word == 1 else ([], False)
+
+    def load_tombstones(self):
+        """What is forgotten; gives what is wrong with tombstones."""
+        self.gone, self.forgotten, failures = set(), set(), []
+        for name in self.names("tombstones"):
+            try:
+                ids, honoured = self.tombstone(name)
+                self.gone.update(ids)
+                self.forgotten.update(ids if honoured else [])
+            except Failure as problem:
+                failures.append(problem)
+        return failures
+
     # Snapshots (§12)
 
     def snapshot(self, name, contents=True):
@@ -696,14 +742,12 @@ class Store:
         r = Reader(data, "snapshots/" + name)
         r.raw(8)
         body, number, agent = self.envelope(r.lp(), b"snapshot", r.name)
-        if agent[1] in self.config.revoked:
-            counts = bytes.fromhex(name) in self.config.revoked[agent[1]]
-            need(counts, "%s: by an agent that was revoked, who hadn't added it by then" % r.name, Forged)
+        self.need_counting(agent, name, r.name)
         return Snapshot(self, name, body, number, agent, data[r.offset :])
 
     def snapshots(self):
-        """The snapshots that open, oldest first, and what is wrong with the others."""
-        found, failures = [], []
+        """The snapshots that open, oldest first, and what is wrong with the others and with tombstones."""
+        found, failures = [], self.load_tombstones()
         for name in self.names("snapshots"):
             try:
                 found.append(self.snapshot(name))
@@ -712,10 +756,18 @@ class Store:
         found.sort(key=lambda snapshot: (snapshot.time, snapshot.id))
         return found, failures
 
-    def has_tombstones(self):
-        """Whether anything was ever forgotten."""
-        place = os.path.join(self.root, "tombstones")
-        return any(files for _, _, files in os.walk(place))
+    def chain_findings(self, snapshots):
+        """Gaps and forks of agents' chains (§12)."""
+        here = {bytes.fromhex(name) for name in self.names("snapshots")} | self.gone
+        successors, findings = {}, []
+        for snapshot in snapshots:
+            if any(snapshot.previous) and snapshot.previous not in here:
+                findings.append("snapshots/%s: the one before is gone" % snapshot.id)
+            successors.setdefault((snapshot.agent, snapshot.previous), []).append(snapshot.id)
+        for (agent, _), ids in successors.items():
+            if len(ids) > 1:
+                findings.append("snapshots: %s has a fork at %s" % (agent, " and ".join(ids)))
+        return findings
 
     # Everything (§15)
 
@@ -752,8 +804,13 @@ class Store:
                 self.add_place(piece, place)
         snapshots, failures = self.snapshots()
         findings += [str(problem) for problem in failures]
-        findings += chain_findings(snapshots, self.has_tombstones())
+        findings += self.chain_findings(snapshots)
+        for name in self.names("annotations"):
+            attempt(self.word, "annotations", ANNOTATION, ADD, name)
         for snapshot in snapshots:
+            # What it reaches may be on its way out.
+            if bytes.fromhex(snapshot.id) in self.forgotten:
+                continue
             for source in snapshot.sources:
                 attempt(self.check_source, snapshot, source)
         return findings
@@ -779,20 +836,6 @@ class Store:
                         need(offset + size <= len(self.chunk(*chunk)), "segment: outside of its chunk")
         name = "snapshots/%s: %s" % (snapshot.id[:16], source["name"])
         need((count, length) == (source["entries"], source["length"]), name + ": counts")
-
-
-def chain_findings(snapshots, has_tombstones):
-    """Gaps and forks of agents' chains (§12). What tombstones say of gaps isn't read here."""
-    ids = {bytes.fromhex(snapshot.id) for snapshot in snapshots}
-    successors, findings = {}, []
-    for snapshot in snapshots:
-        if any(snapshot.previous) and snapshot.previous not in ids and not has_tombstones:
-            findings.append("snapshots/%s: the one before is gone" % snapshot.id)
-        successors.setdefault((snapshot.agent, snapshot.previous), []).append(snapshot.id)
-    for (agent, previous), ids in successors.items():
-        if len(ids) > 1:
-            findings.append("snapshots: %s has a fork at %s" % (agent, " and ".join(ids)))
-    return findings
 
 
 def decode_node(children_part, content_part, name):
@@ -1227,7 +1270,7 @@ def arguments():
     parser.add_argument("--root", metavar="FINGERPRINT", help="of the store's first config: another store is refused")
     parser.add_argument("--source", metavar="NAME", action="append", default=[], help="this source alone; repeatable")
     parser.add_argument("--owners", action="store_true", help="owners, set-id bits and devices too (needs root)")
-    parser.add_argument("--keep-damaged", action="store_true", help="keep damaged files, with zeros where bytes are lost")
+    parser.add_argument("--keep-damaged", action="store_true", help="keep damaged files, zeros where bytes are lost")
     parser.add_argument("--check", action="store_true", help="read everything, restore nothing")
     options = parser.parse_intermixed_args()
     if (options.snapshot is None) != (options.into is None) or (options.check and options.snapshot):
@@ -1252,18 +1295,21 @@ def run(options):
             print("damaged: %s" % finding)
         return 9 if findings else 0
     snapshots, failures = store.snapshots()
-    for problem in failures + chain_findings(snapshots, store.has_tombstones()):
+    for problem in failures + store.chain_findings(snapshots):
         print("recover.py: %s" % problem, file=sys.stderr)
+    # One that is forgotten and still there is restored where its whole id is given, as far as its packs are there.
+    kept = [snapshot for snapshot in snapshots if bytes.fromhex(snapshot.id) not in store.forgotten]
     if options.snapshot is None:
-        for snapshot in snapshots:
+        for snapshot in kept:
             revisions = " ".join("%s@%s" % (s, c.hex()[:10]) for s, c in snapshot.revisions)
             words = (snapshot.id, time_text(snapshot.time), snapshot.environment, snapshot.status, revisions)
             print(" ".join(printable(word.encode()) for word in words).rstrip())
         return 9 if failures else 0
     need(store.read_keys, "the keys can add to this store, not read it", NotForThisKey)
     wanted = options.snapshot
-    found = [s for s in snapshots if len(wanted) >= 8 and s.id.startswith(wanted)]
-    found = snapshots[-1:] if wanted == "latest" else found
+    found = [s for s in kept if len(wanted) >= 8 and s.id.startswith(wanted)]
+    found = found or [s for s in snapshots if s.id == wanted]
+    found = kept[-1:] if wanted == "latest" else found
     need(len(found) == 1, "%s: means %d snapshots that can be opened" % (wanted, len(found)), Usage)
     store.load_index()
     problems, damaged = restore(store, found[0], options.into, options)
