@@ -142,7 +142,7 @@ package final class StoreWriter: Sendable {
                 }
             }
         }
-        if let full { try await store(full) }
+        if let full { await beginStoring(full) }
         return id
     }
 
@@ -181,7 +181,7 @@ package final class StoreWriter: Sendable {
                 }
             }
         }
-        if let full { try await store(full) }
+        if let full { await beginStoring(full) }
         return id
     }
 
@@ -239,12 +239,30 @@ package final class StoreWriter: Sendable {
         }
     }
 
+    /// Begins to store a pack; where as many as may be are under way, when one of them is done. Nothing waits for it but
+    /// `flush`: what comes behind the pack goes on meanwhile. Its failure is the session's.
+    private func beginStoring(_ pack: PackBuilder) async {
+        await packSlots.wait()
+        Task.detached { [self] in
+            defer { packSlots.signal() }
+            do throws(ArchiveError) {
+                try await store(pack)
+            } catch {
+                _ = fail(error)
+            }
+        }
+    }
+
+    /// Waits until no pack is being stored.
+    private func endStoring() async {
+        for _ in 0..<StoreWriter.packLimit { await packSlots.wait() }
+        for _ in 0..<StoreWriter.packLimit { packSlots.signal() }
+    }
+
     /// Closes and stores a pack, and an index object where enough packs wait for one.
     private func store(_ builder: consuming PackBuilder) async throws(ArchiveError) {
-        await packSlots.wait()
         let pack: FinishedPack
         do throws(ArchiveError) {
-            defer { packSlots.signal() }
             pack = builder.finish(in: session)
             let name = try ObjectPlace.packs.name(pack.name)
             try await WorkExecutor.run { () throws(ArchiveError) in
@@ -292,7 +310,9 @@ package final class StoreWriter: Sendable {
             if !state.nodes.isEmpty { state.nodes = state.newPack(.nodes, dataKey, session.write.number) }
             return last
         }
-        for builder in last { try await store(builder) }
+        for pack in last { await beginStoring(pack) }
+        await endStoring()
+        if let failure = state.withLock({ $0.failure }) { throw failure }
         try await storeIndex()
         try await checkPacks()
     }

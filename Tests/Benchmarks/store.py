@@ -92,8 +92,8 @@ class Strongroom(Tool):
 
     def prune(self):
         """All snapshots but the last are forgotten, as the peers do; None for a program that can't prune yet."""
-        shown = subprocess.run([options.strongroom, "store", "prune", "--help"], capture_output=True)
-        if shown.returncode != 0:
+        shown = subprocess.run([options.strongroom, "store", "prune", "--help"], capture_output=True, text=True)
+        if "--grace" not in shown.stdout:
             return None
         listed = json.loads(quietly("/bin/sh", "-c", self.words("snapshots list") + " --json"))
         ids = " ".join(snapshot["id"] for snapshot in listed[:-1])

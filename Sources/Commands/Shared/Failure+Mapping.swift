@@ -249,7 +249,9 @@ extension ArchiveError: Reportable {
         case .storage, .source, .consumer:
             underlying.map { Failure($0).at(context) } ?? Failure(.inputOutput, context)
         case .invalid: Failure(.internalError, context)
-        case .sessionFailed, .cancelled: Failure(.inputOutput, context)
+        // What failed it says what it was.
+        case .sessionFailed: (underlying as? ArchiveError)?.failure ?? Failure(.inputOutput, context)
+        case .cancelled: Failure(.inputOutput, context)
         }
     }
 }
