@@ -20,8 +20,12 @@ package struct StorePlace: Sendable {
         self.way = way
     }
 
-    /// The directory at an absolute path.
-    package init(directory path: String) { self.init(path, .directory(Path(path))) }
+    /// The directory at an absolute path, however many slashes and dots it is written with.
+    package init(directory path: String) {
+        let words = path.split(separator: "/").filter { $0 != "." }
+        let name = "/" + words.joined(separator: "/")
+        self.init(name, .directory(Path(name)))
+    }
 
     /// The place that `settings` describe. Touches nothing; throws `invalidLocation` for a URL, endpoint or region that
     /// no store can have.

@@ -164,6 +164,12 @@ import Testing
         }
         expect(
             world.run("backup", "--store", world.path("store"), world.path("uploads"), identity: "host"), 5)
+        expect(
+            world.run(
+                "snapshots", "list", "--store", world.path("store"), "--acknowledge-rollback",
+                identity: "alice"), 0
+        )
+        expect(world.run("store", "check", "--store", world.path("store"), identity: "alice"), 0)
     }
 
     @Test func `a dry run, a stranger and a full disk change nothing`() throws {

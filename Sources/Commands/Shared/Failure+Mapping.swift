@@ -231,8 +231,17 @@ extension ArchiveError: Reportable {
             Failure(
                 .damaged,
                 [context, (underlying as? EncodingError)?.context].compactMap { $0 }.joined(separator: ": "),
-                hints: ["strongroom store check says what is affected"])
-        case .forged, .foreign, .rolledBack: Failure(.refused, context)
+                hints: [
+                    "strongroom store check says what is affected; strongroom store rebuild-index makes a lost index anew"
+                ])
+        case .forged, .foreign: Failure(.refused, context)
+        case .rolledBack:
+            Failure(
+                .refused, context,
+                hints: [
+                    "bring back what is missing from a copy of the store; "
+                        + "--acknowledge-rollback goes on with what is there"
+                ])
         case .pinned:
             Failure(.refused, context, hints: ["strongroom snapshots unpin SNAPSHOT lets it go"])
         case .clockSkew:

@@ -15,14 +15,17 @@ extension StoreOptions {
         let pins: StorePins
         /// Identity files that the settings name.
         let identityFiles: [String]
+        // Whether what was seen counts no more.
+        private let forgets: Bool
 
         /// What messages, pins and the journal call the place.
         var location: String { place.name }
 
         /// The store at `place`. Its root is the fingerprint `storeTrust` of the command line, else `trusted` of the
-        /// settings, else that of the pin in the directory `pins`.
+        /// settings, else that of the pin in the directory `pins`; with `forgets` that is all that is known of it.
         init(
-            _ place: StorePlace, trusted: [UInt8]?, storeTrust: String?, pins: String, identityFiles: [String]
+            _ place: StorePlace, trusted: [UInt8]?, storeTrust: String?, forgets: Bool = false, pins: String,
+            identityFiles: [String]
         ) throws {
             let pins = StorePins(directory: Path(pins))
             var trust = try pins.trust(for: place.name)
@@ -33,6 +36,8 @@ extension StoreOptions {
                 if trust.root != root { trust = StoreTrust() }
                 trust.root = root
             }
+            if forgets { trust = StoreTrust(root: trust.root) }
+            self.forgets = forgets
             self.place = place
             self.trust = trust
             self.pins = pins
@@ -59,7 +64,7 @@ extension StoreOptions {
             }
             seen.root = store.fingerprint
             // What was seen meanwhile, also of agents, stays seen.
-            if let pinned = try? pins.trust(for: location), pinned.root == seen.root {
+            if !forgets, let pinned = try? pins.trust(for: location), pinned.root == seen.root {
                 seen.generation = max(seen.generation, pinned.generation)
                 seen.agents.merge(pinned.agents) { max($0, $1) }
             }

@@ -21,6 +21,13 @@ struct StoreOptions: ParsableArguments {
             valueName: "fingerprint"))
     var storeTrust: String?
 
+    @Flag(
+        help: """
+            Go on with a store that shows less than this machine has seen of it, as after snapshots or generations of \
+            its configuration were lost: what is there counts from now on.
+            """)
+    var acknowledgeRollback = false
+
     @OptionGroup var limits: RateOptions
     @OptionGroup var settings: SettingsOptions
     @OptionGroup var identities: IdentityOptions
@@ -41,7 +48,7 @@ struct StoreOptions: ParsableArguments {
         if let name = store ?? Process.variable("STRONGROOM_STORE") {
             return try Choice(
                 StoreOptions.place(name, limits), trusted: nil, storeTrust: storeTrust,
-                pins: try Locations.pins(), identityFiles: [])
+                forgets: acknowledgeRollback, pins: try Locations.pins(), identityFiles: [])
         }
         guard let environment else {
             throw Failure(
@@ -59,7 +66,8 @@ struct StoreOptions: ParsableArguments {
         let store = try settings.store(backup.store)
         return try Choice(
             StorePlace(limits.limiting(store), BucketVariables.access), trusted: store.trust,
-            storeTrust: storeTrust, pins: settings.state + "/pins", identityFiles: settings.identities)
+            storeTrust: storeTrust, forgets: acknowledgeRollback, pins: settings.state + "/pins",
+            identityFiles: settings.identities)
     }
 
     /// Opens the chosen store with what the identities can.
