@@ -48,7 +48,9 @@ enum IndexCatalog {
         let isKept = Set(kept?.members.map(\.name) ?? [])
         let fresh = zip(entries, names).filter { _, name in name.map { !isKept.contains($0) } ?? true }
         let builder = PieceIndexBuilder(
-            rowLimit: fresh.reduce(0) { $0 + $1.0.byteCount / IndexObject.Row.byteCount })
+            rowLimit: fresh.reduce(0) {
+                $0 + min($1.0.byteCount, ObjectPlace.indexByteLimit) / IndexObject.Row.byteCount
+            })
         if let kept { builder.begin(kept, trusts: trusts, isVouched) }
         var members = kept?.members ?? []
         var failures: [(name: ObjectName, error: ArchiveError)] = []

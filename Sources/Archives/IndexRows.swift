@@ -84,20 +84,23 @@ import Files
 
 /// Rows that are collected in any order and sorted in place: beside them no memory is taken that grows with them.
 @safe struct IndexRowsBuilder: ~Copyable {
-    private let base: UnsafeMutablePointer<IndexObject.Row>
-    private let capacity: Int
+    private var base: UnsafeMutablePointer<IndexObject.Row>
+    private var capacity: Int
     private(set) var count = 0
     private var isSorted = true
 
-    /// Room for `capacity` rows. Where that is much, the system gives memory only as it is written.
+    /// Room that is taken at once, in rows: 1.5 GiB of addresses. What storages say of their objects is no measure beyond.
+    private static let reserveLimit = 1 << 25
+
+    /// An empty one for about `capacity` rows. Where that is much, the system gives memory only as it is written.
     init(capacity: Int) {
-        self.capacity = capacity
-        unsafe base = UnsafeMutablePointer<IndexObject.Row>.allocate(capacity: max(1, capacity))
+        self.capacity = max(1, min(capacity, IndexRowsBuilder.reserveLimit))
+        unsafe base = UnsafeMutablePointer<IndexObject.Row>.allocate(capacity: self.capacity)
     }
 
     deinit { unsafe base.deallocate() }
 
-    /// Adds `rows`, whose packs are counted from `firstPack` on. Traps where there is no room for them.
+    /// Adds `rows`, whose packs are counted from `firstPack` on.
     mutating func append(_ rows: [IndexObject.Row], firstPack: Int) {
         for row in rows { append(row.shifted(by: firstPack)) }
     }
@@ -108,10 +111,18 @@ import Files
     }
 
     private mutating func append(_ row: IndexObject.Row) {
-        precondition(count < capacity)
+        if count == capacity { grow() }
         if isSorted, count > 0 { isSorted = unsafe !IndexObject.precedes(row, base[count - 1]) }
         unsafe (base + count).initialize(to: row)
         count += 1
+    }
+
+    private mutating func grow() {
+        let more = UnsafeMutablePointer<IndexObject.Row>.allocate(capacity: 2 * capacity)
+        unsafe more.moveInitialize(from: base, count: count)
+        unsafe base.deallocate()
+        unsafe base = more
+        capacity *= 2
     }
 
     /// The rows, sorted.

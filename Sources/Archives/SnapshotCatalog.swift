@@ -63,18 +63,37 @@ package struct SnapshotCatalog: Sendable {
             generations[forgotten.agent] = max(generations[forgotten.agent] ?? 0, forgotten.generation)
         }
         for (agent, generation) in keys.store.trust.agents where (generations[agent] ?? 0) < generation {
+            // What can't be read may be just that snapshot: then it is damaged, and told, and not gone.
+            guard !failures.contains(where: { $0.error.code == .damaged }) else { continue }
             // Of an agent that was revoked, what was seen may count no more.
             guard !keys.store.config.revoked.contains(where: { $0.publicKey == agent }) else { continue }
             throw ArchiveError(
                 .rolledBack, "snapshots: an agent's snapshot \(generation) was seen and is gone")
         }
+        let times = SnapshotCatalog.latestTimes(records, agentKeys)
         records.sort { left, right in
-            (left.header.time, left.header.generation, left.id)
-                < (right.header.time, right.header.generation, right.id)
+            (times[left.id] ?? left.header.time, left.header.generation, left.id)
+                < (times[right.id] ?? right.header.time, right.header.generation, right.id)
         }
         return SnapshotCatalog(
             records: records, failures: failures, generations: generations, agentKeys: agentKeys,
             tombstones: tombstones, leftovers: leftovers)
+    }
+
+    /// When each of `records` was taken at the latest: no snapshot is newer than those that its agent took after it, whatever
+    /// a clock said that was ahead.
+    private static func latestTimes(
+        _ records: [SnapshotRecord], _ agentKeys: [SnapshotID: [UInt8]]
+    ) -> [SnapshotID: Timestamp] {
+        var bounds: [[UInt8]: Timestamp] = [:]
+        var times: [SnapshotID: Timestamp] = [:]
+        for record in records.sorted(by: { $0.header.generation > $1.header.generation }) {
+            let agent = agentKeys[record.id] ?? []
+            let time = min(record.header.time, bounds[agent] ?? record.header.time)
+            bounds[agent] = time
+            times[record.id] = time
+        }
+        return times
     }
 
     /// The snapshots of an agent: all that count.

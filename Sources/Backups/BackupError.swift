@@ -8,6 +8,7 @@
 package import Archives
 internal import Files
 internal import Git
+internal import Tar
 
 /// Why a backup or a restore gave no result. Carries names and places, never content or keys.
 package struct BackupError: Error, Sendable {
@@ -76,6 +77,8 @@ package struct BackupError: Error, Sendable {
         case let error as GitError:
             if error.code == .stoppedByCaller, let cause = error.underlying { return wrapping(cause) }
             return BackupError(.git, error.context, underlying: error)
+        case let error as TarError where error.underlying != nil:
+            return wrapping(error.underlying ?? error)
         default: return BackupError(.caller, "\(type(of: error))", underlying: error)
         }
     }

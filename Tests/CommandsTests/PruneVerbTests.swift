@@ -28,12 +28,7 @@ import Testing
             world.run(["store", "prune", world.path("store")] + arguments, identity: "host")
         }
 
-        func expectSound(_ comment: String, sourceLocation: SourceLocation = #_sourceLocation) {
-            let check = world.run(
-                "store", "check", "--read-data", "--store", world.path("store"), identity: "alice")
-            #expect(
-                check.status == 0, "\(comment): \(check.text) \(check.errorText)",
-                sourceLocation: sourceLocation)
+        func expectRestores(_ comment: String, sourceLocation: SourceLocation = #_sourceLocation) {
             TemporaryDirectory.removeTree(world.path("restored"))
             let outcome = world.run(
                 "restore", "--store", world.path("store"), "--snapshot", second, "--into",
@@ -42,6 +37,15 @@ import Testing
             #expect(
                 world.bytes("restored/directories/uploads/big") == world.bytes("host/uploads/big"),
                 "\(comment)", sourceLocation: sourceLocation)
+        }
+
+        func expectSound(_ comment: String, sourceLocation: SourceLocation = #_sourceLocation) {
+            let check = world.run(
+                "store", "check", "--read-data", "--store", world.path("store"), identity: "alice")
+            #expect(
+                check.status == 0, "\(comment): \(check.text) \(check.errorText)",
+                sourceLocation: sourceLocation)
+            expectRestores(comment, sourceLocation: sourceLocation)
         }
 
         var byteCount: Int {
@@ -108,6 +112,69 @@ import Testing
         let next = world.run("backup", "prod", "--config", world.settings, "--acknowledge-rollback")
         #expect(next.status == 0, "\(next.errorText)")
         expect(world.run("backup", "prod", "--config", world.settings), 0)
+    }
+
+    @Test func `a newest snapshot that is damaged is told as damaged, and the older one restores`() throws {
+        let scene = try Scene()
+        let world = scene.world
+        expect(scene.snapshots("list"), 0)
+        let object = world.path("store/snapshots/\(scene.second)")
+        let damage = ShellCommand.run(
+            "sh", ["-c", "printf x | dd of=\(object) bs=1 seek=200 conv=notrunc status=none"])
+        #expect(damage.status == 0)
+        let list = scene.snapshots("list")
+        #expect(list.status == 0 && list.errorText.contains(scene.second), "\(list.errorText)")
+        expect(world.run("store", "check", "--store", world.path("store"), identity: "alice"), 9)
+        expect(scene.prune("--grace", "0s"), 9)
+        expect(
+            world.run(
+                "restore", "--store", world.path("store"), "--snapshot", scene.first, "--into",
+                world.path("first"), identity: "alice"), 0)
+    }
+
+    @Test func `an index object of any length that nobody wrote is told, and takes no memory`() throws {
+        let scene = try Scene()
+        let world = scene.world
+        let name = String(repeating: "a", count: 64)
+        let made = ShellCommand.run("truncate", ["-s", "200G", world.path("store/index/\(name)")])
+        try #require(made.status == 0, "\(made.errorText)")
+        expect(scene.snapshots("list"), 0)
+        scene.expectRestores("beside a huge object")
+        expect(world.run("store", "check", "--store", world.path("store"), identity: "alice"), 9)
+    }
+
+    @Test func `a pack that is damaged is left by prune, which says so`() throws {
+        let scene = try Scene()
+        let world = scene.world
+        expect(scene.snapshots("forget", String(scene.first.prefix(12))), 0)
+        let damage = ShellCommand.run(
+            "sh",
+            [
+                "-c",
+                "for f in $(find \(world.path("store/packs")) -type f); do "
+                    + "printf xxxx | dd of=$f bs=1 seek=100 conv=notrunc status=none; done",
+            ])
+        #expect(damage.status == 0)
+        let count = ShellCommand.run("find", [world.path("store/packs"), "-type", "f"]).text
+        expect(scene.prune("--grace", "0s", "--max-unused", "0%"), 9)
+        // What nothing is used of goes, by its header; what is used stays.
+        let left = ShellCommand.run("find", [world.path("store/packs"), "-type", "f"]).text
+        #expect(Set(left.split(separator: "\n")).isSubset(of: count.split(separator: "\n")))
+        expect(
+            world.run("store", "check", "--read-data", "--store", world.path("store"), identity: "alice"), 9)
+    }
+
+    @Test func `an archive without room is told as that`() throws {
+        let scene = try Scene()
+        let world = scene.world
+        let full = ShellCommand.run(
+            "sh",
+            [
+                "-c",
+                "exec '\(World.program)' snapshots export latest --store '\(world.path("store"))' --identity "
+                    + "'\(world.path("alice.identity"))' > /dev/full",
+            ], environment: ["PATH": "/usr/bin:/bin", "HOME": world.path("home")])
+        expect(full, 7, "standard output")
     }
 
     @Test func `by rule nothing goes that is young, and the rules are those of the settings`() throws {

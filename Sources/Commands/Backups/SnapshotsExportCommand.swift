@@ -9,9 +9,9 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Write a snapshot as a tar archive.",
         discussion: """
-            A pax archive, which GNU tar and bsdtar read, goes to standard output or into a new file. PATH is SOURCE or \
+            A pax archive, which GNU tar and bsdtar read, goes to standard output or into a file. PATH is SOURCE or \
             SOURCE/PATH; without it all sources are written, laid out as a restore does, repositories as their bundles. \
-            Sockets are left out. The file appears whole or not at all; on standard output an archive without an end \
+            Sockets are left out. The file appears whole, in the place of one of that name, or not at all; on standard output an archive without an end \
             says that it is not whole, as does the exit code.
             """)
 

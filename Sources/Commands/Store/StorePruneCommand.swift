@@ -67,8 +67,13 @@ struct StorePruneCommand: AsyncParsableCommand {
                 opened, at: choice.location, as: identity, pins: choice.pins, options
             ) { text in line.show(text) }
         }
-        if json { return try Console.json(PruneDocument(report)) }
-        show(report)
+        if json { try Console.json(PruneDocument(report)) } else { show(report) }
+        guard report.unproven.packCount == 0 else {
+            throw Failure(
+                .damaged,
+                "\(choice.location): packs that can't be verified were left as they are, with all that they hold",
+                hints: ["strongroom store check --read-data says which they are"])
+        }
     }
 
     private func show(_ report: PruneReport) {
@@ -77,7 +82,7 @@ struct StorePruneCommand: AsyncParsableCommand {
             ("marked, as nothing of them is used", report.marked),
             ("packed anew, as little of them is used", report.repacked),
             ("removed", report.removed), ("waiting", report.waiting), ("used again", report.returned),
-            ("left, as their headers can't be read", report.unproven),
+            ("left, as they can't be verified", report.unproven),
         ]
         for (text, amount) in rows where amount.packCount > 0 {
             let count = amount.packCount == 1 ? "1 pack" : "\(amount.packCount) packs"
