@@ -5,7 +5,7 @@ import Testing
 /// F084: what fails is never archived as if it had worked.
 @Suite struct CommandRunTests {
     private func run(
-        _ script: String, deadline: Duration = .seconds(300), minimum: UInt64 = 1
+        _ script: String, deadline: Duration = .seconds(100_000), minimum: UInt64 = 1
     ) async throws -> (bytes: [UInt8], count: UInt64) {
         var bytes: [UInt8] = []
         let command = CommandRun(
@@ -25,7 +25,7 @@ import Testing
     @Test func `a program is found by its path as by its name`() async throws {
         for arguments in [["/bin/echo", "x"], ["echo", "x"]] {
             var count = 0
-            let command = CommandRun(arguments: arguments, deadline: .seconds(300))
+            let command = CommandRun(arguments: arguments, deadline: .seconds(100_000))
             _ = try await command.stream { count += $0.byteCount }
             #expect(count == 2)
         }
@@ -34,7 +34,7 @@ import Testing
     @Test func `what a command leaves running ends with it`() async throws {
         var output = ""
         let command = CommandRun(
-            arguments: ["sh", "-c", "sleep 600 >&- 2>&- & echo $!"], deadline: .seconds(300))
+            arguments: ["sh", "-c", "sleep 100000 >&- 2>&- & echo $!"], deadline: .seconds(100_000))
         _ = try await command.stream { span in
             output += unsafe span.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
         }
@@ -57,13 +57,13 @@ import Testing
 
     @Test func `a silent command is ended at the deadline with all its children`() async {
         await #expect(throws: CommandRun.Failure.timedOut) {
-            try await run("sleep 600 & sleep 600; wait", deadline: .milliseconds(300))
+            try await run("sleep 100000 & sleep 100000; wait", deadline: .milliseconds(300))
         }
     }
 
     @Test func `a command that closes its output and lives on is ended at the deadline`() async {
         await #expect(throws: CommandRun.Failure.timedOut) {
-            try await run("echo x; exec >&-; exec sleep 600", deadline: .milliseconds(300))
+            try await run("echo x; exec >&-; exec sleep 100000", deadline: .milliseconds(300))
         }
     }
 
@@ -81,7 +81,7 @@ import Testing
 
     @Test func `what the sink throws ends the command and comes back`() async {
         struct Full: Error {}
-        let command = CommandRun(arguments: ["yes"], deadline: .seconds(300))
+        let command = CommandRun(arguments: ["yes"], deadline: .seconds(100_000))
         await #expect(throws: Full.self) { try await command.stream { _ in throw Full() } }
     }
 }

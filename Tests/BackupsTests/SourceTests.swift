@@ -7,7 +7,7 @@ import Testing
 /// Commands, repositories, documents: F084, F086, torn snapshots.
 @Suite struct SourceTests {
     private func command(_ script: String, minimum: UInt64 = 1) -> CommandRun {
-        CommandRun(arguments: ["sh", "-c", script], deadline: .seconds(300), minimumByteCount: minimum)
+        CommandRun(arguments: ["sh", "-c", script], deadline: .seconds(100_000), minimumByteCount: minimum)
     }
 
     @Test func `a command's output comes back, a failed command has none`() async throws {

@@ -48,7 +48,7 @@ import Testing
         let outcome = shell(
             world,
             """
-            flock . sleep 600 & holder=$!
+            flock . sleep 100000 & holder=$!
             until ! flock -n . true; do sleep 0.02; done
             for verb in "keys rotate --environment prod --signing-key $KEY" reseal "rebind deploy/prod/database.yaml" \
                 "seal deploy/prod/database.yaml" "unset deploy/prod/database.yaml stringData.last"; do

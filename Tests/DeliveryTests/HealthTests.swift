@@ -87,7 +87,8 @@ private func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
     private let environment = ["PATH=/usr/bin:/bin"]
 
     private func failures(
-        _ probe: HealthCheck.Probe, timeout: Duration = .seconds(120), retries: Int = 0, now: Int64 = 1_000
+        _ probe: HealthCheck.Probe, timeout: Duration = .seconds(100_000), retries: Int = 0,
+        now: Int64 = 1_000
     ) async -> [String] {
         let check = HealthCheck(probe, timeout: timeout, retryCount: retries, interval: .milliseconds(20))
         return await HealthCheck.run([check], environment: environment) { now }.failures
@@ -115,7 +116,7 @@ private func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
         // On a machine that is busy the command may not have begun within the first of these times.
         for timeout in [Duration.seconds(1), .seconds(10), .seconds(100)] where child.isEmpty {
             let found = await failures(
-                .command(["sh", "-c", "sleep 600 & echo $! > \(note); wait"]), timeout: timeout)
+                .command(["sh", "-c", "sleep 100000 & echo $! > \(note); wait"]), timeout: timeout)
             #expect(found.count == 1 && found[0].contains("not done after"))
             child = ShellCommand.run("cat", [note]).text
         }

@@ -163,7 +163,7 @@ import Testing
         // On a machine that is busy the program may not have begun within the first of these times.
         for timeout in [Duration.milliseconds(300), .seconds(10), .seconds(100)] {
             let run = try run(
-                "trap '' TERM; sleep 600 & echo $!; wait", timeout: timeout, grace: .milliseconds(200))
+                "trap '' TERM; sleep 100000 & echo $!; wait", timeout: timeout, grace: .milliseconds(200))
             #expect(run.outcome.ending == .timedOut)
             if run.text.isEmpty { continue }
             #expect(isGone(try firstProcess(run)))
@@ -179,7 +179,7 @@ import Testing
     }
 
     @Test func `a descendant that holds the pipes does not keep the run from ending`() throws {
-        let run = try run("sleep 600 & echo $!; exit 0")
+        let run = try run("sleep 100000 & echo $!; exit 0")
         #expect(run.outcome.ending == .exited(0))
         let process = try firstProcess(run)
         #expect(kill(process, 0) == 0)
@@ -187,13 +187,13 @@ import Testing
     }
 
     @Test func `what a program leaves running in its group ends with it where that is asked for`() throws {
-        let run = try run("sleep 600 >&- 2>&- <&- & echo $!", endsGroup: true)
+        let run = try run("sleep 100000 >&- 2>&- <&- & echo $!", endsGroup: true)
         #expect(run.outcome.ending == .exited(0))
         #expect(isGone(try firstProcess(run)))
     }
 
     @Test func `a cancelled task ends its program`() async throws {
-        let task = Task { try run("sleep 600").outcome.ending }
+        let task = Task { try run("sleep 100000").outcome.ending }
         task.cancel()
         #expect(try await task.value == .cancelled)
     }

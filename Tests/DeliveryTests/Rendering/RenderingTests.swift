@@ -292,7 +292,7 @@ import Testing
         try writeChart(RenderingTests.secretHead)
         let note = world.scratch.file("pid")
         let script = """
-            /usr/bin/sleep 600 > /dev/null 2>&1 < /dev/null &
+            /usr/bin/sleep 100000 > /dev/null 2>&1 < /dev/null &
             echo "$! $PWD" > \(note)
             printf 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: a, namespace: b}\\n'
             """

@@ -122,7 +122,7 @@ import Testing
         // On a machine that is busy the command may not have begun within the first of these times.
         for timeout in [Duration.milliseconds(500), .seconds(10), .seconds(100)] where note == nil {
             let error = try failure(
-                "cat > /dev/null; sleep 600 & echo $! > \(fixture.scratch.file("pid")); wait",
+                "cat > /dev/null; sleep 100000 & echo $! > \(fixture.scratch.file("pid")); wait",
                 timeout: timeout)
             #expect(error.code == .commandFailed)
             note = fixture.text("pid")
@@ -240,7 +240,7 @@ import Testing
 
     @Test func `what a command leaves running in its group ends with it`() throws {
         let script = """
-            cat > /dev/null; sleep 600 > /dev/null 2>&1 < /dev/null & echo $! > \(fixture.scratch.file("pid"))
+            cat > /dev/null; sleep 100000 > /dev/null 2>&1 < /dev/null & echo $! > \(fixture.scratch.file("pid"))
             cat > /dev/null; echo '{"protocol":"strongroom.target/v1"}'
             """
         let target = try target(["sh", "-c", script])

@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func `a command that is too slow is ended and is a failed delivery`() throws {
-        let target = try target(.generation, "sleep 600", timeout: .milliseconds(200))
+        let target = try target(.generation, "sleep 100000", timeout: .milliseconds(200))
         let tree = try fixture.tree(["a.txt": "one"])
         #expect(code { () throws(DeliveryError) in try fixture.deliver(tree, to: target) } == .reloadFailed)
         #expect(fixture.text("app/a.txt") == "one")
