@@ -68,7 +68,7 @@ let materials: [Target] = [
     module("OpenSSL", ["CCrypto", "CLate"], tests: ["Encodings"]),
     module("SSH", ["Encodings", "OpenSSL", "Sodium"]),
     module("Compression", ["CZstd"]),
-    module("Git", ["CGit2", "CLate", "Encodings", "Files", "OpenSSL"], tests: ["FetchProbe"]),
+    module("Git", ["CGit2", "CLate", "Encodings", "Files", "OpenSSL", "Processes"], tests: ["FetchProbe"]),
     [
         .executableTarget(
             name: "FetchProbe", dependencies: ["Git"], path: "Tests/FetchProbe", swiftSettings: settings)

@@ -28,6 +28,7 @@
     F(git_merge_base) \
     F(git_odb_add_disk_alternate) \
     F(git_odb_exists_ext) \
+    F(git_odb_foreach) \
     F(git_odb_free) \
     F(git_odb_hash) \
     F(git_odb_object_data) \

@@ -1,0 +1,210 @@
+package import Files
+internal import Glibc
+
+/// A repository that bundles are made of, with its refs at one moment.
+///
+/// A directory of this machine whose files belong to this process's user or to root is read where it is, and nothing of it is
+/// copied. All else is fetched into a mirror first (`Mirror.fetch`): what others own is read by a process of its own.
+package struct BundleSource: Sendable {
+    /// The repository.
+    package let repository: Repository
+    /// Its refs and HEAD at the time.
+    package let references: References
+    private let objects: Path
+    private let mirror: MirrorDirectory
+    private let limits: FetchLimits
+
+    /// How often refs are read until they stand still.
+    private static let readingLimit = 8
+
+    /// Opens `location`, with a mirror at `path` where it needs one; its parent must be there. With `rebuilding` the mirror is made
+    /// anew. Throws as `Mirror.fetch`.
+    package static func open(
+        _ location: RemoteLocation, mirror path: Path, rebuilding: Bool = false, _ options: FetchOptions
+    ) throws(GitError) -> BundleSource {
+        if let directory = location.directory, let source = try local(directory, path, options) {
+            return source
+        }
+        let mirror = try Mirror.fetch(location, into: path, rebuilding: rebuilding, options)
+        return BundleSource(
+            repository: mirror.repository, references: mirror.references,
+            objects: mirror.repository.path.appending("objects"), mirror: MirrorDirectory(at: path),
+            limits: options.limits)
+    }
+
+    /// The bare repository at `path`, one of our own making. Beside it a passing directory is made.
+    package init(at path: Path) throws(GitError) {
+        repository = try Repository(at: path)
+        references = try repository.references()
+        objects = path.appending("objects")
+        mirror = MirrorDirectory(at: path)
+        limits = FetchLimits()
+    }
+
+    private init(
+        repository: Repository, references: References, objects: Path, mirror: MirrorDirectory,
+        limits: FetchLimits
+    ) {
+        self.repository = repository
+        self.references = references
+        self.objects = objects
+        self.mirror = mirror
+        self.limits = limits
+    }
+
+    private static func local(
+        _ directory: Path, _ path: Path, _ options: FetchOptions
+    ) throws(GitError) -> BundleSource? {
+        let place = try RepositoryPlace(at: directory)
+        guard try isTrusted(place) else { return nil }
+        try place.checkFormat()
+        let mirror = MirrorDirectory(at: path)
+        let lock = try mirror.lock(waitingSeconds: options.lockSeconds)
+        defer { _ = lock }
+        try mirror.removeTemporaries()
+        let repository = try Repository(directory: place.directory, configuration: nil)
+        let offered = try settledReferences(of: repository)
+        guard offered.entries.count <= options.limits.referenceCount else {
+            throw GitError(.limitExceeded, "more than \(options.limits.referenceCount) refs")
+        }
+        let references = try options.scope.merged(offered, into: References([], head: offered.head))
+        return BundleSource(
+            repository: repository, references: references, objects: place.common.appending("objects"),
+            mirror: mirror, limits: options.limits)
+    }
+
+    /// Refs lie in many files: those of one moment are read twice alike.
+    private static func settledReferences(of repository: Repository) throws(GitError) -> References {
+        var last = try repository.references()
+        for _ in 0..<readingLimit {
+            let again = try repository.references()
+            guard again != last else { break }
+            last = again
+        }
+        return last
+    }
+
+    /// Whether nobody but this process's user and root can have put there what libgit2 and Git are to parse.
+    private static func isTrusted(_ place: RepositoryPlace) throws(GitError) -> Bool {
+        try GitError.onFiles("look at \(place.common)") { () throws(FileError) -> Bool in
+            let directory = try Directory(place.common)
+            let owners = [
+                try directory.metadata().owner.user, try directory.metadata(of: "objects").owner.user,
+            ]
+            return owners.allSatisfy { $0 == geteuid() || $0 == 0 }
+        }
+    }
+}
+
+// MARK: - Increments
+
+/// What a receiver of bundles has: with a commit everything that it reaches, and with a root all that belongs to it.
+package struct KnownHistory: Sendable {
+    /// The commits.
+    package var commits: Set<ObjectID>
+    /// Objects that refs named: tags, and trees and blobs too.
+    package var roots: Set<ObjectID>
+
+    /// What a receiver has who has nothing.
+    package init(commits: Set<ObjectID> = [], roots: Set<ObjectID> = []) {
+        self.commits = commits
+        self.roots = roots
+    }
+
+    /// Whether the receiver has the object for sure.
+    package func contains(_ id: ObjectID) -> Bool { commits.contains(id) || roots.contains(id) }
+}
+
+/// What is new since some history: a bundle to be.
+package struct IncrementPlan: Sendable {
+    /// The bundle's header: the refs at objects that are new, and the commits that they stand on.
+    package let header: BundleHeader
+    /// The new commits, sorted.
+    package let commits: [ObjectID]
+}
+
+extension BundleSource {
+    /// What the refs reach and `known` does not have; nil where that is nothing. Reads the new commits.
+    ///
+    /// Throws `objectMissing`, `damaged`, `malformedCommit`, `malformedTag`.
+    package func plan(knowing known: KnownHistory = KnownHistory()) throws(GitError) -> IncrementPlan? {
+        let entries = references.entries.filter { !known.contains($0.target) }
+        var head = references.headTarget
+        if let id = head, known.contains(id) { head = nil }
+        var open = Array(Set(entries.map(\.target) + (head.map { [$0] } ?? [])))
+        guard !open.isEmpty else { return nil }
+        return try repository.withHandle { handle throws(GitError) in
+            var edge: Set<ObjectID> = []
+            var commits: Set<ObjectID> = []
+            while let id = open.popLast() {
+                guard !commits.contains(id) else { continue }
+                guard !known.commits.contains(id) else {
+                    edge.insert(id)
+                    continue
+                }
+                let type = try handle.header(of: id).type
+                guard type == .commit || type == .tag else { continue }
+                if type == .commit { commits.insert(id) }
+                let raw = try handle.read(id, expecting: type, limit: GitLimits.metadataByteCount)
+                // A commit's tree belongs to it; what a tag names is looked at as the tag was.
+                for link in try ObjectLinks(type, raw.bytes).links
+                where type == .tag || link.type == .commit { open.append(link.id) }
+            }
+            let header = BundleHeader(prerequisites: edge.sorted(), references: entries, head: head)
+            return IncrementPlan(header: header, commits: commits.sorted())
+        }
+    }
+
+    /// Hands the bundle of `plan` to `sink`. With `usingGit`, and where Git is installed, `git pack-objects` makes its pack:
+    /// deltas that are there are copied, and a pack with prerequisites is thin. Else libgit2 does, and its packs stand
+    /// for themselves. Returns the header as it was written.
+    ///
+    /// Blocks. Throws `objectMissing`, `damaged`, `limitExceeded`, `timedOut`, `stoppedByCaller`.
+    package func write(
+        _ plan: IncrementPlan, usingGit: Bool = true, to sink: (RawSpan) throws -> Void
+    ) throws(GitError) -> BundleHeader {
+        let header = plan.header
+        var isBegun = false
+        var revisions: [UInt8] = []
+        for id in Set(header.roots).sorted() { revisions += Array("\(id.hex)\n".utf8) }
+        for id in header.prerequisites { revisions += Array("^\(id.hex)\n".utf8) }
+        let program = PackProgram(objects: objects, mirror: mirror, limits: limits)
+        if usingGit {
+            let isWritten = try program.write(revisions, isThin: !header.prerequisites.isEmpty) { bytes in
+                if !isBegun { try unsafe sink(header.encoded.span.bytes) }
+                isBegun = true
+                try sink(bytes)
+            }
+            if isWritten { return header }
+        }
+        return try repository.writeBundle(
+            of: header.references, head: header.head, excluding: header.prerequisites, to: sink)
+    }
+
+    /// Those of `ids` that are commits, or tags of commits, and are reachable from no ref now, as well as those that are
+    /// neither, or are not here any more.
+    package func unreachable(_ ids: [ObjectID]) throws(GitError) -> Set<ObjectID> {
+        let targets = Set(references.entries.map(\.target) + (references.headTarget.map { [$0] } ?? []))
+        var lost: Set<ObjectID> = []
+        var commits: [ObjectID] = []
+        for id in ids where !targets.contains(id) {
+            // A tag's object is reachable from a ref alone.
+            if try repository.contains(id), try repository.header(of: id).type == .commit {
+                commits.append(id)
+            } else {
+                lost.insert(id)
+            }
+        }
+        guard !commits.isEmpty else { return lost }
+        var tips: [ObjectID] = []
+        for id in targets {
+            do throws(GitError) {
+                tips.append(try repository.peel(id))
+            } catch {
+                guard error.code == .wrongObjectType else { throw error }
+            }
+        }
+        let gone = Set(try repository.commits(from: commits, excluding: tips))
+        return lost.union(commits.filter { gone.contains($0) })
+    }
+}
