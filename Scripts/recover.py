@@ -9,8 +9,9 @@ Ed25519. The store is a directory, or a bucket copied into one.
     recover.py STORE SNAPSHOT --into DIR --identity FILE     restores one: eight digits of its id or more, or 'latest'
     recover.py STORE --check --identity FILE                 reads everything and says what is wrong
 
-DIR is absent or empty before; afterwards it holds directories/NAME, commands/NAME, repositories/NAME (git bundles, the
-map of references, and the commands that make a repository of them) and keyring/.
+DIR is absent or empty before; afterwards it holds directories/NAME, commands/NAME, repositories/NAME.git (a bare
+repository; made by `git index-pack` where git is installed, else here) and keyring/. A repository that can't be made whole
+is left as repositories/NAME: its git bundles, the map of references, and the commands that make a repository of them.
 
 Exit codes: 0 done, 2 usage, 3 not of this version, 4 not for this key, 5 foreign or forged, 7 I/O, 9 damaged or absent,
 10 restored, but some entries could not be made here.
@@ -20,13 +21,16 @@ import base64
 import errno
 import hashlib
 import hmac
+import mmap
 import os
 import re
+import shutil
 import stat
 import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 try:
     import zstandard
@@ -1187,10 +1191,8 @@ def restore(store, snapshot, into, options):
         finally:
             work.close()
         if source["kind"] == 3:
-            try:
-                describe_repository(place)
-            except (Failure, OSError) as problem:
-                work.problem(b"facts", str(problem), is_damage=True)
+            folder = os.path.join(into, "repositories")
+            recover_repository(place, os.fsencode(folder), source["name"].encode(), work)
         problems += ["%s: %s" % (label, problem) for problem in work.problems]
         damaged = damaged or work.damaged
         print("%s: %d entries" % (label, work.count))
@@ -1222,36 +1224,357 @@ def open_new(parent, name, may_exist):
     return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
 
 
-def describe_repository(place):
-    """Writes beside a repository's bundles what its facts (§11) say, and the commands that put it together."""
-    with open(os.open("facts", os.O_RDONLY | os.O_NOFOLLOW, dir_fd=place), "rb") as file:
-        r = Reader(file.read(), "facts")
-    r.version("strongroom/repository/v1")
-    url, form = r.lp(), r.u8()
-    need(form in (1, 2), "facts: object format", Unsupported)
-    width = 20 if form == 1 else 32
-    head = r.lp()
-    references = r.list(lambda: (r.lp(), r.raw(width)))
-    ids = lambda: r.list(lambda: r.raw(width))
-    increments = r.list(lambda: (r.lp(), r.u64(), ids(), ids()))
-    lost = r.list(lambda: (r.lp(), r.raw(width)))
+# §11: repositories
+
+
+def is_reference(name):
+    """Whether git-check-ref-format(1) takes `name` as a full name."""
+    parts = name.split(b"/")
+    return (
+        len(parts) > 1 and parts[0] == b"refs" and name[-1:] != b"." and b".." not in name and b"@{" not in name
+        and all(part and part[:1] != b"." and not part.endswith(b".lock") for part in parts)
+        and not re.search(rb"[\x00-\x20\x7f~^:?*\[\\]", name))
+
+
+class RepositoryFacts:
+    """The entry `facts`."""
+
+    def __init__(self, data):
+        r = Reader(data, "facts")
+        r.version("strongroom/repository/v1")
+        self.url, form = r.lp(), r.u8()
+        need(form in (1, 2), "facts: object format", Unsupported)
+        self.width = 20 if form == 1 else 32
+        self.head = r.lp()
+        reference = lambda: (r.lp(), r.raw(self.width))
+        self.references = r.list(reference)
+        self.count = r.u32()
+        need(self.count <= 1 << 20, "facts: number of increments")
+        self.lost = r.list(reference)
+        outside = r.list(lambda: (r.u8(), r.lp(), r.lp()))
+        r.end()
+        for names in (self.references, self.lost):
+            ascending([name for name, _ in names], "facts: order of references")
+        ascending(outside, "facts: order of objects outside")
+        need(all(is_reference(name) for name, _ in self.references + self.lost), "facts: the name of a reference")
+        symbolic = self.head.startswith(b"ref: ")
+        need(
+            is_reference(self.head[5:]) if symbolic else re.fullmatch(b"[0-9a-f]{%d}" % (2 * self.width), self.head),
+            "facts: HEAD")
+
+    def bundle(self, number):
+        return "increments/%06d.bundle" % number
+
+    def packed(self):
+        """All references as a file `packed-refs`."""
+        names = sorted(self.references + self.lost)
+        return b"# pack-refs with: sorted \n" + b"".join(b"%s %s\n" % (i.hex().encode(), n) for n, i in names)
+
+    def roots(self):
+        head = [] if self.head.startswith(b"ref: ") else [bytes.fromhex(self.head.decode())]
+        return [id for _, id in self.references + self.lost] + head
+
+
+def open_in(place, path):
+    """A file of a directory that was restored, no link followed at its end."""
+    return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=place), "rb")
+
+
+def read_index(place, facts, number):
+    """Length, prerequisites and commits of an increment."""
+    name = "increments/%06d.index" % number
+    with open_in(place, name) as file:
+        r = Reader(file.read(), name)
+    r.version("strongroom/increment/v1")
+    need(r.u8() == (1 if facts.width == 20 else 2), "%s: object format" % name)
+    length = r.u64()
+    prerequisites, tips, commits = (r.list(lambda: r.raw(facts.width)) for _ in range(3))
     r.end()
-    ascending([name for name, _ in references], "facts: order of references")
-    need(all(is_path(path) and path for path, _, _, _ in increments), "facts: a path")
+    for ids in (prerequisites, tips, commits):
+        ascending(ids, "%s: order" % name)
+    return length, prerequisites, commits
+
+
+def read_bundle_header(file, name):
+    """The prerequisites of a bundle; the file is then at its pack (gitformat-bundle(5))."""
+    need(file.readline() == b"# v2 git bundle\n", "%s: not a bundle" % name)
+    prerequisites = []
+    for line in iter(file.readline, b"\n"):
+        need(line.endswith(b"\n"), "%s: a header that does not end" % name)
+        if line.startswith(b"-"):
+            prerequisites.append(bytes.fromhex(line[1:41].decode("ascii", "replace")))
+    return prerequisites
+
+
+class LooseObjects:
+    """Objects of a repository, each in a file of its own; those that were used last are in memory."""
+
+    types = {1: b"commit", 2: b"tree", 3: b"blob", 4: b"tag"}
+
+    def __init__(self, repository):
+        self.place = repository + b"/objects"
+        self.kept, self.size, self.known = {}, 0, {}
+
+    def path(self, id):
+        return b"%s/%s/%s" % (self.place, id.hex()[:2].encode(), id.hex()[2:].encode())
+
+    def keep(self, id, kind, data):
+        self.kept[id] = (kind, data)
+        self.size += len(data)
+        while self.size > 256 << 20 and len(self.kept) > 1:
+            self.size -= len(self.kept.pop(next(iter(self.kept)))[1])
+
+    def add(self, kind, data):
+        framed = b"%s %d\0" % (kind, len(data)) + data
+        id = hashlib.sha1(framed).digest()
+        if id not in self.known:
+            self.known[id] = kind
+            path = self.path(id)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:
+                file.write(zlib.compress(framed, 1))
+            self.keep(id, kind, data)
+        return id
+
+    def get(self, id):
+        if id in self.kept:
+            self.kept[id] = self.kept.pop(id)
+            return self.kept[id]
+        with open(self.path(id), "rb") as file:
+            header, data = zlib.decompress(file.read()).split(b"\0", 1)
+        self.keep(id, header.split(b" ")[0], data)
+        return self.kept[id]
+
+
+def inflate(data, start, size):
+    """The `size` bytes that are deflated from `start` on, and where they end."""
+    stream, parts, position = zlib.decompressobj(), [], start
+    while not stream.eof:
+        piece = data[position : position + max(512, min(size, 1 << 20))]
+        need(piece, "a pack that ends early")
+        parts.append(stream.decompress(piece))
+        position += len(piece)
+    plain = b"".join(parts)
+    need(len(plain) == size, "an object of another length than it says")
+    return plain, position - len(stream.unused_data)
+
+
+def apply_delta(base, delta):
+    """gitformat-pack(5), deltified representation."""
+    position = 0
+
+    def size():
+        nonlocal position
+        value = shift = 0
+        while True:
+            byte = delta[position]
+            position += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    need(size() == len(base), "a delta of another base")
+    length, parts = size(), []
+    while position < len(delta):
+        code = delta[position]
+        position += 1
+        if code & 128:
+            values = [0, 0]
+            for bit in range(7):
+                if code & 1 << bit:
+                    values[bit // 4] |= delta[position] << 8 * (bit % 4)
+                    position += 1
+            offset, count = values[0], values[1] or 0x10000
+            need(offset + count <= len(base), "a delta beyond its base")
+            parts.append(base[offset : offset + count])
+        else:
+            need(code and position + code <= len(delta), "a delta that ends early")
+            parts.append(delta[position : position + code])
+            position += code
+    target = b"".join(parts)
+    need(len(target) == length, "a delta of another length")
+    return target
+
+
+def unpack(data, start, objects):
+    """Takes the objects of the pack at `start` of `data`; bases may be among `objects` already."""
+    end = len(data) - 20
+    need(data[start : start + 8] == b"PACK\0\0\0\2" and end >= start + 12, "not a pack of version 2")
+    hashed = hashlib.sha1()
+    for position in range(start, end, 1 << 20):
+        hashed.update(data[position : min(position + (1 << 20), end)])
+    need(hashed.digest() == data[end:], "a pack with another hash than its last bytes")
+    position, places, waiting = start + 12, {}, []
+    for _ in range(int.from_bytes(data[start + 8 : start + 12], "big")):
+        first, byte = position, data[position]
+        kind, size, shift = byte >> 4 & 7, byte & 15, 4
+        while byte & 128:
+            position += 1
+            byte = data[position]
+            size |= (byte & 127) << shift
+            shift += 7
+        position += 1
+        base = None
+        if kind == 6:
+            byte = data[position]
+            distance = byte & 127
+            while byte & 128:
+                position += 1
+                byte = data[position]
+                distance = distance + 1 << 7 | byte & 127
+            position += 1
+            base = first - distance
+            need(start + 12 <= base < first, "a delta of what is not before it")
+        elif kind == 7:
+            base = data[position : position + 20]
+            position += 20
+        else:
+            need(kind in objects.types, "an object of no known type")
+        plain, position = inflate(data, position, size)
+        if base is None:
+            places[first] = objects.add(objects.types[kind], plain)
+        else:
+            waiting.append((first, base, plain))
+    need(position == end, "bytes behind the pack's last object")
+    while waiting:
+        left = []
+        for first, base, delta in waiting:
+            id = base if isinstance(base, bytes) else places.get(base)
+            if id is None or id not in objects.known:
+                left.append((first, base, delta))
+                continue
+            kind, plain = objects.get(id)
+            places[first] = objects.add(kind, apply_delta(plain, delta))
+        need(len(left) < len(waiting), "a delta of an object that is not here")
+        waiting = left
+
+
+def check_closure(objects, roots):
+    """Everything that `roots` reach is there and is what it is said to be."""
+    seen, waiting = set(), [(id, None) for id in roots]
+    while waiting:
+        id, expected = waiting.pop()
+        kind = objects.known.get(id)
+        need(kind is not None and expected in (None, kind), "object %s is not there" % id.hex())
+        if id in seen or kind == b"blob":
+            continue
+        seen.add(id)
+        data = objects.get(id)[1]
+        if kind == b"tree":
+            position = 0
+            while position < len(data):
+                zero = data.index(b"\0", position)
+                mode = int(data[position : data.index(b" ", position)], 8) & 0o170000
+                position = zero + 21
+                if mode != 0o160000:
+                    waiting.append((data[zero + 1 : position], b"tree" if mode == 0o040000 else b"blob"))
+            continue
+        for line in data.split(b"\n\n", 1)[0].split(b"\n"):
+            word, _, rest = line.partition(b" ")
+            if kind == b"tag" and word == b"object":
+                waiting.append((bytes.fromhex(rest.decode()), None))
+            elif kind == b"commit" and word in (b"tree", b"parent"):
+                waiting.append((bytes.fromhex(rest.decode()), b"tree" if word == b"tree" else b"commit"))
+            elif kind == b"commit":
+                break
+
+
+class GitProgram:
+    """The program `git`, without any configuration but the repository's own."""
+
+    def __init__(self, repository):
+        self.words = ["git", b"--git-dir=" + repository]
+        self.environment = {
+            "PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent", "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_NO_REPLACE_OBJECTS": "1"}
+
+    def run(self, *words, **more):
+        done = subprocess.run(self.words + list(words), env=self.environment, capture_output=True, **more)
+        told = done.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
+        need(done.returncode == 0, "git %s: %s" % (words[0], told))
+
+
+def make_repository(place, facts, repository):
+    """Makes the bare repository at the path `repository` of the bundles in the directory `place`."""
+    os.mkdir(repository, 0o700)
+    for folder in (b"objects/pack", b"objects/info", b"refs/heads", b"refs/tags"):
+        os.makedirs(repository + b"/" + folder)
+    config = b"[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
+    for name, data in ((b"config", config), (b"HEAD", facts.head + b"\n")):
+        with open(repository + b"/" + name, "wb") as file:
+            file.write(data)
+    git = GitProgram(repository) if shutil.which("git") else None
+    objects = LooseObjects(repository)
+    brought = set()
+    for number in range(facts.count):
+        name = facts.bundle(number)
+        length, prerequisites, commits = read_index(place, facts, number)
+        try:
+            with open_in(place, name) as file:
+                need(os.fstat(file.fileno()).st_size == length, "another length than its index says")
+                need(sorted(read_bundle_header(file, name)) == prerequisites, "other prerequisites than its index says")
+                need(brought.issuperset(prerequisites), "needs a commit that no bundle before it brings")
+                start = file.tell()
+                if git:
+                    os.lseek(file.fileno(), start, os.SEEK_SET)
+                    git.run("index-pack", "--stdin", "--fix-thin", stdin=file.fileno())
+                else:
+                    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                        unpack(data, start, objects)
+        except (Damaged, IndexError, ValueError, zlib.error) as problem:
+            raise Damaged("%s: %s" % (name, problem)) from None
+        brought.update(commits)
+    with open(repository + b"/packed-refs", "wb") as file:
+        file.write(facts.packed())
+    if git and facts.roots():
+        roots = b"".join(b"%s\n" % id.hex().encode() for id in facts.roots())
+        git.run("rev-list", "--objects", "--quiet", "--stdin", input=roots)
+    elif not git:
+        try:
+            check_closure(objects, facts.roots())
+        except (IndexError, ValueError) as problem:
+            raise Damaged("an object that can't be parsed: %s" % problem) from None
+
+
+def recover_repository(place, folder, name, work):
+    """Makes `NAME.git` of what lies in `NAME`, which goes then; what can't be made is listed, and the bundles stay."""
+    made = folder + b"/" + name + b".git"
+    try:
+        with open_in(place, "facts") as file:
+            facts = RepositoryFacts(file.read())
+    except (Failure, OSError) as problem:
+        return work.problem(b"facts", str(problem), is_damage=True)
+    try:
+        need(facts.width == 20, "SHA-256 objects: use make-repository, and a git that knows them", Unsupported)
+        make_repository(place, facts, made)
+        shutil.rmtree(folder + b"/" + name)
+    except FileExistsError:
+        work.problem(name, "another source has the place of its repository")
+        describe_repository(place, facts)
+    except Failure as problem:
+        shutil.rmtree(made, ignore_errors=True)
+        work.problem(name, str(problem), is_damage=not isinstance(problem, Unsupported))
+        describe_repository(place, facts)
+
+
+def describe_repository(place, facts):
+    """Writes beside a repository's bundles what its facts say, and the commands that put it together."""
     quoted = lambda data: b"'" + data.replace(b"'", b"'\\''") + b"'"
     lines = [b"#!/bin/sh", b"# Makes the repository of the bundles beside this file: sh make-repository DIRECTORY"]
     lines += [b"set -e", b'here=$(cd "$(dirname "$0")" && pwd)']
-    lines += [b'git init --quiet --bare --object-format=%s "$1"' % (b"sha1" if form == 1 else b"sha256"), b'cd "$1"']
-    for path, _, _, _ in increments:
-        lines.append(b'git bundle unbundle "$here"/%s >/dev/null' % quoted(path))
-    for name, id in references + lost:
+    form = b"sha1" if facts.width == 20 else b"sha256"
+    lines += [b'git init --quiet --bare --object-format=%s "$1"' % form, b'cd "$1"']
+    for number in range(facts.count):
+        lines.append(b'git bundle unbundle "$here"/%s >/dev/null' % facts.bundle(number).encode())
+    for name, id in facts.references + facts.lost:
         lines.append(b"git update-ref %s %s" % (quoted(name), id.hex().encode()))
-    if head.startswith(b"ref: "):
-        lines.append(b"git symbolic-ref HEAD %s" % quoted(head[5:]))
-    elif head:
-        lines.append(b"git update-ref --no-deref HEAD %s" % quoted(head))
-    listing = [b"%s %s" % (id.hex().encode(), name) for name, id in references + lost]
-    for name, data in (("make-repository", lines), ("references", [b"# " + url, b"# HEAD " + head] + listing)):
+    if facts.head.startswith(b"ref: "):
+        lines.append(b"git symbolic-ref HEAD %s" % quoted(facts.head[5:]))
+    else:
+        lines.append(b"git update-ref --no-deref HEAD %s" % quoted(facts.head))
+    listing = [b"%s %s" % (id.hex().encode(), name) for name, id in facts.references + facts.lost]
+    for name, data in (("make-repository", lines), ("references", [b"# HEAD " + facts.head] + listing)):
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=place)
         with open(handle, "wb") as file:
             file.write(b"\n".join(data) + b"\n")

@@ -32,23 +32,35 @@ package struct RepositoryFacts: Equatable, Sendable {
         }
     }
 
-    /// A bundle of the chain, in the order of their making.
-    package struct Increment: Equatable, Sendable {
-        /// The path of the bundle's entry beneath the source's root.
-        package let path: [UInt8]
-        /// Its length.
-        package let byteCount: UInt64
-        /// Commits that it needs from earlier increments, sorted; empty for a base.
-        package let prerequisites: [[UInt8]]
-        /// The tips that it brings, sorted.
-        package let tips: [[UInt8]]
+    /// What the repository names and does not hold: an object of Git LFS, or a submodule's commit.
+    package struct Outside: Hashable, Comparable, Sendable {
+        /// What it is.
+        package enum Kind: UInt8, Sendable {
+            /// A file's content on a server for Git LFS.
+            case largeFile = 1
+            /// A commit of another repository.
+            case submodule = 2
+        }
 
-        /// The increment whose bundle is the entry `path`.
-        package init(path: [UInt8], byteCount: UInt64, prerequisites: [[UInt8]], tips: [[UInt8]]) {
+        /// What it is.
+        package let kind: Kind
+        /// The path of the entry that names it.
+        package let path: [UInt8]
+        /// Its name: `sha256:` and digits, or a commit's digits.
+        package let name: [UInt8]
+
+        /// The `name` that the entry at `path` gives.
+        package init(kind: Kind, path: [UInt8], name: [UInt8]) {
+            self.kind = kind
             self.path = path
-            self.byteCount = byteCount
-            self.prerequisites = prerequisites.sorted { $0.lexicographicallyPrecedes($1) }
-            self.tips = tips.sorted { $0.lexicographicallyPrecedes($1) }
+            self.name = name
+        }
+
+        /// By kind, path and name.
+        package static func < (left: Outside, right: Outside) -> Bool {
+            guard left.kind == right.kind else { return left.kind.rawValue < right.kind.rawValue }
+            guard left.path == right.path else { return left.path.lexicographicallyPrecedes(right.path) }
+            return left.name.lexicographicallyPrecedes(right.name)
         }
     }
 
@@ -60,25 +72,30 @@ package struct RepositoryFacts: Equatable, Sendable {
     package var head: [UInt8]
     /// Every reference, sorted by name.
     package var references: [Reference]
-    /// Applied in order they give every object.
-    package var increments: [Increment]
+    /// How many bundles there are (`RepositoryIncrement`): applied in order they give every object.
+    package var incrementCount: Int
     /// Tips that vanished or were forced away, kept under `refs/backup/<time>/…`; sorted by name.
     package var lost: [Reference]
+    /// What is named and not in the bundles; sorted.
+    package var outside: [Outside]
 
-    /// The facts of a repository; lists are sorted here, increments stay in order.
+    /// The facts of a repository; lists are sorted here.
     package init(
         url: [UInt8], objectFormat: ObjectFormat, head: [UInt8], references: [Reference],
-        increments: [Increment], lost: [Reference]
+        incrementCount: Int, lost: [Reference], outside: [Outside] = []
     ) {
         self.url = url
         self.objectFormat = objectFormat
         self.head = head
         self.references = references.sorted()
-        self.increments = increments
+        self.incrementCount = incrementCount
         self.lost = lost.sorted()
+        self.outside = outside.sorted()
     }
 
     private static let format = "strongroom/repository/v1"
+    /// A repository has no more bundles.
+    package static let incrementLimit = 1 << 20
 
     /// The canonical bytes.
     package var encoded: [UInt8] {
@@ -88,16 +105,14 @@ package struct RepositoryFacts: Equatable, Sendable {
         writer.uint8(objectFormat.rawValue)
         writer.lp(head)
         RepositoryFacts.write(references, to: &writer)
-        writer.count(increments.count)
-        for increment in increments {
-            writer.lp(increment.path)
-            writer.uint64(increment.byteCount)
-            for ids in [increment.prerequisites, increment.tips] {
-                writer.count(ids.count)
-                for id in ids { writer.raw(id) }
-            }
-        }
+        writer.uint32(UInt32(clamping: incrementCount))
         RepositoryFacts.write(lost, to: &writer)
+        writer.count(outside.count)
+        for object in outside {
+            writer.uint8(object.kind.rawValue)
+            writer.lp(object.path)
+            writer.lp(object.name)
+        }
         return writer.bytes
     }
 
@@ -114,20 +129,16 @@ package struct RepositoryFacts: Equatable, Sendable {
             }
             let head = try reader.lp(limit: 1 << 16)
             let references = try RepositoryFacts.readReferences(from: &reader, format)
-            var increments: [Increment] = []
-            for _ in 0..<(try reader.count(itemSize: 20)) {
-                let path = try reader.lp(limit: PathOrder.byteLimit)
-                let byteCount = try reader.uint64()
-                let prerequisites = try RepositoryFacts.readIDs(from: &reader, format)
-                let tips = try RepositoryFacts.readIDs(from: &reader, format)
-                increments.append(
-                    Increment(path: path, byteCount: byteCount, prerequisites: prerequisites, tips: tips))
+            let incrementCount = Int(try reader.uint32())
+            guard incrementCount <= RepositoryFacts.incrementLimit else {
+                throw ArchiveError.damaged("repository facts: number of increments")
             }
             let lost = try RepositoryFacts.readReferences(from: &reader, format)
+            let outside = try RepositoryFacts.readOutside(from: &reader)
             try reader.end()
             let facts = RepositoryFacts(
-                url: url, objectFormat: format, head: head, references: references, increments: increments,
-                lost: lost)
+                url: url, objectFormat: format, head: head, references: references,
+                incrementCount: incrementCount, lost: lost, outside: outside)
             guard facts.encoded == bytes else { throw ArchiveError.damaged("repository facts: order") }
             return facts
         }
@@ -152,13 +163,15 @@ package struct RepositoryFacts: Equatable, Sendable {
         return references
     }
 
-    private static func readIDs(from reader: inout CanonicalReader, _ format: ObjectFormat) throws
-        -> [[UInt8]]
-    {
-        var ids: [[UInt8]] = []
-        for _ in 0..<(try reader.count(itemSize: format.byteCount)) {
-            ids.append(try reader.raw(format.byteCount))
+    private static func readOutside(from reader: inout CanonicalReader) throws -> [Outside] {
+        var objects: [Outside] = []
+        for _ in 0..<(try reader.count(itemSize: 9)) {
+            guard let kind = Outside.Kind(rawValue: try reader.uint8()) else {
+                throw ArchiveError.damaged("repository facts: an object outside")
+            }
+            let path = try reader.lp(limit: 1 << 16)
+            objects.append(Outside(kind: kind, path: path, name: try reader.lp(limit: 1 << 10)))
         }
-        return ids
+        return objects
     }
 }

@@ -69,7 +69,7 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case directory = 1
     /// One file: a command's output.
     case command = 2
-    /// `facts` and `increments/<n>.bundle` (FORMAT.md §11).
+    /// `facts`, `increments/<n>.bundle` and `increments/<n>.index` (FORMAT.md §11).
     case repository = 3
     /// The keyring, rules, settings and allowed signers of that time.
     case keyring = 4

@@ -174,14 +174,32 @@ import Testing
             url: Array("https://git.example.org/a.git".utf8), objectFormat: .sha1,
             head: Array("ref: refs/heads/main".utf8),
             references: [.init(name: [0x62], target: id), .init(name: [0x61], target: id)],
-            increments: [
-                .init(path: [0x31], byteCount: 7, prerequisites: [], tips: [id]),
-                .init(path: [0x32], byteCount: 9, prerequisites: [id], tips: [id.map { $0 + 1 }, id]),
-            ], lost: [.init(name: [0x63], target: id)])
+            incrementCount: 2, lost: [.init(name: [0x63], target: id)],
+            outside: [
+                .init(kind: .submodule, path: [0x61], name: [0x31]),
+                .init(kind: .largeFile, path: [0x62], name: [0x32]),
+            ])
         #expect(facts.references.map(\.name) == [[0x61], [0x62]])
         Self.exercise(facts.encoded) { (bytes) throws(ArchiveError) in
             try RepositoryFacts(decoding: bytes).encoded
         }
+    }
+
+    @Test func `what is known of a repository's increment`() {
+        let ids = (1...3).map { [UInt8](repeating: $0, count: 20) }
+        let increment = RepositoryIncrement(
+            objectFormat: .sha1, byteCount: 9, prerequisites: [ids[1], ids[0]], tips: [ids[2]],
+            commits: ids.flatMap { $0 })
+        #expect(increment.prerequisites == [ids[0], ids[1]])
+        #expect(increment.commits(beginningWith: [2]) == [ids[1]])
+        #expect(increment.commits(beginningWith: []) == ids)
+        #expect(increment.commits(beginningWith: [4]) == [])
+        Self.exercise(increment.encoded) { (bytes) throws(ArchiveError) in
+            try RepositoryIncrement(decoding: bytes).encoded
+        }
+        let unsorted = RepositoryIncrement(
+            objectFormat: .sha1, byteCount: 9, prerequisites: [], tips: [], commits: ids[1] + ids[0])
+        #expect(throws: ArchiveError.self) { try RepositoryIncrement(decoding: unsorted.encoded) }
     }
 
     @Test func `snapshot contents`() throws {

@@ -83,7 +83,7 @@ import Testing
         for (number, name) in names.enumerated() {
             let facts = RepositoryFacts(
                 url: [], objectFormat: .sha1, head: Array("ref: refs/heads/main".utf8),
-                references: [.init(name: Array(name.utf8), target: id)], increments: [], lost: [])
+                references: [.init(name: Array(name.utf8), target: id)], incrementCount: 0, lost: [])
             try await plant([entry("facts")], kind: .repository, fixture, content: facts.encoded)
             let report = try await fixture.restore(into: "back\(number)")
             #expect(!report.isWhole)

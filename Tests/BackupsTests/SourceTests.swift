@@ -90,7 +90,8 @@ import Testing
         try await fixture.restore(into: "lone", options)
         #expect(Self.state(fixture.scratch.file("lone")) == Self.state(source.path))
         #expect(fixture.names() == ["back", "lone", "source", "state"])
-        #expect(fixture.sh("ls -A state/mirrors").text == ".app.lock\napp")
+        // A directory of this machine is read where it is.
+        #expect(fixture.sh("ls -A state/mirrors").text == ".app.lock")
     }
 
     @Test func `a stored bundle is one that git takes`() async throws {
@@ -100,7 +101,8 @@ import Testing
         let reader = try await fixture.reader()
         let snapshot = try await reader.open(try await fixture.plan(.latest).record)
         var bytes: [UInt8] = []
-        try await SnapshotBrowser(snapshot, reader).cat("app", Array("increments/0.bundle".utf8)) { span in
+        try await SnapshotBrowser(snapshot, reader).cat("app", Array("increments/000000.bundle".utf8)) {
+            span in
             unsafe span.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
         }
         source.write("../out.bundle", bytes)

@@ -57,11 +57,34 @@ import Testing
             HardCases.compare, [world.path("tree"), world.path("all/directories/tree")])
         #expect(compared.hasSuffix("4 names of one file"), "\(compared)")
         #expect(world.bytes("all/commands/dump") == ShellCommand.run("seq", ["100000"]).stdout)
-        let increment = world.path("all/repositories/config/increments/0.bundle")
+        let increment = world.path("all/repositories/config/increments/000000.bundle")
         #expect(
             ShellCommand.run("git", ["bundle", "list-heads", increment]).text.contains("refs/heads/main"))
         // The same snapshot makes the same archive.
         #expect(export(world).stdout == outcome.stdout)
+    }
+
+    @Test func `a repository is exported as one bundle, which git clones`() {
+        let world = world("fractions")
+        let outcome = world.run(
+            "snapshots", "export", "--store", world.path("store"), "latest", "--repository", "config",
+            "--output",
+            world.path("config.bundle"), identity: "alice")
+        expect(outcome, 0)
+        let clone = ScratchRepository.git(
+            ["clone", "-q", "--mirror", world.path("config.bundle"), world.path("clone.git")])
+        #expect(clone.status == 0, "\(clone.errorText)")
+        #expect(
+            ScratchRepository(at: world.path("clone.git")).git("for-each-ref")
+                == world.config.git("for-each-ref"))
+        for wrong in ["tree", "none"] {
+            expect(
+                world.run(
+                    "snapshots", "export", "--store", world.path("store"), "latest", "--repository", wrong,
+                    "--output",
+                    world.path("x"), identity: "alice"), 2)
+        }
+        #expect(world.bytes("x") == nil)
     }
 
     @Test func `a part is a part, and a name whose file is outside is the file`() {

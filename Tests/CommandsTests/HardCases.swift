@@ -92,6 +92,69 @@ enum HardCases {
         print(len(before), "entries,", len(links[0]), "names of one file")
         """#
 
+    /// Runs the script `recover.py`, the second argument says whether it finds git.
+    static let recover = #"""
+        import os, sys
+        sys.path.insert(0, os.path.dirname(sys.argv[1]))
+        import recover
+        if not sys.argv[2]:
+            recover.shutil.which = lambda name: None
+        sys.argv[1:] = sys.argv[3:]
+        print("status %d" % recover.main())
+        """#
+
+    /// Bits of a bundle's pack are changed: none makes a repository.
+    static let spoil = #"""
+        import hashlib, os, subprocess, sys
+        sys.path.insert(0, os.path.dirname(sys.argv[1]))
+        import recover
+        if not sys.argv[2]:
+            recover.shutil.which = lambda name: None
+        place, source = sys.argv[3:5]
+        os.makedirs(place + "/a/increments")
+        git = lambda *words: subprocess.run(["git", "-C", source] + list(words), check=True, capture_output=True).stdout
+        git("bundle", "create", "-q", place + "/a/increments/000000.bundle", "--all")
+        with open(place + "/a/increments/000000.bundle", "rb") as file:
+            whole = file.read()
+        references = [line.split(b" ") for line in git("for-each-ref", "--format=%(objectname) %(refname)").split(b"\n") if line]
+        pairs = sorted((name, bytes.fromhex(id.decode())) for id, name in references)
+        commits = sorted(bytes.fromhex(id) for id in git("rev-list", "--all").decode().split())
+        u32, LP, empty = recover.u32, recover.LP, recover.u32(0)
+        listed = u32(len(pairs)) + b"".join(LP(name) + id for name, id in pairs)
+        facts = LP(b"strongroom/repository/v1") + LP(b"") + b"\1" + LP(b"ref: refs/heads/main") + listed + u32(1) + empty + empty
+        index = LP(b"strongroom/increment/v1") + b"\1" + recover.u64(len(whole)) + empty + empty + u32(len(commits)) + b"".join(commits)
+        for name, data in (("facts", facts), ("increments/000000.index", index)):
+            with open(place + "/a/" + name, "wb") as file:
+                file.write(data)
+        class Work:
+            def problem(self, path, reason, is_damage=False):
+                self.told = reason
+        def attempt(data):
+            with open(place + "/a/increments/000000.bundle", "wb") as file:
+                file.write(data)
+            for name in ("make-repository", "references"):
+                if os.path.exists(place + "/a/" + name):
+                    os.unlink(place + "/a/" + name)
+            work = Work()
+            work.told = None
+            handle = os.open(place + "/a", os.O_RDONLY)
+            recover.recover_repository(handle, place.encode(), b"a", work)
+            os.close(handle)
+            return work.told
+        start = whole.index(b"PACK")
+        for position in range(start, len(whole), max(1, (len(whole) - start) // 12)):
+            changed = bytearray(whole)
+            changed[position] ^= 4
+            told = attempt(bytes(changed))
+            assert told and "000000.bundle" in told, (position, told)
+            assert os.path.exists(place + "/a/make-repository") and not os.path.exists(place + "/a.git"), position
+        # A pack that is whole in itself, with an object too few.
+        last = told
+        assert attempt(whole[: start + 200]) is not None
+        assert attempt(whole) is None and os.path.exists(place + "/a.git/packed-refs") and not os.path.exists(place + "/a")
+        print("refused: " + last)
+        """#
+
     /// Flips bits all over a store, one at a time, and checks it each time; then the same with objects whose names fit
     /// again.
     static let flip = #"""

@@ -29,13 +29,53 @@ struct RecoverTests {
         #expect(compared.hasSuffix("4 names of one file"), "\(compared)")
         let numbers = ShellCommand.run("seq", ["100000"])
         #expect(world.bytes("out/commands/dump") == numbers.stdout)
-        let made = ShellCommand.run(
-            "sh", [world.path("out/repositories/config/make-repository"), world.path("made")])
-        #expect(made.status == 0, "\(made.errorText)")
+        let made = ScratchRepository(at: world.path("out/repositories/config.git"))
         let references = ["for-each-ref", "--format=%(objectname) %(refname)"]
+        #expect(made.git(references[0], references[1]) == world.config.git(references[0], references[1]))
+        #expect(made.git("symbolic-ref", "HEAD") == "refs/heads/main")
+        #expect(made.run("fsck", "--full", "--strict").status == 0)
+    }
+
+    @Test(arguments: [true, false])
+    func `a chain of a repository's bundles comes back, with git and without it`(_ hasGit: Bool) throws {
+        let world = World()
+        let recovery = Recovery(world)
+        let sources = ["backup", "--store", world.path("store"), "--repository", world.path("config")]
+        world.must("store", "init", world.path("store"), identity: "alice")
+        for number in 1...5 {
+            world.config.write(
+                "values.yaml", (0..<500).map { "key\($0): \($0 == number ? 9 : 1)\n" }.joined())
+            world.config.commit("Change \(number)")
+            world.config.git("tag", "-a", "-m", "words", "t\(number)")
+            expect(world.run(sources, identity: "alice"), 0)
+        }
+        let lost = world.config.git("rev-parse", "HEAD")
+        world.config.git("reset", "-q", "--hard", "HEAD~1")
+        world.config.git("tag", "-d", "t5")
+        world.config.git("checkout", "-q", "--detach")
+        expect(world.run(sources, identity: "alice"), 0)
+
+        let told = recovery.python(
+            HardCases.recover,
+            [
+                recovery.script, hasGit ? "git" : "", recovery.store, "latest", "--into", world.path("out"),
+                "--identity", recovery.identity("alice"),
+            ])
+        #expect(told.hasSuffix("status 0"), "\(told)")
+        let made = ScratchRepository(at: world.path("out/repositories/config.git"))
+        let listed = made.git("for-each-ref", "--format=%(objectname) %(refname)").split(separator: "\n")
         #expect(
-            ScratchRepository(at: world.path("made")).git(references[0], references[1])
-                == world.config.git(references[0], references[1]))
+            listed.filter { !$0.contains("refs/backup/") }.joined(separator: "\n")
+                == world.config.git("for-each-ref", "--format=%(objectname) %(refname)"))
+        #expect(listed.contains { $0.hasPrefix(lost) && $0.hasSuffix("/heads/main") })
+        #expect(made.git("rev-parse", "HEAD") == world.config.git("rev-parse", "HEAD"))
+        #expect(made.run("fsck", "--full", "--strict").status == 0)
+        #expect(ShellCommand.run("ls", [world.path("out/repositories")]).text == "config.git")
+
+        // A pack whose bytes are others is refused, its bundles stay, and nothing looks like a repository.
+        let damaged = recovery.python(
+            HardCases.spoil, [recovery.script, hasGit ? "git" : "", world.path("spoiled"), world.config.path])
+        #expect(damaged.hasPrefix("refused: "), "\(damaged)")
     }
 
     @Test func `a wrong byte anywhere is noticed`() {

@@ -93,7 +93,8 @@ package struct BackupRun: Sendable {
                 return try await DirectoryCapture.run(name, path, writer, memory, startedAt: time)
             case .command(let name, let command): return try await CommandCapture.run(name, command, writer)
             case .repository(let name, let url, let mirror, let fetching):
-                return try await RepositoryCapture.run(name, url, mirror, fetching, writer)
+                return try await RepositoryCapture.run(
+                    name, url, mirror, fetching, writer, memory, startedAt: time)
             case .documents(let name, let documents):
                 return try await DocumentCapture.run(name, documents, writer)
             }

@@ -1,48 +1,109 @@
 internal import Archives
+internal import Encodings
 internal import Files
 internal import Git
 
-/// Takes a Git repository into a store: `facts` and the bundles that give every object (FORMATS.md 4, 13).
+/// Takes a Git repository into a store: `facts` and the bundles that give every object (FORMATS.md 4, 13; FORMAT.md §11).
 ///
-/// Each snapshot has one base bundle; the same objects make the same bytes, so an unchanged repository adds nothing.
-enum RepositoryCapture {
-    private static let bundlePath = Array("increments/0.bundle".utf8)
+/// The increments of the last capture are named again, without their bytes, as far as the store holds them; what none of them
+/// has makes a new one. Without a memory each snapshot has a base of its own.
+struct RepositoryCapture {
+    private let name: String
+    private let location: RemoteLocation
+    private let source: BundleSource
+    private let writer: StoreWriter
+    private let memory: RepositoryMemory.Place?
+    private let time: Timestamp
+    /// Where a bundle lies until it is in the store.
+    private let mirror: Path
 
-    /// Fetches `url` into the mirror at `path` and stores it. A mirror that turns out damaged, and a source that
-    /// lost objects while it was fetched, are fetched once more.
+    /// Stores what is at `url`, which is fetched into the mirror at `path` where it is on another machine or others'. What turns out
+    /// damaged, and a source that lost objects while it was read, are read once more, from the start (CASES.md F086).
     ///
     /// Throws `GitError`, `FileError`, and `ArchiveError` where the store fails.
     static func run(
-        _ name: String, _ url: String, _ path: Path, _ fetching: FetchOptions, _ writer: StoreWriter
+        _ name: String, _ url: String, _ path: Path, _ fetching: FetchOptions, _ writer: StoreWriter,
+        _ memory: CaptureMemory?, startedAt time: Timestamp
     ) async throws -> SnapshotSource {
         let location = try RemoteLocation(url, allowingPlainHTTP: fetching.allowsPlainHTTP)
         _ = try Directory.makePath(path.parent)
+        let place = memory.map { RepositoryMemory.Place($0, name, location.text, writer) }
+        func capture(isRetrying: Bool) async throws -> SnapshotSource {
+            let source = try BundleSource.open(location, mirror: path, rebuilding: isRetrying, fetching)
+            let capture = RepositoryCapture(
+                name: name, location: location, source: source, writer: writer, memory: place, time: time,
+                mirror: path)
+            // libgit2 says which object is the matter.
+            return try await capture.run(usingGit: !isRetrying)
+        }
         do {
-            return try await capture(name, location, try Mirror.fetch(location, into: path, fetching), writer)
+            return try await capture(isRetrying: false)
         } catch let error as GitError where error.code == .damaged || error.code == .objectMissing {
-            let mirror = try Mirror.fetch(location, into: path, rebuilding: true, fetching)
-            return try await capture(name, location, mirror, writer)
+            return try await capture(isRetrying: true)
         }
     }
 
-    private static func capture(
-        _ name: String, _ location: RemoteLocation, _ mirror: Mirror, _ writer: StoreWriter
-    ) async throws -> SnapshotSource {
-        let references = mirror.references
-        var tree = EntryTreeWriter(writer)
-        // libgit2 writes a bundle in one call, the store takes its bytes in many: they meet in a file without a name.
-        let spool = try spool(beside: mirror.repository.path)
-        let increment = try bundle(of: mirror, into: spool)
-        let facts = RepositoryFacts(
+    private func run(usingGit: Bool) async throws -> SnapshotSource {
+        let references = source.references
+        let last = memory?.read()
+        var chain = try await last?.chain.held(by: writer) ?? []
+        var facts = RepositoryFacts(
             url: Array(location.text.utf8), objectFormat: .sha1, head: references.headBytes,
             references: references.entries.map { .init(name: $0.name.bytes, target: $0.target.bytes) },
-            increments: increment.map { [$0] } ?? [], lost: [])
-        try await tree.add(Array("facts".utf8), facts.encoded, mode: 0o600)
-        if let increment {
+            incrementCount: 0, lost: [])
+        var plan: IncrementPlan?
+        if let last, chain.count == last.chain.count, last.facts.head == facts.head,
+            last.facts.references == facts.references
+        {
+            (facts.lost, facts.outside) = (last.facts.lost, last.facts.outside)
+        } else {
+            let known = chain.history
+            plan = try source.plan(knowing: known)
+            if plan != nil, chain.isSpent {
+                chain = []
+                plan = try source.plan()
+            }
+            if let last, !chain.isEmpty {
+                facts.lost = try LostReferences.since(last.facts, in: source, known, at: time)
+            }
+            facts.outside = try source.repository.outsideObjects(of: references).map {
+                .init(kind: .init($0.kind), path: $0.path, name: $0.name)
+            }
+        }
+        facts.incrementCount = chain.count + (plan == nil ? 0 : 1)
+        return try await store(facts, last, chain, plan, usingGit: usingGit)
+    }
+
+    /// Stores the facts, the chain as it is, and the increment of `plan` behind it.
+    private func store(
+        _ facts: RepositoryFacts, _ last: RepositoryMemory?, _ chain: [RepositoryLink],
+        _ plan: IncrementPlan?, usingGit: Bool
+    ) async throws -> SnapshotSource {
+        let spool = try RepositoryCapture.spool(beside: mirror)
+        let increment = try plan.map { try bundle($0, into: spool, usingGit: usingGit) }
+        let contents = FoundContents()
+        var tree = EntryTreeWriter(writer) { entry in contents.byPath[entry.path] = entry.content }
+        let path = Array("facts".utf8)
+        // Small files share a chunk: written again beside others, the same facts would lie in another.
+        var isHeld = false
+        if let last, last.facts == facts {
+            isHeld = try await tree.addHeld(
+                Entry(path: path, kind: .file(last.factsContent), mode: 0o600))
+        }
+        if !isHeld { try await tree.add(path, facts.encoded, mode: 0o600) }
+        if facts.incrementCount > 0 {
             try await tree.add(Entry(path: Array("increments".utf8), kind: .directory, mode: 0o700))
+        }
+        for (number, link) in chain.enumerated() {
+            for (path, content) in [
+                (RepositoryIncrement.bundlePath(number), link.bundle),
+                (RepositoryIncrement.indexPath(number), link.index),
+            ] { try await tree.add(Entry(path: path, kind: .file(content), mode: 0o600)) }
+        }
+        if let increment {
+            let bundle = RepositoryIncrement.bundlePath(chain.count)
             var offset: Int64 = 0
-            let content = try await tree.content(expectedByteCount: increment.byteCount) {
-                room in
+            let content = try await tree.content(expectedByteCount: increment.byteCount) { room in
                 let count = try spool.read(into: &room, at: offset)
                 offset += Int64(count)
                 return count
@@ -50,33 +111,45 @@ enum RepositoryCapture {
             guard content.byteCount == increment.byteCount else {
                 throw GitError(.ioFailed, "the bundle of \(location.text) can't be read back")
             }
+            try await tree.add(Entry(path: bundle, kind: .file(.empty), mode: 0o600), content: content)
             try await tree.add(
-                Entry(path: increment.path, kind: .file(.empty), mode: 0o600), content: content)
+                RepositoryIncrement.indexPath(chain.count), increment.encoded, mode: 0o600)
+        }
+        let root = try await tree.finish()
+        var links = chain
+        if let increment {
+            guard let bundle = contents.byPath[RepositoryIncrement.bundlePath(chain.count)],
+                let index = contents.byPath[RepositoryIncrement.indexPath(chain.count)]
+            else { throw ArchiveError(.invalid, "repository: an increment that isn't in its tree") }
+            links.append(RepositoryLink(increment: increment, bundle: bundle, index: index))
+        }
+        if let factsContent = contents.byPath[path] {
+            memory?.write(RepositoryMemory(facts: facts, factsContent, chain: links))
         }
         return SnapshotSource(
-            name: name, kind: .repository, status: .complete, root: try await tree.finish(),
+            name: name, kind: .repository, status: .complete, notes: facts.notes, root: root,
             facts: [
-                SourceFact("head", references.headBytes), SourceFact("url", Array(location.text.utf8)),
-                SourceFact("references", Array(String(references.entries.count).utf8)),
+                SourceFact("head", facts.head), SourceFact("increments", decimal(facts.incrementCount)),
+                SourceFact("references", decimal(facts.references.count)), SourceFact("url", facts.url),
             ])
     }
 
-    /// Writes the bundle of everything; nil where there is nothing to put into one.
-    private static func bundle(
-        of mirror: Mirror, into spool: borrowing Descriptor
-    ) throws(GitError) -> RepositoryFacts.Increment? {
-        let references = mirror.references
-        let tips = Set(references.entries.map(\.target) + (references.headTarget.map { [$0] } ?? []))
-        guard !tips.isEmpty else { return nil }
+    /// Writes the bundle of `plan` into `spool`. Nothing of it goes to the store before Git has ended well.
+    private func bundle(
+        _ plan: IncrementPlan, into spool: borrowing Descriptor, usingGit: Bool
+    ) throws(GitError) -> RepositoryIncrement {
         var byteCount: UInt64 = 0
-        let header = try mirror.repository.writeBundle(of: references) { bytes in
+        let header = try source.write(plan, usingGit: usingGit) { bytes in
             try spool.write(bytes)
             byteCount += UInt64(bytes.byteCount)
         }
-        return RepositoryFacts.Increment(
-            path: bundlePath, byteCount: byteCount, prerequisites: header.prerequisites.map(\.bytes),
-            tips: tips.map(\.bytes))
+        let tips = Set(header.references.map(\.target) + (header.head.map { [$0] } ?? []))
+        return RepositoryIncrement(
+            objectFormat: .sha1, byteCount: byteCount, prerequisites: header.prerequisites.map(\.bytes),
+            tips: tips.map(\.bytes), commits: plan.commits.flatMap(\.bytes))
     }
+
+    private func decimal(_ number: Int) -> [UInt8] { Array(String(number).utf8) }
 
     /// A file without a name beside the mirror. Killed before its name goes, it is cleared by the next fetch, for it
     /// is called like what a fetch makes.
@@ -90,12 +163,38 @@ enum RepositoryCapture {
     }
 }
 
+/// Where the contents of a tree came to lie.
+private final class FoundContents {
+    var byPath: [[UInt8]: Content] = [:]
+}
+
 extension References {
     /// What HEAD holds: `ref: refs/heads/main`, or a commit in hexadecimal digits.
     var headBytes: [UInt8] {
         switch head {
         case .symbolic(let name): Array("ref: ".utf8) + name.bytes
         case .detached(let id): Array(id.hex.utf8)
+        }
+    }
+}
+
+extension RepositoryFacts.Outside.Kind {
+    fileprivate init(_ kind: OutsideObject.Kind) {
+        switch kind {
+        case .largeFile: self = .largeFile
+        case .submodule: self = .submodule
+        }
+    }
+}
+
+extension RepositoryFacts {
+    /// What the snapshot says of objects that it doesn't hold: how many of each kind, and the first of them.
+    fileprivate var notes: [String] {
+        [(Outside.Kind.largeFile, "object of Git LFS"), (.submodule, "submodule")].compactMap { kind, word in
+            let paths = outside.filter { $0.kind == kind }.map { Path($0.path).description }
+            guard let first = paths.first else { return nil }
+            guard paths.count > 1 else { return "1 \(word) is not captured: \(first)" }
+            return "\(paths.count) \(word)s are not captured: \(first) and \(paths.count - 1) more"
         }
     }
 }

@@ -1,44 +1,40 @@
 internal import Archives
-internal import Files
+package import Files
 internal import Git
 
 /// Makes a bare repository of a source's facts and bundles.
 enum RepositoryRestore {
-    private static let factsByteLimit = 128 << 20
-
     /// Makes the repository at `path`, whose parent is there. Returns the bytes of its bundles.
     ///
-    /// Throws `GitError` for bundles, names and refs that can't be, `ArchiveError`, `FileError`.
+    /// Throws `GitError` for bundles, names and refs that can't be, `ArchiveError`, `FileError`; those of a bundle say which.
     static func run(_ root: NodeID, _ reader: StoreReader, at path: Path) async throws -> UInt64 {
-        guard let entry = try await reader.entry(at: Array("facts".utf8), of: root),
-            let content = entry.content
-        else { throw ArchiveError(.damaged, "repository: without its facts") }
-        let facts = try RepositoryFacts(decoding: try await reader.bytes(of: content, limit: factsByteLimit))
-        guard facts.objectFormat == .sha1 else {
-            throw GitError(.unsupportedRepository, "a repository of SHA-256 objects")
-        }
-        let references = try References(facts)
+        let chain = try await RepositoryChain(root, reader)
+        let references = try References(chain.facts)
         let repository = try Repository.create(at: path)
-        var byteCount: UInt64 = 0
-        for increment in facts.increments {
-            guard let content = try await reader.entry(at: increment.path, of: root)?.content else {
-                throw ArchiveError(.damaged, "repository: a bundle that its facts name is missing")
-            }
-            var receiver = try BundleReceiver(into: repository)
-            do throws(ArchiveError) {
-                try await reader.read(content) { bytes in
-                    try receiver.append(bytes)
-                } hole: { _ in
-                    throw GitError(.malformedBundle, "a bundle with holes")
-                }
-            } catch {
-                throw error.underlying as? GitError ?? error
-            }
-            _ = try receiver.finish()
-            byteCount += content.byteCount
-        }
+        let byteCount = try await chain.apply(to: repository)
         try repository.setReferences(references)
         return byteCount
+    }
+}
+
+/// Looks through a repository that was restored, as `git fsck --full` does.
+package enum RepositoryCheck {
+    /// What was found.
+    package struct Outcome: Sendable {
+        /// Objects whose hashes were compared.
+        package let objectCount: Int
+        /// What is wrong, in words; empty where all is well.
+        package let problems: [String]
+    }
+
+    /// Reads every object of the bare repository at `path` and follows each ref. Blocks. Throws `git` where that can't be done.
+    package static func run(at path: Path) throws(BackupError) -> Outcome {
+        do throws(GitError) {
+            let findings = try Repository(at: path).check()
+            return Outcome(objectCount: findings.objectCount, problems: findings.problems)
+        } catch {
+            throw BackupError.wrapping(error)
+        }
     }
 }
 
