@@ -13,6 +13,8 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
             SOURCE/PATH; without it all sources are written, laid out as a restore does, repositories as their bundles. \
             Sockets are left out. The file appears whole, in the place of one of that name, or not at all; on standard output an archive without an end \
             says that it is not whole, as does the exit code.
+
+            With --repository a Git repository is written as one bundle, with every reference, instead: `git clone` takes it.
             """)
 
     @Argument(help: "At least eight digits of its id, or 'latest'.")
@@ -24,6 +26,9 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The archive. Default: standard output.", valueName: "file"))
     var output: String?
 
+    @Option(help: ArgumentHelp("Write this repository as a Git bundle, no archive.", valueName: "name"))
+    var repository: String?
+
     @Flag(help: "Print the outcome as JSON; with --output.")
     var json = false
 
@@ -32,6 +37,9 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
     func validate() throws {
         guard !json || output != nil else {
             throw ValidationError("--json goes with --output: standard output is the archive")
+        }
+        guard repository == nil || (path == nil && !json) else {
+            throw ValidationError("--repository goes with neither a path nor --json")
         }
     }
 
@@ -43,6 +51,7 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
         let archive = try await OpenArchive(store)
         let snapshot = try await archive.open(try archive.record(snapshot, of: store.environment))
         let place = path.map { SnapshotPlace($0) }
+        if let repository { return try await bundle(repository, snapshot, archive.reader) }
         let file = try output.map { try ArchiveFile(Path(try Process.absolute($0))) }
         let line = ProgressLine()
         defer { line.end() }
@@ -56,6 +65,20 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
         try file?.commit()
         line.end()
         try show(report)
+    }
+
+    /// Writes a repository's bundle. The repository is put together in a passing directory of the state directory.
+    private func bundle(_ name: String, _ snapshot: Snapshot, _ reader: StoreReader) async throws {
+        let source = try SnapshotBrowser(snapshot, reader).source(
+            name.hasPrefix("repository:") ? name : "repository:\(name)")
+        let scratch = Path(
+            try Locations.memory() + "/exports/\(getpid())-\(UInt32.random(in: 0 ... .max)).git")
+        _ = try Directory.makePath(scratch.parent)
+        let file = try output.map { try ArchiveFile(Path(try Process.absolute($0))) }
+        try await RepositoryExport.run(source, from: reader, scratch: scratch) { bytes in
+            if let file { try file.write(bytes) } else { try Console.write(span: bytes) }
+        }
+        try file?.commit()
     }
 
     private func show(_ report: SnapshotExport.Report) throws {
