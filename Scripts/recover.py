@@ -716,13 +716,16 @@ class Store:
 
     def tombstone(self, name):
         """Ids of snapshots that are forgotten, and whether they are where they are still there (§13.1)."""
-        r, agent = self.word("tombstones", TOMBSTONE, PRUNE, name)
+        r, agent = self.word("tombstones", TOMBSTONE, ADD, name)
         r.version("strongroom/tombstone/v1")
         r.u64()
         word, digest = r.u8(), lambda: r.raw(32)
-        need(word in (1, 2), "%s: word" % r.name, Unsupported)
+        need(word in (1, 2, 3), "%s: word" % r.name, Unsupported)
+        need(word == 3 or agent[2] & PRUNE, "%s: by an agent that may not prune" % r.name, Forged)
         before = r.list(digest)
-        ids = r.list(digest if word == 2 else lambda: (r.raw(32), r.raw(32), r.raw(32), r.u64())[0])
+        ids = [] if word == 3 else r.list(
+            digest if word == 2 else lambda: (r.raw(32), r.raw(32), r.raw(32), r.u64())[0]
+        )
         r.end()
         ascending(before, "%s: order" % r.name)
         ascending(ids, "%s: order" % r.name)

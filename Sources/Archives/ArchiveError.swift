@@ -1,3 +1,5 @@
+import Storage
+
 /// Why an archive store gave no result. Carries object names and ids, never content, keys or ciphertext.
 package struct ArchiveError: Error, Sendable {
     /// The fact, for callers and tests to match on. Which side it lies on decides the exit code.
@@ -63,6 +65,16 @@ package struct ArchiveError: Error, Sendable {
     /// An error that says that `context` is damaged.
     static func damaged(_ context: String, _ underlying: (any Error)? = nil) -> ArchiveError {
         ArchiveError(.damaged, context, underlying: underlying)
+    }
+}
+
+extension ArchiveError {
+    /// The same, told as damage where a disk doesn't give back one file: no reason to leave the others.
+    var tellingBadFiles: ArchiveError {
+        guard code == .storage, let error = underlying as? StorageError, error.code == .io,
+            error.underlying != nil
+        else { return self }
+        return ArchiveError(.damaged, context, underlying: underlying)
     }
 }
 

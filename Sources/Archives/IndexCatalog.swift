@@ -16,7 +16,7 @@ enum IndexCatalog {
 
     /// Reads every index object, but for those that `cache` keeps. Those that are damaged or forged are left out and
     /// reported; a storage that fails throws. Agents of `trustGroup` in the newest config vouch for what they signed, as far
-    /// as the pack is there and not `marked` to be removed; nobody does without one.
+    /// as the pack is there and not `marked`, to be removed or as damaged; nobody does without one.
     static func load(
         with keys: OpenedWrite, trustGroup: String? = nil, cache: IndexCache? = nil,
         marked: Set<PackName> = []

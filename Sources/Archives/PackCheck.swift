@@ -55,7 +55,7 @@ struct PackCheck: Sendable {
             return .success(
                 chosen.contains(name) ? try await whole(name) : try await header(name, byteCount: byteCount))
         } catch {
-            return .failure(error)
+            return .failure(error.tellingBadFiles)
         }
     }
 

@@ -73,15 +73,45 @@ struct PieceIndex: Sendable {
     /// The places of the node.
     func places(of node: NodeID) -> [Place] { places(.nodes, node.keyNumber, node.hash) }
 
-    /// The vouched-for place of a piece: what an agent may skip an upload for.
-    func vouchedPlace(_ kind: PackKind, _ keyNumber: UInt32, _ hash: Digest) -> Place? {
+    /// The vouched-for place of a piece: what an agent may skip an upload for. Not in the packs at the positions `damaged`.
+    func vouchedPlace(
+        _ kind: PackKind, _ keyNumber: UInt32, _ hash: Digest, except damaged: Set<Int> = []
+    ) -> Place? {
         for (table, start) in zip(tables, starts) where table.kind == kind && table.keyNumber == keyNumber {
             for position in table.rows.range(of: hash) ?? 0..<0 {
                 let row = table.rows[position]
-                if packs[Int(row.pack >> 8)].isVouched { return Place(row, number: start + position) }
+                let ordinal = Int(row.pack >> 8)
+                guard packs[ordinal].isVouched, damaged.isEmpty || !damaged.contains(ordinal) else {
+                    continue
+                }
+                return Place(row, number: start + position)
             }
         }
         return nil
+    }
+
+    /// A piece and where it lies.
+    struct Located: Sendable {
+        let piece: Node.Child
+        let place: Place
+    }
+
+    /// All that lies in the packs at the positions `ordinals`. Goes through the whole index.
+    func pieces(in ordinals: Set<Int>) -> [Located] {
+        var found: [Located] = []
+        for (table, start) in zip(tables, starts) {
+            for position in 0..<table.rows.count {
+                let row = table.rows[position]
+                guard ordinals.contains(Int(row.pack >> 8)) else { continue }
+                let piece: Node.Child =
+                    switch table.kind {
+                    case .chunks: .chunk(ChunkID(keyNumber: table.keyNumber, hash: row.hash))
+                    case .nodes: .node(NodeID(keyNumber: table.keyNumber, hash: row.hash))
+                    }
+                found.append(Located(piece: piece, place: Place(row, number: start + position)))
+            }
+        }
+        return found
     }
 
     private func places(_ kind: PackKind, _ keyNumber: UInt32, _ hash: Digest) -> [Place] {

@@ -14,10 +14,31 @@ package struct CheckReport: Sendable {
         package let problem: String
     }
 
+    /// Something of a snapshot that can't be restored.
+    package struct Hit: Sendable {
+        /// The snapshot.
+        package let snapshot: SnapshotID
+        /// The name of the source.
+        package let source: String
+        /// The entry, or the first of those that are lost together.
+        package let path: [UInt8]
+        /// Whether it is a file; else it is entries from there on, how many isn't known.
+        package let isFile: Bool
+    }
+
+    /// Hits that are told at most.
+    package static let hitLimit = 1000
+
     /// In the order of the look.
     package fileprivate(set) var findings: [Finding] = []
     /// Snapshots that can't be restored whole.
     package fileprivate(set) var damagedSnapshots: [SnapshotID] = []
+    /// What of them is lost; nothing where there was no `read`. At most `hitLimit`.
+    package internal(set) var hits: [Hit] = []
+    /// Packs that are there and aren't what their names say.
+    package fileprivate(set) var damagedPacks: [PackName] = []
+    /// Whether something is lost, and packs that no index object names may hold it.
+    package fileprivate(set) var needsRebuild = false
     package fileprivate(set) var snapshotCount = 0
     package fileprivate(set) var packCount = 0
     /// Pieces named by the headers of packs.
@@ -42,14 +63,20 @@ package struct CheckReport: Sendable {
 /// compared with the hash in the name; with `read` too, every piece is opened and its id recomputed. Memory: the index, and
 /// some bits a piece.
 package struct StoreCheck {
-    private let reader: StoreReader
+    let reader: StoreReader
     private let reading: CheckReading
-    private let index: PieceIndex
-    private var report = CheckReport()
+    let index: PieceIndex
+    var report = CheckReport()
     // Rows of the index that packs bear out whose headers, or bytes, were found sound.
-    private var sound: RowSet
+    var sound: RowSet
     // Rows of nodes beneath which everything is there.
-    private var whole: RowSet
+    var whole: RowSet
+    // Packs that are there, and those of them that were read whole and found sound.
+    private var present: Set<PackName> = []
+    private var readPacks: Set<PackName> = []
+    private var unindexedCount = 0
+    // How many pieces were sought and not found.
+    private var lostCount = 0
 
     private init(_ reader: StoreReader, _ reading: CheckReading) {
         self.reader = reader
@@ -131,6 +158,7 @@ package struct StoreCheck {
                 damage(entry.name.text, "not the name of a pack")
                 continue
             }
+            self.present.insert(name)
             do throws(ArchiveError) {
                 let found = try outcome.get()
                 report.packCount += 1
@@ -138,6 +166,7 @@ package struct StoreCheck {
                 report.readByteCount += found.readByteCount
                 if chosen.contains(name) {
                     report.readPackCount += 1
+                    readPacks.insert(name)
                     looks[name, default: .init()].hashed = reading.now
                     if !reader.identities.isEmpty { looks[name]?.opened = reading.now }
                 }
@@ -145,9 +174,12 @@ package struct StoreCheck {
             } catch {
                 guard error.code != .cancelled else { throw error }
                 try note(error, entry.name.text)
+                // Gone meanwhile is not damaged.
+                if error.code == .damaged || error.code == .forged { report.damagedPacks.append(name) }
                 continue
             }
             if !indexed.contains(name) {
+                unindexedCount += 1
                 let problem = "in no index: left by a writer that didn't finish, or its index is lost"
                 report.findings.append(.init(isDamage: false, object: entry.name.text, problem: problem))
             }
@@ -156,6 +188,26 @@ package struct StoreCheck {
         report.unreadPackCount = times.count { $0 == nil }
         report.oldestReading = times.compactMap { $0 }.min()
         if !chosen.isEmpty { reading.memory?.write(present, reader.keys.store) }
+        try await salvage()
+    }
+
+    /// Finds out which pieces of damaged packs are as they should be: with `read` each is opened by itself.
+    private mutating func salvage() async throws(ArchiveError) {
+        let names = Set(report.damagedPacks)
+        guard !names.isEmpty, !reader.identities.isEmpty else { return }
+        let ordinals = Set(index.packs.indices.filter { names.contains(index.packs[$0].pack.name) })
+        for located in index.pieces(in: ordinals) {
+            guard !Task.isCancelled else { throw ArchiveError(.cancelled, "check") }
+            do throws(ArchiveError) {
+                switch located.piece {
+                case .chunk(let id): _ = try await reader.chunk(id, at: located.place)
+                case .node(let id): _ = try await reader.node(id, at: located.place)
+                }
+                sound.insert(located.place.row)
+            } catch {
+                guard error.tellingBadFiles.code != .storage else { throw error }
+            }
+        }
     }
 
     /// The packs to be read whole: those that were never, then those that were the longest ago, until they make the share.
@@ -191,6 +243,15 @@ package struct StoreCheck {
         for problem in try await StoreCheck.problems(of: catalog, reader.keys) {
             damage(problem.object, problem.problem)
         }
+        let bad = Set(report.damagedPacks)
+        for name in Set(catalog.tombstones.claims.flatMap(\.packs)).intersection(present).sorted()
+        where !bad.contains(name) {
+            let problem =
+                readPacks.contains(name)
+                ? "said to be damaged, and sound: the next prune takes that back"
+                : "said to be damaged; --read-data looks whether it is"
+            report.findings.append(.init(isDamage: false, object: "packs/\(name)", problem: problem))
+        }
         for gap in catalog.gaps {
             damage(
                 "snapshots",
@@ -203,8 +264,13 @@ package struct StoreCheck {
         }
         for record in catalog.records {
             do throws(ArchiveError) {
-                if !reader.identities.isEmpty { _ = try await reader.open(record) }
-                try await reach(record)
+                let snapshot = reader.identities.isEmpty ? nil : try await reader.open(record)
+                if let lost = try await reach(record) {
+                    report.damagedSnapshots.append(record.id)
+                    damage("snapshots/\(record.id)", lost.context)
+                    report.needsRebuild = unindexedCount > 0
+                    if let snapshot { try await findHits(snapshot) }
+                }
             } catch {
                 report.damagedSnapshots.append(record.id)
                 try note(error, "snapshots/\(record.id)")
@@ -214,32 +280,54 @@ package struct StoreCheck {
 
     private enum Step {
         case enter(NodeID)
-        /// Everything beneath the node of this row is there.
-        case leave(Int)
+        /// All that is beneath the node of this row was looked at, from when so many pieces were lost.
+        case leave(Int, lost: Int)
     }
 
-    /// Goes to all that a snapshot reaches, but for what was found whole beneath another.
-    private mutating func reach(_ record: SnapshotRecord) async throws(ArchiveError) {
+    /// Goes to all that a snapshot reaches, but for what was found whole beneath another. Returns the first thing that is
+    /// lost.
+    private mutating func reach(_ record: SnapshotRecord) async throws(ArchiveError) -> ArchiveError? {
+        var first: ArchiveError?
         var steps = record.header.roots.map(Step.enter)
+        // What was found broken once is, in this snapshot, not gone to again.
+        var seen: Set<NodeID> = []
         while let step = steps.popLast() {
             switch step {
-            case .leave(let row): whole.insert(row)
+            case .leave(let row, let lost): if lost == lostCount { whole.insert(row) }
             case .enter(let node):
-                let place = try soundPlace(index.places(of: node), .node(node))
-                guard !whole.contains(place.row) else { continue }
-                steps.append(.leave(place.row))
-                for child in try await reader.source.children(of: node, at: place) {
-                    switch child {
-                    case .node(let id): steps.append(.enter(id))
-                    case .chunk(let id): _ = try soundPlace(index.places(of: id), child)
+                do throws(ArchiveError) {
+                    let place = try soundPlace(index.places(of: node), .node(node))
+                    guard !whole.contains(place.row) else { continue }
+                    guard seen.insert(node).inserted else {
+                        // Beneath another parent it was broken: so is this one.
+                        lostCount += 1
+                        continue
                     }
+                    steps.append(.leave(place.row, lost: lostCount))
+                    for child in try await reader.source.children(of: node, at: place) {
+                        switch child {
+                        case .node(let id): steps.append(.enter(id))
+                        case .chunk(let id):
+                            do throws(ArchiveError) {
+                                _ = try soundPlace(index.places(of: id), child)
+                            } catch {
+                                lostCount += 1
+                                first = first ?? error
+                            }
+                        }
+                    }
+                } catch {
+                    guard error.tellingBadFiles.code != .storage else { throw error }
+                    lostCount += 1
+                    first = first ?? error
                 }
             }
         }
+        return first
     }
 
-    /// A place in a pack that was found sound.
-    private func soundPlace(
+    /// A place in a pack that was found sound, or of a piece that is.
+    func soundPlace(
         _ places: [PieceIndex.Place], _ piece: Node.Child
     ) throws(ArchiveError) -> PieceIndex.Place {
         if let place = places.first(where: { sound.contains($0.row) }) { return place }
@@ -248,6 +336,6 @@ package struct StoreCheck {
             case .node(let id): "node \(id)"
             case .chunk(let id): "chunk \(id)"
             }
-        throw ArchiveError(.absent, "\(name): in no sound pack")
+        throw ArchiveError(.absent, places.isEmpty ? "\(name): in no index" : "\(name): in no sound pack")
     }
 }

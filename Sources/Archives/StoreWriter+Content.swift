@@ -32,8 +32,17 @@ extension StoreWriter {
             guard seen.insert(next).inserted else { continue }
             guard isKnown(.node(next)) else { return false }
             // A node of this session was added after its children.
-            guard let place = index.vouchedPlace(.nodes, next.keyNumber, next.hash) else { continue }
-            let children = try await NodeSource(keys: keys, index: index).children(of: next, at: place)
+            guard let place = reliedPlace(of: next) else { continue }
+            let children: [Node.Child]
+            do throws(ArchiveError) {
+                children = try await NodeSource(keys: keys, index: index).children(of: next, at: place)
+            } catch {
+                guard error.code == .damaged || error.code == .absent || error.code == .unsupported else {
+                    throw error
+                }
+                await distrust(place)
+                return false
+            }
             for child in children {
                 switch child {
                 case .chunk: guard isKnown(child) else { return false }

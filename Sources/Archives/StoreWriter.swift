@@ -65,6 +65,8 @@ package final class StoreWriter: Sendable {
         var known: Set<Node.Child> = []
         /// Positions in the index of packs whose pieces are not uploaded again.
         var relied: Set<Int> = []
+        /// Positions of packs that this session found damaged: their pieces are uploaded again.
+        var damaged: Set<Int> = []
         /// Packs stored and not yet in an index object.
         var unindexed: [IndexedPack] = []
         /// All packs stored, with their lengths.
@@ -102,9 +104,10 @@ package final class StoreWriter: Sendable {
         // The lease before the marks (FORMAT.md §14.3): a pruner that marks later sees it, and waits.
         lease = try await SessionLease.begin(.write, in: store.objects, session, presence)
         do throws(ArchiveError) {
-            let marked = try await keys.markedPacks()
+            let tombstones = try await TombstoneCatalog.load(with: keys)
             index = try await IndexCatalog.load(
-                with: keys, trustGroup: record.trustGroup, cache: indexCache, marked: marked
+                with: keys, trustGroup: record.trustGroup, cache: indexCache,
+                marked: tombstones.markedPacks.union(tombstones.damagedPacks(for: record.trustGroup))
             ).index
             dataKey = try DataKey(
                 sealingTo: ReadPublicKey(number: read.number, key: read.key), store: store.id)
@@ -206,12 +209,39 @@ package final class StoreWriter: Sendable {
     private func rely(on piece: Node.Child, _ state: inout State) -> Bool {
         let place =
             switch piece {
-            case .chunk(let id): index.vouchedPlace(.chunks, id.keyNumber, id.hash)
-            case .node(let id): index.vouchedPlace(.nodes, id.keyNumber, id.hash)
+            case .chunk(let id): vouchedPlace(.chunks, id.keyNumber, id.hash, state)
+            case .node(let id): vouchedPlace(.nodes, id.keyNumber, id.hash, state)
             }
         guard let place else { return false }
         state.relied.insert(place.ordinal)
         return true
+    }
+
+    private func vouchedPlace(
+        _ kind: PackKind, _ keyNumber: UInt32, _ hash: Digest, _ state: borrowing State
+    ) -> PieceIndex.Place? {
+        index.vouchedPlace(kind, keyNumber, hash, except: state.damaged)
+    }
+
+    /// The place of a node that this session relies on.
+    func reliedPlace(of node: NodeID) -> PieceIndex.Place? {
+        state.withLock { vouchedPlace(.nodes, node.keyNumber, node.hash, $0) }
+    }
+
+    /// Relies no more on the pack of `place`, of which a node can't be opened, and says so to the writers of its group: what is
+    /// needed of it is uploaded again.
+    func distrust(_ place: PieceIndex.Place) async {
+        let name = index.packs[place.ordinal].pack.name
+        let isNew = state.withLock { state in
+            guard !state.damaged.contains(place.ordinal) else { return false }
+            for (ordinal, pack) in index.packs.enumerated() where pack.pack.name == name {
+                state.damaged.insert(ordinal)
+            }
+            return true
+        }
+        guard isNew else { return }
+        // Where that fails, the next look finds it.
+        _ = try? await keys.put(Tombstone(time: lease.now, damaged: [name]), session)
     }
 
     /// Puts a sealed piece, in one part or two, into the pack of its kind; returns the pack that it had no room in.

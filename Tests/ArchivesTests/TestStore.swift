@@ -23,7 +23,7 @@ struct TestStore: Sendable {
         minimum: 256, average: 1024, maximum: 4096, normalization: 2, bundleLimit: 512, entryBits: 2,
         listBits: 3)
 
-    init(cutting: CuttingParameters = TestStore.cutting) async throws {
+    init(cutting: CuttingParameters = TestStore.cutting, others: [AgentRecord] = []) async throws {
         try Sodium.start()
         objects = try DirectoryStore.create(at: Path(directory.file("store")))
         let creation = StoreCreation()
@@ -32,7 +32,7 @@ struct TestStore: Sendable {
         store = try await creation.create(
             in: objects, wrappedRead: Array("wrapped read".utf8), wrappedWrite: Array("wrapped write".utf8),
             admins: [signer.publicKey], signer: signer,
-            agents: [AgentRecord(name: "agent", publicKey: agent.publicKey, powers: [.add, .prune])],
+            agents: [AgentRecord(name: "agent", publicKey: agent.publicKey, powers: [.add, .prune])] + others,
             cutting: cutting)
         write = try store.writeKey(creation.writeSecret)
         read = try store.readIdentity(creation.readSecret)

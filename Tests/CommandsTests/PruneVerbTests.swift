@@ -164,6 +164,41 @@ import Testing
             world.run("store", "check", "--read-data", "--store", world.path("store"), identity: "alice"), 9)
     }
 
+    @Test func `what a damaged pack held is uploaded again, and the pack is pruned`() throws {
+        let scene = try Scene()
+        let world = scene.world
+        let damage = ShellCommand.run(
+            "sh",
+            [
+                "-c",
+                "for f in $(find \(world.path("store/packs")) -type f); do "
+                    + "printf xxxx | dd of=$f bs=1 seek=100 conv=notrunc status=none; done",
+            ])
+        #expect(damage.status == 0)
+        func check(_ arguments: String...) -> ShellCommand.Outcome {
+            world.run(
+                ["store", "check", "--read-data", "--store", world.path("store")] + arguments,
+                identity: "alice")
+        }
+        let dry = check("--dry-run")
+        #expect(dry.status == 9 && dry.text.contains("lost: \(scene.second): uploads: "), "\(dry.text)")
+        #expect(ShellCommand.run("find", [world.path("store/tombstones"), "-type", "f"]).text.isEmpty)
+        // The reader is no agent here: the one that backs up says it to itself.
+        #expect(check().errorText.contains("--identity of an agent"))
+        let found = world.run(
+            ["store", "check", "--read-data", world.path("store")], identity: "host")
+        #expect(found.status == 9 && found.errorText.contains("hint: the next backup uploads again"))
+        _ = world.backup()
+        scene.expectRestores("healed")
+        // The older one's own data is nowhere else: its pack stays.
+        expect(check("--json"), 9)
+        expect(scene.prune("--grace", "0s"), 9)
+        expect(scene.snapshots("forget", String(scene.first.prefix(12))), 0)
+        expect(scene.prune("--grace", "0s"), 0)
+        scene.expectSound("pruned")
+        #expect(check("--json").text.contains("\"clean\" : true"))
+    }
+
     @Test func `an archive without room is told as that`() throws {
         let scene = try Scene()
         let world = scene.world

@@ -58,8 +58,10 @@ package struct PruneReport: Sendable, Equatable {
     package var reasons: [String] = []
     /// Packs that were marked, and are used again.
     package var returned = Amount()
-    /// Packs that stay because their own headers can't be read: `store check` names them.
+    /// Packs that stay, though they can't be used as they are: something in them may be needed. `store check` names them.
     package var unproven = Amount()
+    /// Packs that are damaged, and of which something is needed that lies nowhere else.
+    package var damaged = Amount()
     /// The highest generation seen of each agent, by public key: for `StoreTrust`.
     package var generations: [[UInt8]: UInt64] = [:]
     /// Index objects that were written anew.
@@ -67,6 +69,6 @@ package struct PruneReport: Sendable, Equatable {
 
     /// Whether there was nothing to do.
     package var isIdle: Bool {
-        [marked, repacked, removed, waiting, returned, unproven].allSatisfy { $0.packCount == 0 }
+        [marked, repacked, removed, waiting, returned, unproven, damaged].allSatisfy { $0.packCount == 0 }
     }
 }

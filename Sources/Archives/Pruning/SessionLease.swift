@@ -1,3 +1,4 @@
+import Encodings
 import Sodium
 import Storage
 import Synchronization
@@ -59,6 +60,9 @@ final class SessionLease: Sendable {
         lease.state.withLock { $0.heart = heart }
         return lease
     }
+
+    /// The time, by the session's clock.
+    var now: Timestamp { presence.clock() }
 
     /// Writes the next beat and removes the one before. Throws `storage`.
     func beat() async throws(ArchiveError) {

@@ -68,7 +68,9 @@ extension StorePruner {
         for name in mark.into {
             // Only what an index names, so that readers find it.
             var header = fresh[name]
-            if header == nil, look.index.contains(name), let byteCount = look.index.present[name] {
+            if header == nil, look.index.contains(name), !broken.contains(name),
+                let byteCount = look.index.present[name]
+            {
                 header = try await PackReader.header(of: name, byteCount: Int(byteCount), with: keys).header
             }
             for group in header?.groups ?? [] { for row in group.rows { elsewhere.insert(row.hash) } }
@@ -77,6 +79,7 @@ extension StorePruner {
         var proven: [PackName] = []
         var isUnproven = false
         var unindexed: [(name: PackName, used: [Piece])] = []
+        var unreadable: [Replaceable] = []
         var start = 0
         while start < here.count {
             let slice = here[start..<min(start + Self.parallelism, here.count)]
@@ -87,7 +90,9 @@ extension StorePruner {
                     let used = pieces(in: pack.header).filter {
                         look.walk.isUsed($0.kind, $0.keyNumber, $0.hash) && !elsewhere.contains($0.hash)
                     }
-                    if used.isEmpty {
+                    if broken.contains(name) {
+                        unreadable.append(replaceable(name, used.map { ($0.kind, $0.key) }, look))
+                    } else if used.isEmpty {
                         proven.append(name)
                     } else if !look.index.contains(name), mayMove(maker: pack.maker) {
                         unindexed.append((name, used))
@@ -96,12 +101,18 @@ extension StorePruner {
                     }
                 case .failure(let error):
                     guard error.code != .storage else { throw error }
-                    report.unproven.add(look.index.present[name] ?? 0)
-                    isUnproven = true
+                    guard error.code == .damaged || error.code == .forged else {
+                        report.unproven.add(look.index.present[name] ?? 0)
+                        isUnproven = true
+                        continue
+                    }
+                    // Nobody can use of it more than the index says.
+                    unreadable.append(replaceable(name, [], look))
                 }
             }
         }
         proven += try await copied(unindexed, look, leaving)
+        proven += try await replaced(unreadable, look, leaving)
         return (proven, isUnproven)
     }
 
@@ -135,7 +146,8 @@ extension StorePruner {
         }
         for row in look.index.nodes where wanted.contains(row.key) { ordinals.insert(row.pack) }
         let holders = ordinals.map { look.index.packs[Int($0)] }
-            .filter { $0.isPresent && !leaving.contains($0.name) }.map(\.name).sorted()
+            .filter { $0.isPresent && !leaving.contains($0.name) && !broken.contains($0.name) }
+            .map(\.name).sorted()
         for start in stride(from: 0, to: holders.count, by: Self.parallelism) {
             let slice = Array(holders[start..<min(start + Self.parallelism, holders.count)])
             for (_, outcome) in await headers(slice, look.index.present) {
@@ -186,7 +198,28 @@ extension StorePruner {
         for id in catalog.leftovers { try await keys.store.objects.discard(.snapshots, id) }
     }
 
-    /// Merges many tombstones of forgetting into one, and removes annotations of what is forgotten.
+    /// Removes what counts for nothing and never will: snapshots, tombstones and annotations whose bytes are what their names
+    /// say, and that nobody signed who might. A snapshot that another one names as the one before it stays.
+    func removeForged(_ catalog: SnapshotCatalog) async throws(ArchiveError) {
+        var named = Set(catalog.records.map(\.header.previous))
+        for forgotten in catalog.tombstones.forgotten.values { named.insert(forgotten.previous) }
+        let annotations = try await AnnotationCatalog.load(with: keys)
+        for failure in catalog.failures + catalog.tombstones.failures + annotations.failures
+        where failure.error.code == .forged {
+            let name: ObjectName
+            do throws(StorageError) {
+                name = try ObjectName(failure.name)
+            } catch {
+                continue
+            }
+            if let id = SnapshotID(name.lastComponent), named.contains(id.digest) { continue }
+            try lease?.check()
+            try await keys.store.objects.discard(name)
+        }
+    }
+
+    /// Merges many tombstones of forgetting into one, and removes annotations of what is forgotten, and what was said of
+    /// damaged packs that are gone, or aren't damaged.
     func tidy(_ catalog: SnapshotCatalog) async throws(ArchiveError) {
         guard let lease else { return }
         let here = Set(catalog.records.map(\.id))
@@ -202,6 +235,8 @@ extension StorePruner {
             try await keys.put(tombstone, signing)
             for name in settled.keys { try await keys.store.objects.discard(.tombstones, name) }
         }
+        try await settleClaims(catalog)
+        try await removeForged(catalog)
         let annotations = try await AnnotationCatalog.load(with: keys)
         for (name, snapshot) in annotations.all
         where catalog.tombstones.honoured.contains(snapshot) && !here.contains(snapshot) {

@@ -15,6 +15,8 @@ package struct StorePruner {
     let lease: SessionLease?
     var state: PrunerState
     var report = PruneReport()
+    /// Packs that are said to be damaged, and are.
+    var broken: Set<PackName> = []
     /// New packs of this run, which an index object names by now.
     var fresh: [PackName: PackHeader] = [:]
     let progress: @Sendable (String) -> Void
@@ -79,7 +81,11 @@ package struct StorePruner {
         state.settle(Array(before.keys), alive: look.sessions.ids)
         if lease != nil { try await removeLeftovers(look.catalog) }
         sight(look.catalog.tombstones.marks, look.sessions)
+        try await examine(look)
         let candidates = candidates(look)
+        for name in broken.subtracting(candidates.unneeded).subtracting(look.catalog.tombstones.markedPacks) {
+            report.damaged.add(look.index.present[name] ?? 0)
+        }
         guard lease != nil else { return plan(candidates, look) }
         let marked = try await mark(candidates, look)
         try await sweep(&look, marked)
@@ -180,6 +186,7 @@ package struct StorePruner {
         let marked = look.catalog.tombstones.markedPacks
         let targets = Set(look.catalog.tombstones.marks.flatMap(\.into))
         let settled = Set(state.settled)
+        let replaced = replacedPacks(look, leaving: marked)
         var candidates = Candidates()
         for name in look.index.present.keys.sorted() where !marked.contains(name) {
             if targets.contains(name), !look.index.contains(name) {
@@ -189,6 +196,10 @@ package struct StorePruner {
             guard settled.contains(name) else { continue }
             guard let ordinal = look.index.ordinals[name].map(Int.init) else {
                 candidates.unneeded.append(name)
+                continue
+            }
+            guard !broken.contains(name) else {
+                if replaced.contains(name) { candidates.unneeded.append(name) }
                 continue
             }
             if look.usage.used[ordinal] == 0 {

@@ -8,8 +8,8 @@ package struct TombstoneName: ObjectIdentifier {
     package init(_ digest: Digest) { self.digest = digest }
 }
 
-/// A signed word of an agent that may prune (FORMAT.md §13.1): which snapshots are forgotten, for good, or which packs are
-/// about to be removed.
+/// A signed word (FORMAT.md §13.1): of an agent that may prune, which snapshots are forgotten, for good, or which packs are
+/// about to be removed; of any that may add, which packs it found damaged.
 struct Tombstone: Hashable, Sendable {
     /// A snapshot that was forgotten: what the chain of its agent needs to know of it.
     struct Forgotten: Hashable, Comparable, Sendable {
@@ -34,7 +34,12 @@ struct Tombstone: Hashable, Sendable {
         case forgotten([Forgotten], merging: [TombstoneName])
         /// These packs are to be removed; sorted. What is still used of them was copied into the packs `into`; sorted.
         case marked([PackName], into: [PackName])
+        /// These packs aren't what their names say; sorted. Their pieces don't count as stored.
+        case damaged([PackName])
     }
+
+    /// Packs that one tombstone says to be damaged at most, when this program makes it.
+    static let damagedLimit = 4096
 
     /// When it was made, by its maker's clock.
     let time: Timestamp
@@ -55,6 +60,12 @@ struct Tombstone: Hashable, Sendable {
     init(time: Timestamp, marked: [PackName], into: [PackName]) {
         self.time = time
         word = .marked(marked.sorted(), into: into.sorted())
+    }
+
+    /// The tombstone of packs that were found damaged, in any order.
+    init(time: Timestamp, damaged: [PackName]) {
+        self.time = time
+        word = .damaged(damaged.sorted())
     }
 
     /// The canonical bytes.
@@ -80,6 +91,10 @@ struct Tombstone: Hashable, Sendable {
                 writer.count(list.count)
                 for name in list { writer.raw(name.digest.bytes) }
             }
+        case .damaged(let packs):
+            writer.uint8(3)
+            writer.count(packs.count)
+            for name in packs { writer.raw(name.digest.bytes) }
         }
         return writer.bytes
     }
@@ -114,6 +129,8 @@ struct Tombstone: Hashable, Sendable {
         case 2:
             let packs = try Tombstone.digests(from: &reader).map { PackName($0) }
             word = .marked(packs, into: try Tombstone.digests(from: &reader).map { PackName($0) })
+        case 3:
+            word = .damaged(try Tombstone.digests(from: &reader).map { PackName($0) })
         default:
             throw ArchiveError(.unsupported, "\(name): a word of another version")
         }
@@ -135,6 +152,8 @@ struct Tombstone: Hashable, Sendable {
                 && snapshots.allSatisfy { (1..<Tombstone.generationLimit).contains($0.generation) }
         case .marked(let packs, let into):
             return ascends(packs) && ascends(into) && !packs.isEmpty && Set(packs).isDisjoint(with: into)
+        case .damaged(let packs):
+            return ascends(packs) && !packs.isEmpty
         }
     }
 
@@ -145,14 +164,19 @@ struct Tombstone: Hashable, Sendable {
         ObjectKind.tombstone.preamble + SignedObject.seal(encoded, .tombstone, in: session)
     }
 
-    /// Opens the object `bytes` of the name `id`. Throws `damaged`, `forged` (its maker may not prune), `unsupported`.
+    /// Opens the object `bytes` of the name `id`. Throws `damaged`, `forged` (its maker may not say so), `unsupported`.
     static func open(
         _ bytes: [UInt8], _ id: TombstoneName, with keys: OpenedWrite
     ) throws(ArchiveError) -> (tombstone: Tombstone, maker: AgentRecord) {
         let name = "tombstones/\(id)"
         let signed = try SignedObject(
-            opening: bytes, id.digest, .tombstone, .tombstone, name, with: keys, power: .prune)
-        return (try Tombstone(decoding: signed.body, name), signed.agent)
+            opening: bytes, id.digest, .tombstone, .tombstone, name, with: keys, power: .add)
+        let tombstone = try Tombstone(decoding: signed.body, name)
+        if case .damaged = tombstone.word { return (tombstone, signed.agent) }
+        guard signed.agent.powers.contains(.prune) else {
+            throw ArchiveError(.forged, "\(name): its maker isn't enrolled for it")
+        }
+        return (tombstone, signed.agent)
     }
 }
 

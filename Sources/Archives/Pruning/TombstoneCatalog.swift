@@ -13,6 +13,24 @@ struct TombstoneCatalog: Sendable {
         let into: [PackName]
     }
 
+    /// Packs that somebody says to be damaged, by one tombstone.
+    struct Claim: Sendable {
+        /// The tombstone's name.
+        let name: TombstoneName
+        /// The packs.
+        let packs: [PackName]
+        /// Who says so, as the newest config has it; nil where it isn't enrolled any more.
+        let maker: AgentRecord?
+
+        /// Whether it counts for agents of `trustGroup`: who may prune can take packs away in any case, and agents of one
+        /// group take each other's word that a piece is there, and that it isn't.
+        func counts(for trustGroup: String) -> Bool {
+            guard let maker else { return false }
+            return maker.powers.contains(.prune)
+                || maker.powers.contains(.add) && maker.trustGroup == trustGroup
+        }
+    }
+
     /// What is forgotten, by the snapshot's id.
     private(set) var forgotten: [SnapshotID: Tombstone.Forgotten] = [:]
     /// Of these, what an agent that may prune by the newest config has said: only its word makes a snapshot that is still
@@ -20,6 +38,8 @@ struct TombstoneCatalog: Sendable {
     private(set) var honoured: Set<SnapshotID> = []
     /// Marks by agents that may prune by the newest config.
     private(set) var marks: [Mark] = []
+    /// Packs that were found damaged, by anyone that may add.
+    private(set) var claims: [Claim] = []
     /// Every tombstone of snapshots that are forgotten, by its name.
     private(set) var words: [TombstoneName: [Tombstone.Forgotten]] = [:]
     /// The makers' public keys of all tombstones.
@@ -31,6 +51,11 @@ struct TombstoneCatalog: Sendable {
 
     /// All packs that are marked.
     var markedPacks: Set<PackName> { Set(marks.flatMap(\.packs)) }
+
+    /// Packs whose pieces don't count as stored for agents of `trustGroup`.
+    func damagedPacks(for trustGroup: String) -> Set<PackName> {
+        Set(claims.filter { $0.counts(for: trustGroup) }.flatMap(\.packs))
+    }
 
     /// Reads all tombstones. Nothing but a storage that fails throws.
     static func load(with keys: OpenedWrite) async throws(ArchiveError) -> TombstoneCatalog {
@@ -80,6 +105,8 @@ struct TombstoneCatalog: Sendable {
         case .marked(let packs, let into):
             guard isHonoured else { return }
             marks.append(Mark(name: name, packs: packs, into: into))
+        case .damaged(let packs):
+            claims.append(Claim(name: name, packs: packs, maker: config.agent(maker.publicKey)))
         }
     }
 }

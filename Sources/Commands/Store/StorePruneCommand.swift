@@ -68,11 +68,14 @@ struct StorePruneCommand: AsyncParsableCommand {
             ) { text in line.show(text) }
         }
         if json { try Console.json(PruneDocument(report)) } else { show(report) }
-        guard report.unproven.packCount == 0 else {
+        guard report.unproven.packCount == 0, report.damaged.packCount == 0 else {
             throw Failure(
                 .damaged,
                 "\(choice.location): packs that can't be verified were left as they are, with all that they hold",
-                hints: ["strongroom store check --read-data says which they are"])
+                hints: [
+                    "strongroom store check --read-data says which they are, and which snapshots need them",
+                    "the next backup uploads again what its sources still hold; other snapshots that need them can be forgotten",
+                ])
         }
     }
 
@@ -83,6 +86,7 @@ struct StorePruneCommand: AsyncParsableCommand {
             ("packed anew, as little of them is used", report.repacked),
             ("removed", report.removed), ("waiting", report.waiting), ("used again", report.returned),
             ("left, as they can't be verified", report.unproven),
+            ("left, damaged and needed", report.damaged),
         ]
         for (text, amount) in rows where amount.packCount > 0 {
             let count = amount.packCount == 1 ? "1 pack" : "\(amount.packCount) packs"
@@ -132,6 +136,7 @@ private struct PruneDocument: Encodable {
     let reasons: [String]
     let returned: Amount
     let unproven: Amount
+    let damaged: Amount
     let indexObjects: Int
 
     init(_ report: PruneReport) {
@@ -146,6 +151,7 @@ private struct PruneDocument: Encodable {
         reasons = report.reasons
         returned = Amount(report.returned)
         unproven = Amount(report.unproven)
+        damaged = Amount(report.damaged)
         indexObjects = report.indexObjectCount
     }
 }

@@ -33,7 +33,8 @@ import Testing
         holder: LeaseHolder(host: "host", boot: "boot", processNamespace: 1, process: 2, processStart: 3))
 
     @Test func `tombstones have one encoding, and damaged ones are refused`() {
-        for tombstone in [Self.forgotten, Self.marked] {
+        let damaged = Tombstone(time: Timestamp(nanoseconds: 7), damaged: [Self.id(4), Self.id(3)])
+        for tombstone in [Self.forgotten, Self.marked, damaged] {
             Decoders.exercise(tombstone.encoded) { (bytes) throws(ArchiveError) in
                 try Tombstone(decoding: bytes, "tombstone").encoded
             }
@@ -109,6 +110,9 @@ import Testing
         #expect(try await !test.check().isClean)
         try await test.prune()
         #expect(try await TestStore.files(try await test.reader(), id).map(\.1) == [[1, 2, 3]])
+        // It counts for nothing and never will: it is gone.
+        #expect(try await test.names(.tombstones).isEmpty)
+        #expect(try await test.check().findings.isEmpty)
     }
 
     @Test func `a forgotten snapshot is gone, its chain is whole, and the next follows it`() async throws {
