@@ -2,6 +2,7 @@ import Archives
 import Backups
 import Files
 import Git
+import Glibc
 import Support
 import Testing
 
@@ -264,6 +265,132 @@ import Testing
         #expect(try await restore(into: "back").isWhole)
         #expect(state("back") == before)
         #expect(fixture.sh("ls -A state/mirrors").text == ".app.lock")
+    }
+
+    @Test
+    func `F086: what is force-pushed and collected meanwhile is captured as of one moment or not at all`()
+        async throws
+    {
+        let source = makeSource()
+        let script = """
+            cd "$0"; i=0
+            while test ! -e ../stop; do
+              i=$((i + 1)); echo $i > dir/file$((i % 5 + 1)); git add -A; git commit -q --amend -m "$i" --date "$i +0000"
+              git branch -f side; git reflog expire --expire=now --all; git gc -q --prune=now
+            done
+            """
+        let pusher = BackgroundProcess("sh", ["-c", script, source.path], log: fixture.scratch.file("log"))
+        var whole: [SnapshotID] = []
+        for _ in 1...6 {
+            let outcome = try await capture()
+            #expect([.complete, .failed].contains(outcome.sources[0].status))
+            if outcome.sources[0].status == .complete { whole.append(outcome.id) }
+        }
+        fixture.sh("touch stop")
+        #expect(pusher.wait() == 0)
+        // What a commit that was cut off leaves is no matter: the last capture sees a repository at rest.
+        let last = try await capture()
+        #expect(last.status == .complete)
+        for id in whole + [last.id] {
+            #expect(try await restore(.id(id.description), into: "\(id)").isWhole)
+            #expect(fsck("\(id)").status == 0)
+        }
+        #expect(state("\(last.id)") == state("source"))
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "needs root to give a repository away"))
+    func `a repository of another user is fetched into a mirror, and its increments are made of that`()
+        async throws
+    {
+        let source = makeSource()
+        for number in 1...3 {
+            source.write("dir/file1", "version \(number)\n")
+            source.commit("change \(number)")
+            fixture.sh("chown -R 65534:65534 source")
+            #expect(try await capture().status == .complete)
+            fixture.sh("chown -R 0:0 source")
+            #expect(try await chain().facts.incrementCount == number)
+        }
+        #expect(fixture.sh("ls -A state/mirrors").text == ".app.lock\napp")
+        fixture.sh("rm -rf state")
+        fixture.sh("chown -R 65534:65534 source")
+        #expect(try await capture().statistics.addedPieceCount == 0)
+        fixture.sh("chown -R 0:0 source")
+        #expect(try await restore(into: "back").isWhole)
+        #expect(state("back") == state("source"))
+        #expect(fsck("back").status == 0)
+    }
+
+    @Test func `F099: hostile facts and indexes of a repository are refused and leave nothing`() async throws
+    {
+        let source = makeSource()
+        try await capture()
+        let (captured, reader) = try await self.source()
+        let root = try #require(captured.root)
+        func content(_ path: [UInt8]) async throws -> [UInt8] {
+            let entry = try await reader.entry(at: path, of: root)
+            return try await reader.bytes(of: try #require(entry?.content), limit: 1 << 20)
+        }
+        let facts = try RepositoryFacts(decoding: try await content(Array("facts".utf8)))
+        let bundle = try await content(RepositoryIncrement.bundlePath(0))
+        let index = try RepositoryIncrement(decoding: try await content(RepositoryIncrement.indexPath(0)))
+        let needed = source.git("rev-parse", "HEAD").bytes
+        func changed(_ change: (inout RepositoryFacts) -> Void) -> RepositoryFacts {
+            var facts = facts
+            change(&facts)
+            return facts
+        }
+        func other(_ byteCount: UInt64, _ prerequisites: [[UInt8]] = []) -> RepositoryIncrement {
+            RepositoryIncrement(
+                objectFormat: .sha1, byteCount: byteCount, prerequisites: prerequisites, tips: index.tips,
+                commits: index.commits)
+        }
+        let plants: [(RepositoryFacts, RepositoryIncrement, [UInt8])] = [
+            (changed { $0.head = Array("ref: ../../x".utf8) }, index, bundle),
+            (
+                changed {
+                    $0.references.append(.init(name: Array("refs/heads/main/x".utf8), target: needed))
+                }, index, bundle
+            ),
+            (changed { $0.incrementCount = 2 }, index, bundle),
+            (facts, other(index.byteCount + 1), bundle),
+            (facts, other(index.byteCount, [needed]), bundle),
+            (facts, index, Array(bundle.dropLast()) + [bundle[bundle.count - 1] ^ 1]),
+            (facts, index, [UInt8](repeating: 0x41, count: bundle.count)),
+        ]
+        for (number, plant) in plants.enumerated() {
+            let writer = try await fixture.writer()
+            var tree = EntryTreeWriter(writer)
+            for (path, bytes) in [
+                (Array("facts".utf8), plant.0.encoded), (Array("increments".utf8), nil),
+                (RepositoryIncrement.bundlePath(0), plant.2),
+                (RepositoryIncrement.indexPath(0), plant.1.encoded),
+            ] {
+                guard let bytes else {
+                    try await tree.add(Entry(path: path, kind: .directory, mode: 0o700))
+                    continue
+                }
+                var content = ContentWriter(writer)
+                try await content.append(bytes)
+                try await tree.add(Entry(path: path, kind: .file(try await content.finish()), mode: 0o600))
+            }
+            let draft = SnapshotDraft(
+                environment: "prod", time: fixture.now(), status: .complete, revisions: [],
+                sources: [
+                    SnapshotSource(
+                        name: "app", kind: .repository, status: .complete, root: try await tree.finish())
+                ], host: "h")
+            _ = try await writer.commit(try await writer.prepare(draft))
+            do {
+                let report = try await fixture.restore(into: "hostile\(number)")
+                #expect(!report.isWhole)
+                #expect(fixture.sh("ls -A hostile\(number)/repositories").text == "")
+            } catch {
+                // What an index says of a bundle that isn't there is damage of the store.
+                #expect((error as? BackupError)?.code == .store)
+                #expect(fixture.names().contains("hostile\(number)") == false)
+            }
+        }
     }
 
     // MARK: - Odd repositories

@@ -18,7 +18,7 @@ struct RepositoryCapture {
     private let mirror: Path
 
     /// Stores what is at `url`, which is fetched into the mirror at `path` where it is on another machine or others'. What turns out
-    /// damaged, and a source that lost objects while it was read, are read once more, from the start (CASES.md F086).
+    /// damaged, and a source that lost objects while it was read, are read again, from the start, twice at most (CASES.md F086).
     ///
     /// Throws `GitError`, `FileError`, and `ArchiveError` where the store fails.
     static func run(
@@ -28,20 +28,25 @@ struct RepositoryCapture {
         let location = try RemoteLocation(url, allowingPlainHTTP: fetching.allowsPlainHTTP)
         _ = try Directory.makePath(path.parent)
         let place = memory.map { RepositoryMemory.Place($0, name, location.text, writer) }
-        func capture(isRetrying: Bool) async throws -> SnapshotSource {
-            let source = try BundleSource.open(location, mirror: path, rebuilding: isRetrying, fetching)
-            let capture = RepositoryCapture(
-                name: name, location: location, source: source, writer: writer, memory: place, time: time,
-                mirror: path)
-            // libgit2 says which object is the matter.
-            return try await capture.run(usingGit: !isRetrying)
-        }
-        do {
-            return try await capture(isRetrying: false)
-        } catch let error as GitError where error.code == .damaged || error.code == .objectMissing {
-            return try await capture(isRetrying: true)
+        var attempt = 0
+        while true {
+            attempt += 1
+            do {
+                let source = try BundleSource.open(location, mirror: path, rebuilding: attempt == 2, fetching)
+                let capture = RepositoryCapture(
+                    name: name, location: location, source: source, writer: writer, memory: place,
+                    time: time, mirror: path)
+                // libgit2 says which object is the matter.
+                return try await capture.run(usingGit: attempt < attemptLimit)
+            } catch let error as GitError where passing.contains(error.code) && attempt < attemptLimit {
+                try Task.checkCancellation()
+            }
         }
     }
+
+    private static let attemptLimit = 3
+    /// What a source shows whose refs and packs are replaced while they are read.
+    private static let passing: Set<GitError.Code> = [.damaged, .objectMissing, .referenceMissing]
 
     private func run(usingGit: Bool) async throws -> SnapshotSource {
         let references = source.references
