@@ -62,13 +62,15 @@ package final class StoreWriter: Sendable {
         var chunks: PackBuilder
         var nodes: PackBuilder
         /// Pieces that this session adds or has found.
-        var known: Set<Node.Child> = []
+        var known = KnownPieces()
         /// Positions in the index of packs whose pieces are not uploaded again.
         var relied: Set<Int> = []
         /// Positions of packs that this session found damaged: their pieces are uploaded again.
         var damaged: Set<Int> = []
         /// Packs stored and not yet in an index object.
         var unindexed: [IndexedPack] = []
+        /// Pieces in those packs.
+        var unindexedRowCount = 0
         /// All packs stored, with their lengths.
         var stored: [PackName: UInt64] = [:]
         var failure: ArchiveError?
@@ -84,6 +86,10 @@ package final class StoreWriter: Sendable {
 
     /// Full packs under way at once, 16 MiB each. Another may be in the making meanwhile.
     private static let packLimit = 2
+
+    /// Pieces after which an index object is written: packs of tiny pieces have so many that a fixed number of packs
+    /// could outgrow an object (FORMAT.md: 128 MiB).
+    private static let rowsPerIndex = 1 << 20
 
     /// A writer for `store` on the machine of `presence`. Puts its lease, then reads the index, but for what `indexCache`
     /// keeps. `close` it at the end.
@@ -197,7 +203,7 @@ package final class StoreWriter: Sendable {
     private func claim(_ piece: Node.Child, contentByteCount: Int = 0) throws(ArchiveError) -> Bool {
         let (failure, isNew) = state.withLock { state in
             state.statistics.contentByteCount += UInt64(contentByteCount)
-            guard state.failure == nil, state.known.insert(piece).inserted else {
+            guard state.failure == nil, state.known.insert(piece) else {
                 return (state.failure, false)
             }
             return (nil, !rely(on: piece, &state))
@@ -305,9 +311,11 @@ package final class StoreWriter: Sendable {
             if state.spares.count < StoreWriter.packLimit { state.spares.append(pack.memory) }
             state.stored[pack.name] = pack.entry.byteCount
             state.unindexed.append(pack.entry)
+            state.unindexedRowCount += pack.entry.header.groups.reduce(0) { $0 + $1.rows.count }
             state.statistics.packCount += 1
             state.statistics.storedByteCount += pack.entry.byteCount
             return state.unindexed.count >= options.packsPerIndex
+                || state.unindexedRowCount >= StoreWriter.rowsPerIndex
         }
         if ready { try await storeIndex() }
     }
@@ -317,6 +325,7 @@ package final class StoreWriter: Sendable {
         let packs = state.withLock { state in
             let packs = state.unindexed
             state.unindexed = []
+            state.unindexedRowCount = 0
             return packs
         }
         guard !packs.isEmpty else { return }

@@ -32,10 +32,20 @@ package struct Directory: ~Copyable, Sendable {
 
     /// Opens the regular file at `path` for reading. Never waits: a FIFO or a device is `notRegular`.
     package borrowing func openFile(_ path: Path) throws(FileError) -> Descriptor {
+        var metadata: FileMetadata?
+        return try openFile(path, &metadata)
+    }
+
+    /// Opens the regular file at `path` for reading, and tells its facts, which it looks at anyway.
+    package borrowing func openFile(
+        _ path: Path, _ metadata: inout FileMetadata?
+    ) throws(FileError) -> Descriptor {
         // O_NONBLOCK has no effect on a regular file, and keeps a FIFO without a writer from blocking the
         // open.
         let file = try open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
-        switch try file.metadata().kind {
+        let found = try file.metadata()
+        metadata = found
+        switch found.kind {
         case .regular: return file
         case .directory: throw .refused(.isDirectory, "openat2(2)", file.path)
         default: throw .refused(.notRegular, "openat2(2)", file.path)
@@ -49,6 +59,12 @@ package struct Directory: ~Copyable, Sendable {
         let file = try open(path, O_RDWR | O_CREAT | O_EXCL, mode: mode & 0o700)
         try file.ensureMode(mode)
         return file
+    }
+
+    /// Makes a new, empty file, open for reading and writing, whose mode is set when it is written: until then it has no more
+    /// than 0600, and less where the umask says so. Throws `exists` like `createFile`.
+    package borrowing func createUnfinishedFile(_ path: Path) throws(FileError) -> Descriptor {
+        try open(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
     }
 
     /// A second handle on the same directory.

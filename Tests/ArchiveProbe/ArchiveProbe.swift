@@ -5,9 +5,12 @@ import Sodium
 
 // What Scripts/bench runs to see what parts of the store cost by themselves:
 //
-//     ArchiveProbe make DIRECTORY COUNT               a store with one file of about COUNT chunks of some 65 bytes
+//     ArchiveProbe make DIRECTORY COUNT               a store with two snapshots, of COUNT / 10 chunks of some 65 bytes and of
+//                                                     COUNT others
 //     ArchiveProbe start DIRECTORY                    begins a backup, with the cache of the index in DIRECTORY/cache
 //     ArchiveProbe check DIRECTORY                    checks the structure of the whole store
+//     ArchiveProbe forget DIRECTORY                   forgets the first snapshot
+//     ArchiveProbe prune DIRECTORY                    gives the space back that nothing needs
 //     ArchiveProbe chunks DIRECTORY AVERAGE LEVEL FOLDER…
 //                                                     puts all files below each folder in turn into one new store, with
 //                                                     chunks of AVERAGE KiB and zstd's LEVEL
@@ -28,6 +31,8 @@ struct Measure {
         case "make": try await index.make(count: Int(arguments.last ?? "") ?? 1_000_000)
         case "start": try await index.start()
         case "check": try await index.check()
+        case "forget": try await index.forget()
+        case "prune": try await index.prune()
         case "chunks":
             guard arguments.count >= 6, let average = UInt64(arguments[3]), let level = Int(arguments[4])
             else {
@@ -51,9 +56,12 @@ struct Measure {
     }
 
     /// The time of a clock that only goes forward.
-    static func seconds() -> Double {
+    static func seconds() -> Double { seconds(of: CLOCK_MONOTONIC) }
+
+    /// The time of a clock.
+    static func seconds(of clock: clockid_t) -> Double {
         var time = timespec()
-        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        _ = unsafe clock_gettime(clock, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }

@@ -1,6 +1,7 @@
 import Archives
 import Encodings
 import Files
+import Glibc
 import SSH
 import Sodium
 import Storage
@@ -75,7 +76,7 @@ extension Measure {
     static var presence: SessionPresence {
         SessionPresence(
             holder: LeaseHolder(host: "", boot: "", processNamespace: 0, process: 0, processStart: 0),
-            boot: { .zero }, clock: { Timestamp(nanoseconds: 0) },
+            boot: { .zero }, clock: { Timestamp(nanoseconds: Int64(seconds(of: CLOCK_REALTIME) * 1e9)) },
             wait: { _ in try await Task.sleep(for: .seconds(86_400)) }, isGone: { _ in false })
     }
 }

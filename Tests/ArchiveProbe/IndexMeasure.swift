@@ -15,7 +15,8 @@ struct IndexMeasure {
         [UInt8](repeating: byte, count: 32).withBytes { SecretBytes(copying: $0) }
     }
 
-    /// A store with one file of about `count` chunks of some 65 bytes, made by the parts that a backup is made of.
+    /// A store with two snapshots, of a file of about a tenth of `count` chunks of some 65 bytes and of another of `count`,
+    /// made by the parts that a backup is made of.
     func make(count: Int) async throws {
         let objects = try DirectoryStore.create(at: directory.appending("store"))
         let creation = StoreCreation()
@@ -23,16 +24,23 @@ struct IndexMeasure {
         let store = try await creation.create(
             in: objects, wrappedRead: Array("read".utf8), wrappedWrite: Array("write".utf8),
             admins: [signer.publicKey], signer: signer,
-            agents: [AgentRecord(name: "agent", publicKey: agent.publicKey, powers: [.add])],
+            agents: [AgentRecord(name: "agent", publicKey: agent.publicKey, powers: [.add, .prune])],
             cutting: CuttingParameters(
                 minimum: 64, average: 65, maximum: 66, normalization: 0, bundleLimit: 64, entryBits: 5,
                 listBits: 7))
         try creation.writeSecret.withBytes { try Directory(directory).write($0, to: "write") }
+        let write = try store.writeKey(creation.writeSecret)
+        for (number, chunks) in [count / 10, count].enumerated() {
+            try await add(number + 1, chunks, to: store, write)
+        }
+    }
+
+    /// Adds a snapshot of one file of about `count` chunks that no other number has.
+    private func add(_ number: Int, _ count: Int, to store: Store, _ write: WriteKey) async throws {
         let writer = try await StoreWriter(
-            store, write: [try store.writeKey(creation.writeSecret)], agent: agent, presence: Measure.presence
-        )
+            store, write: [write], agent: agent, presence: Measure.presence)
         var tree = EntryTreeWriter(writer)
-        var state: UInt64 = 1
+        var state = UInt64(number)
         var left = count * 65
         let content = try await tree.content(expectedByteCount: UInt64(left)) { room in
             var offset = 0
@@ -50,10 +58,12 @@ struct IndexMeasure {
             Entry(path: Array("file".utf8), kind: .file(.empty), mode: 0o600), content: content)
         let root = try await tree.finish()
         let draft = SnapshotDraft(
-            environment: "probe", time: Timestamp(nanoseconds: 1), status: .complete, revisions: [],
+            environment: "probe", time: Timestamp(nanoseconds: Int64(number)), status: .complete,
+            revisions: [],
             sources: [SnapshotSource(name: "probe", kind: .directory, status: .complete, root: root)],
             host: "probe")
         _ = try await writer.commit(try await writer.prepare(draft))
+        await writer.close()
         print("\(writer.statistics.addedPieceCount) pieces")
     }
 
@@ -66,9 +76,10 @@ struct IndexMeasure {
     /// Begins a backup, with the cache of the index in `cache`.
     func start() async throws {
         let (store, write) = try await open()
-        _ = try await StoreWriter(
+        let writer = try await StoreWriter(
             store, write: [write], agent: agent, presence: Measure.presence,
             indexCache: IndexCache(directory: directory.appending("cache")))
+        await writer.close()
     }
 
     /// Checks the structure of the whole store.
@@ -77,5 +88,26 @@ struct IndexMeasure {
         let report = try await StoreCheck.run(store, write: [write])
         print(
             "\(report.isClean ? "sound" : "damaged"), \(report.packCount) packs, \(report.pieceCount) pieces")
+    }
+
+    /// Forgets the first snapshot.
+    func forget() async throws {
+        let (store, write) = try await open()
+        let reader = try await StoreReader(store, write: [write])
+        let catalog = try await reader.snapshots()
+        try await SnapshotKeeping(store, write: [write], agent: agent)
+            .forget([catalog.records[0].id], in: catalog, at: Timestamp(nanoseconds: 3))
+    }
+
+    /// Gives the space back that nothing needs.
+    func prune() async throws {
+        let (store, write) = try await open()
+        var state = PrunerState()
+        let report = try await StorePruner.run(
+            store, write: [write], agent: agent, presence: Measure.presence, state: &state,
+            options: PruneOptions(grace: .zero))
+        print(
+            "\(report.removed.packCount) of \(report.present.packCount) packs removed, "
+                + "\(report.repacked.packCount) packed anew")
     }
 }

@@ -1,7 +1,8 @@
 """index.py --probe FILE --work DIR [--chunks N]
 
-What an index of many chunks costs (bounds: a backup begins within 2 s, a check stays within 768 MiB). Run it by
-`Scripts/bench index`, which builds the probe. The store has one file of N chunks, made by the parts that a backup is made of.
+What an index of many chunks costs (bounds: a backup begins within 2 s, check and prune stay
+within 768 MiB). Run it by `Scripts/bench index`, which builds the probe. The store has two snapshots,
+of N / 10 chunks and of N others, made by the parts that a backup is made of; prune drops the first.
 """
 import argparse
 import os
@@ -33,13 +34,16 @@ table = Table("Index of many chunks", "measure", "time", "resident", "")
 told, time, memory = probe("make", str(options.chunks))
 table.row(f"a store of {told}", f"{time:.1f} s", f"{memory} MiB", "")
 rows = (("a backup begins, index read and sorted", "start", None), ("... index from the cache", "start", 2.0),
-        ("... and once more", "start", 2.0), ("check, structure", "check", None))
+        ("... and once more", "start", 2.0), ("check, structure", "check", None),
+        ("prune after the first snapshot was dropped", "prune", None))
 for row, verb, bound in rows:
+    if verb == "prune":
+        probe("forget")
     told, time, memory = probe(verb)
     verdict = ""
     if bound is not None:
         verdict = f"{bound} s: " + ("kept" if time <= bound else "**missed**")
-    elif verb == "check":
+    elif verb != "start":
         verdict = "768 MiB: " + ("kept" if memory <= 768 else "**missed**") + f"; {told}"
     table.row(row, f"{time:.2f} s", f"{memory} MiB", verdict)
 shutil.rmtree(FOLDER)

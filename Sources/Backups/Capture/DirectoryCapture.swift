@@ -185,8 +185,9 @@ struct DirectoryCapture: ~Copyable {
         var record: CaptureRecord
         let hasChanged: Bool
         do {
-            let file = try found.open()
-            opened = try file.metadata()
+            var facts: FileMetadata?
+            let file = try found.open(&facts)
+            opened = try facts ?? file.metadata()
             record = CaptureRecord(FileState(opened))
             record.attributes = try file.ownAttributes().map { Entry.Attribute($0) }
             entry = Entry(found, opened, .file(.empty), record.attributes)

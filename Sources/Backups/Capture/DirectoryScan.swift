@@ -32,8 +32,13 @@ package final class DirectoryScan {
         /// Where a symbolic link points.
         package func linkTarget() throws(FileError) -> Path { try place.directory.readLink(name) }
 
-        /// Opens a regular file for reading. Throws `changed` where another thing stands there by now.
+        /// Opens a regular file for reading. Throws `notRegular` where another thing stands there by now.
         package func open() throws(FileError) -> Descriptor { try place.directory.openFile(name) }
+
+        /// Opens a regular file for reading, and tells its facts as they are now.
+        package func open(_ metadata: inout FileMetadata?) throws(FileError) -> Descriptor {
+            try place.directory.openFile(name, &metadata)
+        }
     }
 
     /// An open directory: as long as anything that was found in it is held.

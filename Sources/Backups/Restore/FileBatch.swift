@@ -124,7 +124,7 @@ struct FileBatch: Sendable {
             }
             do throws(FileError) {
                 let file = try root.directory.reaching(part.entry.path) { directory, name throws(FileError) in
-                    try directory.createFile(name)
+                    try directory.createUnfinishedFile(name)
                 }
                 works.append(Work(part, file))
             } catch {
