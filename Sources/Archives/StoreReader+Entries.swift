@@ -14,11 +14,37 @@ extension StoreReader {
 }
 
 /// Walks a tree of entries. Holds one node a level.
+///
+/// After `damaged` or `absent` the walk can go on: the next call gives the first entry behind the node that could not be
+/// read, which `unread` tells of.
 package struct EntryCursor: Sendable {
+    /// A part of a tree that could not be read.
+    package struct Unread: Sendable, Hashable {
+        /// The path of its first entry; empty where that is the root.
+        package let firstPath: [UInt8]
+        /// Its entries; 0 where that is not known.
+        package let entryCount: UInt64
+
+        /// The part of `entryCount` entries from `firstPath` on.
+        package init(firstPath: [UInt8], entryCount: UInt64) {
+            self.firstPath = firstPath
+            self.entryCount = entryCount
+        }
+    }
+
+    /// A node that is still to be read.
+    private struct Pending {
+        let node: NodeID
+        let level: UInt8?
+        let extent: Unread
+    }
+
     private let reader: StoreReader
     private let prefix: [UInt8]
     // Nodes still to be read, the next last.
-    private var open: [(node: NodeID, level: UInt8?)]
+    private var open: [Pending]
+    /// What the last call could not read, where it threw.
+    package private(set) var unread: Unread?
     // Entries of the leaf at hand, the next last.
     private var entries: [Entry] = []
     private var lastPath: [UInt8]?
@@ -27,7 +53,7 @@ package struct EntryCursor: Sendable {
     init(reader: StoreReader, root: NodeID, prefix: [UInt8]) {
         self.reader = reader
         self.prefix = prefix
-        open = [(root, nil)]
+        open = [Pending(node: root, level: nil, extent: Unread(firstPath: [], entryCount: 0))]
     }
 
     /// The next entry; nil behind the last. Throws `damaged` where nodes contradict each other.
@@ -45,14 +71,18 @@ package struct EntryCursor: Sendable {
                     return nil
                 }
             }
-            guard let (id, level) = open.popLast() else { return nil }
-            let node = try await reader.node(id)
-            guard level == nil || level == node.level else { throw ArchiveError.damaged("tree: levels") }
+            guard let next = open.popLast() else { return nil }
+            unread = next.extent
+            let node = try await reader.node(next.node)
+            guard next.level == nil || next.level == node.level else {
+                throw ArchiveError.damaged("tree: levels")
+            }
             switch node {
             case .entries(let leaf): entries = leaf.reversed()
             case .entryBranches(let level, let branches): push(branches, level)
             case .segments, .segmentBranches: throw ArchiveError.damaged("tree: a chunk list among entries")
             }
+            unread = nil
         }
     }
 
@@ -67,6 +97,10 @@ package struct EntryCursor: Sendable {
             position == 0 || PathOrder.contains(prefix, branch.firstPath)
                 || PathOrder.precedes(branch.firstPath, prefix)
         }
-        open += relevant.map { ($0.element.node, level - 1) }.reversed()
+        open += relevant.map { _, branch in
+            Pending(
+                node: branch.node, level: level - 1,
+                extent: Unread(firstPath: branch.firstPath, entryCount: branch.entryCount))
+        }.reversed()
     }
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -50,6 +51,11 @@ static inline int linux_renameat2(
 /* statx(2), Linux 4.11. */
 static inline int linux_statx(int directory, const char *path, int flags, unsigned int mask, struct statx *status) {
     return (int)syscall(SYS_statx, directory, path, flags, mask, status);
+}
+
+/* prlimit(2) with RLIMIT_NOFILE, Linux 2.6.36: of `process`, 0 for the caller; either pointer may be NULL. */
+static inline int linux_descriptor_limits(pid_t process, const struct rlimit *limits, struct rlimit *old) {
+    return (int)syscall(SYS_prlimit64, process, RLIMIT_NOFILE, limits, old);
 }
 
 /* syncfs(2), Linux 2.6.39. */

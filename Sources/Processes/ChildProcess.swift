@@ -102,6 +102,7 @@ package enum ChildProcess {
             let reason = unsafe strerror(failure).map { unsafe String(cString: $0) } ?? "errno \(failure)"
             throw ProcessError(failure == ENOENT ? .notFound : .notStarted, "\(path): \(reason)")
         }
+        DescriptorLimit.restore(of: process)
         return process
     }
 

@@ -1,3 +1,4 @@
+internal import Files
 internal import Glibc
 internal import Subprocess
 internal import SystemPackage
@@ -61,6 +62,7 @@ package struct CommandRun: Sendable {
                 // a silent command yields no output, and one may close its output and live on.
                 let leader = execution.processIdentifier.value
                 group = leader
+                DescriptorLimit.restore(of: leader)
                 watch = Task { [deadline] in
                     try await Task.sleep(for: deadline)
                     kill(-leader, SIGKILL)

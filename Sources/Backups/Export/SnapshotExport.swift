@@ -16,7 +16,8 @@ package struct SnapshotExport: ~Copyable {
         package fileprivate(set) var entryCount = 0
         /// Bytes of content, holes left out.
         package fileprivate(set) var byteCount: UInt64 = 0
-        /// What is not in the archive: `skipped` is of a kind that archives don't have, `refused` anything else.
+        /// What is not in the archive: `skipped` is of a kind that archives don't have, `damaged` has no sound copy in the
+        /// store, `refused` anything else.
         package fileprivate(set) var issues: [(source: String, issue: RestoreIssue)] = []
     }
 
@@ -27,6 +28,9 @@ package struct SnapshotExport: ~Copyable {
         let place: Path
     }
 
+    /// So much of one file is held in memory, to be known as sound before its member begins.
+    package static let heldByteLimit: UInt64 = 4 << 20
+
     private let snapshot: Snapshot
     private let reader: StoreReader
     private let progress: (Report) -> Void
@@ -34,13 +38,17 @@ package struct SnapshotExport: ~Copyable {
     private let output: ArchiveOutput
     private var tar: TarWriter
     private var report = Report()
+    // Files that were left out, of the source at hand.
+    private var missing: Set<[UInt8]> = []
 
     /// Writes all sources of an opened snapshot, or one of them (`name` or `kind:name`) with what is at `path` and
     /// beneath it, to `sink`, in order; `progress` is told after each member. Files with more runs of data than
     /// `extentLimit` are stored with their holes as zeros: a list of the runs is held in memory.
     ///
-    /// An entry that archives can't have is left out and listed. Throws `unknownSource`, `unknownPath`, `store`,
-    /// `caller`: what `sink` has had by then has no end, and readers say so.
+    /// An entry that archives can't have, or that the store holds no sound copy of, is left out and listed. A file longer
+    /// than `heldByteLimit` is not held before its member begins: where a part of it is damaged, the export ends. Throws
+    /// `unknownSource`, `unknownPath`, `store` (naming the file), `caller`: what `sink` has had by then has no end, and
+    /// readers say so.
     package static func run(
         _ snapshot: Snapshot, _ reader: StoreReader, source: String? = nil, path: [UInt8] = [],
         extentLimit: Int = 1 << 16, to sink: @escaping (RawSpan) throws -> Void,
@@ -95,6 +103,7 @@ package struct SnapshotExport: ~Copyable {
 
     private mutating func add(_ part: Part) async throws {
         guard let root = part.source.root else { return }
+        missing = []
         guard Path(part.source.name).isName else {
             return refuse(part, [], .refused, "a source whose name is no name of a file")
         }
@@ -102,30 +111,79 @@ package struct SnapshotExport: ~Copyable {
         var later: [Entry] = []
         var count = 0
         var cursor = reader.entries(of: root, under: part.prefix)
-        while var entry = try await cursor.next() {
+        while true {
             try Task.checkCancellation()
-            count += 1
-            if case .hardLink(let target) = entry.kind {
-                if !links.isWithin(target) {
-                    entry.kind = try await links.kind(of: entry.path, linkedTo: target, root, reader)
-                } else if PathOrder.precedes(entry.path, target) {
-                    // Archives have the file before its other names.
-                    later.append(entry)
-                    continue
-                }
+            var next: Entry?
+            do throws(ArchiveError) {
+                next = try await cursor.next()
+            } catch {
+                guard error.isDamage else { throw error }
+                count += 1
+                refuse(
+                    part, cursor.unread?.firstPath ?? [], .damaged, TreeRestorer.words(cursor.unread, error))
+                continue
             }
-            try await add(entry, part)
+            guard var entry = next else { break }
+            count += 1
+            do {
+                if case .hardLink(let target) = entry.kind {
+                    if !links.isWithin(target) {
+                        entry.kind = try await links.kind(of: entry.path, linkedTo: target, root, reader)
+                    } else if PathOrder.precedes(entry.path, target) {
+                        // Archives have the file before its other names.
+                        later.append(entry)
+                        continue
+                    }
+                }
+                try await add(entry, part)
+            } catch let error as ArchiveError where error.isDamage {
+                leaveOut(entry, part, error)
+            }
         }
-        for entry in later { try await add(entry, part) }
+        for entry in later {
+            do {
+                try await add(entry, part)
+            } catch let error as ArchiveError where error.isDamage {
+                leaveOut(entry, part, error)
+            }
+        }
         guard count > 0 || part.prefix.isEmpty else {
             throw BackupError(.unknownPath, "\(part.source.name) has no \(Path(part.prefix))")
         }
     }
 
+    private mutating func leaveOut(_ entry: Entry, _ part: Part, _ error: ArchiveError) {
+        missing.insert(entry.path)
+        refuse(
+            part, entry.path, .damaged,
+            "left out, its content is damaged in the store: \(error.context)")
+    }
+
+    /// Adds an entry. Throws `ArchiveError` of damage where nothing of it was written yet.
     private mutating func add(_ entry: Entry, _ part: Part) async throws {
+        if case .hardLink(let target) = entry.kind, missing.contains(target) {
+            let words = "left out with \(Path(target)), another name of the same file"
+            return refuse(part, entry.path, .damaged, words)
+        }
         let extents = try await extents(of: entry)
         guard let content = entry.tarContent(extents, in: part.place) else {
             return refuse(part, entry.path, .skipped, "a socket: archives have none")
+        }
+        let storedByteCount =
+            extents?.reduce(0) { $0 + UInt64($1.byteCount) } ?? entry.content?.byteCount ?? 0
+        // Known as sound before its member begins.
+        var held: [UInt8]?
+        if let stored = entry.content, storedByteCount <= SnapshotExport.heldByteLimit {
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(Int(storedByteCount))
+            var runs = StoredRuns(extents)
+            try await reader.read(stored) { piece in
+                unsafe piece.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+                runs.advance(piece.byteCount)
+            } hole: { byteCount in
+                bytes.append(contentsOf: repeatElement(0, count: Int(runs.passHole(byteCount))))
+            }
+            held = bytes
         }
         do throws(TarError) {
             try tar.begin(entry.member(content, in: part.place, self.time(of: entry, part)))
@@ -133,18 +191,34 @@ package struct SnapshotExport: ~Copyable {
             guard error.code == .notRepresentable else { throw error }
             return refuse(part, entry.path, .refused, "archives can't hold it: \(error.message)")
         }
-        if let stored = entry.content {
-            var runs = StoredRuns(extents)
-            try await reader.read(stored) { bytes in
+        if let held {
+            if !held.isEmpty { try held.withBytes { bytes throws(TarError) in try tar.write(bytes) } }
+        } else if let stored = entry.content {
+            try await stream(stored, extents, entry, part)
+        }
+        report.byteCount += storedByteCount
+        report.entryCount += 1
+        progress(report)
+    }
+
+    /// Writes the content of a member that has begun. Damage ends the export.
+    private mutating func stream(
+        _ content: Content, _ extents: [FileExtent]?, _ entry: Entry, _ part: Part
+    ) async throws {
+        var runs = StoredRuns(extents)
+        do throws(ArchiveError) {
+            try await reader.read(content) { bytes in
                 try tar.write(bytes)
                 runs.advance(bytes.byteCount)
             } hole: { byteCount in
                 try tar.writeZeros(runs.passHole(byteCount))
             }
-            report.byteCount += extents?.reduce(0) { $0 + UInt64($1.byteCount) } ?? stored.byteCount
+        } catch {
+            guard error.isDamage else { throw error }
+            let place = "\(part.source.name)/\(Path(entry.path))"
+            let named = ArchiveError(error.code, "\(place): \(error.context)", underlying: error)
+            throw BackupError(.store, named.context, underlying: named)
         }
-        report.entryCount += 1
-        progress(report)
     }
 
     private mutating func refuse(_ part: Part, _ path: [UInt8], _ kind: RestoreIssue.Kind, _ why: String) {

@@ -8,6 +8,19 @@ final class RestoreRoot: Sendable {
     let directory: Directory
 
     init(_ directory: consuming Directory) { self.directory = directory }
+
+    /// Removes the file of an entry whose content can't be whole, and says so.
+    func remove(_ entry: Entry, damagedBecause reason: String) throws(FileError) -> RestoreIssue {
+        try directory.reaching(entry.path) { directory, name throws(FileError) in
+            try directory.removeFile(name)
+        }
+        return RestoreIssue(entry.path, .damaged, "left out, its content is damaged in the store: \(reason)")
+    }
+}
+
+extension ArchiveError {
+    /// Whether the store holds no sound copy of what was asked for: the rest of it may be sound.
+    var isDamage: Bool { code == .damaged || code == .absent }
 }
 
 /// A file whose content several batches write, each its own part; the last one finishes it.
@@ -16,11 +29,19 @@ final class SharedFile: Sendable {
     let file: Descriptor
     // Batches that are still to come or at work, and who makes them.
     private let holders = Mutex(1)
+    // Why the content can't be whole.
+    private let damage = Mutex<String?>(nil)
 
     init(_ file: consuming Descriptor) { self.file = file }
 
     /// One more batch writes a part.
     func hold() { holders.withLock { $0 += 1 } }
+
+    /// A part can't be read, because of `reason`: the file is to go.
+    func fail(_ reason: String) { damage.withLock { $0 = $0 ?? reason } }
+
+    /// Why the content can't be whole; nil while nothing is known.
+    var failure: String? { damage.withLock { $0 } }
 
     /// A part is written, or there will be no more of them. True for the last.
     func release() -> Bool {
@@ -69,10 +90,18 @@ struct FileBatch: Sendable {
     private final class Work {
         let part: Part
         let own: Descriptor?
+        // Why a part of the content can't be read.
+        private(set) var damage: String?
 
         init(_ part: Part, _ own: consuming Descriptor?) {
             self.part = part
             self.own = own
+        }
+
+        /// The content can't be whole, because of `reason`.
+        func fail(_ reason: String) {
+            damage = damage ?? reason
+            part.shared?.fail(reason)
         }
 
         func write(_ bytes: RawSpan, at offset: UInt64) throws(FileError) {
@@ -113,7 +142,8 @@ struct FileBatch: Sendable {
         }
     }
 
-    /// Restores them. Throws what ends the restore: a full or failing disk, the store.
+    /// Restores them. A file of which a chunk has no sound copy is removed again and listed. Throws what ends the
+    /// restore: a full or failing disk, a storage that fails.
     func run() async throws -> Outcome {
         var outcome = Outcome()
         var works: [Work] = []
@@ -156,13 +186,31 @@ struct FileBatch: Sendable {
             }
         }
         var written: UInt64 = 0
-        try await reader.read(chunks) { position, plaintext in
+        // Those of which no copy is sound are asked for again, each by itself, to know them.
+        var isWritten = [Bool](repeating: false, count: chunks.count)
+        func write(_ position: Int, _ plaintext: RawSpan) throws {
             for use in uses[position] {
                 guard use.range.upperBound <= plaintext.byteCount else {
-                    throw ArchiveError(.damaged, "segment: outside of its chunk")
+                    works[use.file].fail("a run of it lies outside of its chunk")
+                    continue
                 }
                 try works[use.file].write(plaintext.extracting(use.range), at: use.offset)
                 written += UInt64(use.range.count)
+            }
+            isWritten[position] = true
+        }
+        do throws(ArchiveError) {
+            try await reader.read(chunks, write)
+            return written
+        } catch {
+            guard error.isDamage else { throw error }
+        }
+        for position in chunks.indices where !isWritten[position] {
+            do throws(ArchiveError) {
+                try await reader.read([chunks[position]]) { _, plaintext in try write(position, plaintext) }
+            } catch {
+                guard error.isDamage else { throw error }
+                for use in uses[position] { works[use.file].fail(error.context) }
             }
         }
         return written
@@ -172,13 +220,20 @@ struct FileBatch: Sendable {
         let part = work.part
         if let shared = part.shared {
             guard shared.release() else { return }
-            try facts.finish(shared.file, part, &outcome)
+            try finish(part, shared.file, shared.failure, &outcome)
         } else {
             switch work.own {
-            case .some(let file): try facts.finish(file, part, &outcome)
+            case .some(let file): try finish(part, file, work.damage, &outcome)
             case .none: break
             }
         }
+    }
+
+    private func finish(
+        _ part: Part, _ file: borrowing Descriptor, _ damage: String?, _ outcome: inout Outcome
+    ) throws {
+        guard let damage else { return try facts.finish(file, part, &outcome) }
+        outcome.issues.append((part.ordinal, try root.remove(part.entry, damagedBecause: damage)))
     }
 }
 

@@ -39,7 +39,8 @@ package struct Restore: Sendable {
 
     /// Restores what `plan` chose into `target` as `user`, the process's own user and group.
     ///
-    /// Entries that are refused are listed in the report, the rest is restored. Throws `occupied`, `busy`,
+    /// Entries that are refused, and those of which the store holds no sound copy, are listed in the report and are not
+    /// there; the rest is restored. A damaged repository is left out as a whole. Throws `occupied`, `busy`,
     /// `unknownSource`, `unknownPath` (a path of `only` that no chosen source has), `store`, `files`, `git`.
     package static func run(
         _ plan: RestorePlan, from reader: StoreReader, into target: Path, as user: FileOwner,
@@ -88,7 +89,13 @@ package struct Restore: Sendable {
             throw BackupError(.unknownPath, "not a path beneath a source: \(Path(path))")
         }
         for root in sources.compactMap(\.root) {
-            if try await reader.entry(at: path, of: root) != nil { return }
+            do throws(ArchiveError) {
+                if try await reader.entry(at: path, of: root) != nil { return }
+            } catch {
+                // It may be there: the restore lists what can't be read.
+                guard error.isDamage else { throw error }
+                return
+            }
         }
         throw BackupError(.unknownPath, "no source that is restored has \(Path(path))")
     }
@@ -135,11 +142,11 @@ package struct Restore: Sendable {
             let name = part.path.name
             let directory =
                 part.path == name ? try content.duplicate() : try content.makeDirectories(part.path.parent)
-            guard let entry = try await reader.entry(at: name.bytes, of: root), entry.content != nil else {
+            guard try await isOutput(name.bytes, root) else {
                 report.issues.append(RestoreIssue(name.bytes, .refused, "a command without its output"))
                 return report
             }
-            try await tree([entry.path], root, into: directory, isPlain: true, &report)
+            try await tree([name.bytes], root, into: directory, isPlain: true, &report)
         case .directory, .keyring, .kubernetes:
             let directory =
                 part.path.bytes.isEmpty ? try content.duplicate() : try content.makeDirectories(part.path)
@@ -147,6 +154,16 @@ package struct Restore: Sendable {
             try await tree(options.only, root, into: directory, isPlain: isPlain, &report)
         }
         return report
+    }
+
+    /// Whether a command's output is there, or may be where the store is damaged: the walk says so then.
+    private func isOutput(_ name: [UInt8], _ root: NodeID) async throws(ArchiveError) -> Bool {
+        do throws(ArchiveError) {
+            return try await reader.entry(at: name, of: root)?.content != nil
+        } catch {
+            guard error.isDamage else { throw error }
+            return true
+        }
     }
 
     // MARK: - Trees
@@ -175,21 +192,48 @@ package struct Restore: Sendable {
     ) async throws {
         var links = LinkTargets(prefixes)
         var made: Set<[UInt8]> = []
+        var found: [Entry] = []
         for prefix in links.prefixes {
             for ancestor in prefix.ancestors where made.insert(ancestor).inserted {
-                guard let entry = try await reader.entry(at: ancestor, of: root) else { continue }
-                try await restorer.restore(isPlain ? plain(entry) : entry)
+                do throws(ArchiveError) {
+                    guard let entry = try await reader.entry(at: ancestor, of: root) else { continue }
+                    found.append(isPlain ? plain(entry) : entry)
+                } catch {
+                    guard error.isDamage else { throw error }
+                    restorer.miss(.init(firstPath: ancestor, entryCount: 1), because: error)
+                }
+                for entry in found { try await restorer.restore(entry) }
+                found = []
             }
             var cursor = reader.entries(of: root, under: prefix)
-            while let entry = try await cursor.next() {
+            while true {
                 try Task.checkCancellation()
-                var entry = isPlain ? plain(entry) : entry
-                if case .hardLink(let target) = entry.kind, !links.isWithin(target) {
-                    entry.kind = try await links.kind(of: entry.path, linkedTo: target, root, reader)
+                var next: Entry?
+                do throws(ArchiveError) {
+                    next = try await cursor.next()
+                } catch {
+                    guard error.isDamage else { throw error }
+                    restorer.miss(cursor.unread, because: error)
+                    continue
                 }
-                try await restorer.restore(entry)
+                guard let next else { break }
+                try await restore(isPlain ? plain(next) : next, root, &links, &restorer)
             }
         }
+    }
+
+    private func restore(
+        _ entry: Entry, _ root: NodeID, _ links: inout LinkTargets, _ restorer: inout TreeRestorer
+    ) async throws {
+        var entry = entry
+        if case .hardLink(let target) = entry.kind, !links.isWithin(target) {
+            do {
+                entry.kind = try await links.kind(of: entry.path, linkedTo: target, root, reader)
+            } catch let error as ArchiveError where error.isDamage {
+                return restorer.miss(.init(firstPath: entry.path, entryCount: 1), because: error)
+            }
+        }
+        try await restorer.restore(entry)
     }
 
     private func plain(_ entry: Entry) -> Entry {
@@ -216,6 +260,11 @@ package struct Restore: Sendable {
         } catch let error as GitError where !error.isOfThisMachine {
             try Directory(path.parent).removeTree(path.name)
             report.issues.append(RestoreIssue([], .refused, "the repository: \(error.context)"))
+        } catch let error as ArchiveError where error.isDamage {
+            let parent = try Directory(path.parent)
+            if try parent.metadataIfPresent(of: path.name) != nil { try parent.removeTree(path.name) }
+            let words = "the repository is left out, it is damaged in the store: \(error.context)"
+            report.issues.append(RestoreIssue([], .damaged, words))
         }
         return report
     }

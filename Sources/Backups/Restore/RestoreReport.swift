@@ -36,6 +36,9 @@ package struct RestoreReport: Sendable {
     /// Whether nothing that is in the snapshot was refused; if something was, exit 10.
     package var isWhole: Bool { !sources.contains { $0.issues.contains { $0.kind == .refused } } }
 
+    /// Whether something is missing because the store is damaged; exit 9.
+    package var isDamaged: Bool { sources.contains { $0.issues.contains { $0.kind == .damaged } } }
+
     /// `REPORT.json`. Paths stand as text with `\xNN` for what isn't plain UTF-8, and then in hexadecimal too.
     package var json: String {
         let header = snapshot.record.header

@@ -29,6 +29,8 @@ package struct TreeRestorer: ~Copyable {
     private var foreignOwners = ForeignOwners()
     private var found: [(ordinal: Int, issue: RestoreIssue)] = []
     private var ordinal = 0
+    // Whether entries are missing: directories may be among them.
+    private var hasLoss = false
     private var batch: FileBatch
     private var work: [Task<FileBatch.Outcome, any Error>] = []
     /// What could not be restored exactly, in the order of the entries; owners at the end.
@@ -56,10 +58,11 @@ package struct TreeRestorer: ~Copyable {
 
     /// Restores `entry`, or takes it up to be restored with others: see `finish`.
     ///
-    /// What the file system refuses for this entry alone becomes an issue; a full disk, an I/O error and a store that
-    /// fails end the restore: `abandon` then.
+    /// What the file system refuses for this entry alone, and a content without a sound copy, becomes an issue; a full
+    /// disk, an I/O error and a storage that fails end the restore: `abandon` then.
     package mutating func restore(_ entry: Entry) async throws {
         ordinal += 1
+        if hasLoss { try replaceParent(of: entry) }
         switch entry.kind {
         case .file(let content): return try await gather(entry, content)
         case .hardLink:
@@ -81,6 +84,38 @@ package struct TreeRestorer: ~Copyable {
         }
     }
 
+    /// Lists that a part of the tree can't be read: directories that it held are made where entries beneath them follow.
+    package mutating func miss(_ part: EntryCursor.Unread?, because error: ArchiveError) {
+        ordinal += 1
+        hasLoss = true
+        found.append(
+            (ordinal, RestoreIssue(part?.firstPath ?? [], .damaged, TreeRestorer.words(part, error))))
+    }
+
+    /// What is said of a part of a tree that can't be read.
+    static func words(_ part: EntryCursor.Unread?, _ error: ArchiveError) -> String {
+        let count = part?.entryCount ?? 0
+        let what =
+            count == 1 ? "this entry" : count == 0 ? "entries from here on" : "\(count) entries from here on"
+        return "\(what) can't be read, the list of them is damaged in the store: \(error.context)"
+    }
+
+    /// Makes the directories above an entry, where they are among what is missing.
+    private func replaceParent(of entry: Entry) throws {
+        guard let parent = entry.path.ancestors.last, !parent.isEmpty else { return }
+        do throws(FileError) {
+            for path in parent.ancestors + [parent] where !path.isEmpty {
+                try root.directory.reaching(path) { directory, name throws(FileError) in
+                    guard try directory.metadataIfPresent(of: name) == nil else { return }
+                    try directory.makeDirectory(name)
+                }
+            }
+        } catch {
+            // The entry itself is refused then, and listed.
+            _ = try RestoreIssue(refusing: entry, error)
+        }
+    }
+
     /// Waits for all files, then makes their other names and puts the facts on the directories. The content is on the disk
     /// when the caller has synchronised the file system.
     package mutating func finish() async throws {
@@ -90,6 +125,11 @@ package struct TreeRestorer: ~Copyable {
             do throws(FileError) {
                 _ = try make(entry)
             } catch {
+                if case .hardLink(let other) = entry.kind, error.code == .notFound, isMissing(other) {
+                    let words = "left out with \(Path(other)), another name of the same file"
+                    found.append((ordinal, RestoreIssue(entry.path, .damaged, words)))
+                    continue
+                }
                 found.append((ordinal, try RestoreIssue(refusing: entry, error)))
             }
         }
@@ -106,6 +146,11 @@ package struct TreeRestorer: ~Copyable {
         for task in work { task.cancel() }
         for task in work { _ = await task.result }
         work = []
+    }
+
+    /// Whether the store lost what stood at `path`, or may have.
+    private func isMissing(_ path: [UInt8]) -> Bool {
+        hasLoss || found.contains { $0.issue.kind == .damaged && $0.issue.path == path }
     }
 
     // MARK: - Files
@@ -133,23 +178,31 @@ package struct TreeRestorer: ~Copyable {
         var segments: [Segment] = []
         var start: UInt64 = 0
         var length: UInt64 = 0
-        while let segment = try await cursor.next() {
-            try Task.checkCancellation()
-            segments.append(segment)
-            length &+= segment.byteCount
-            guard length - start >= FileBatch.byteLimit else { continue }
+        do {
+            while let segment = try await cursor.next() {
+                try Task.checkCancellation()
+                segments.append(segment)
+                length &+= segment.byteCount
+                guard length - start >= FileBatch.byteLimit else { continue }
+                try await dispatch(entry, shared, start, segments)
+                start = length
+                segments = []
+            }
+            guard length == content.byteCount else { throw ArchiveError(.damaged, "content: length") }
             try await dispatch(entry, shared, start, segments)
-            start = length
-            segments = []
+        } catch let error as ArchiveError where error.isDamage {
+            shared.fail(error.context)
         }
-        guard length == content.byteCount else { throw ArchiveError(.damaged, "content: length") }
-        try await dispatch(entry, shared, start, segments)
         // Whoever is last finishes the file.
         guard shared.release() else { return }
         var outcome = FileBatch.Outcome()
         let part = FileBatch.Part(
             ordinal: ordinal, entry: entry, shared: shared, offset: start, segments: segments)
-        try facts.finish(shared.file, part, &outcome)
+        if let damage = shared.failure {
+            outcome.issues.append((ordinal, try root.remove(entry, damagedBecause: damage)))
+        } else {
+            try facts.finish(shared.file, part, &outcome)
+        }
         take(outcome)
     }
 
@@ -291,6 +344,8 @@ package struct RestoreIssue: Sendable, Equatable {
     package enum Kind: String, Sendable {
         /// The file system or a rule refused the entry; it is missing.
         case refused
+        /// The store holds no sound copy of the entry, of its content, or of what stood in this place; it is missing.
+        case damaged
         /// The entry is of a kind that is left out unless asked for.
         case skipped
         /// It, and others with it, belong to another owner now.

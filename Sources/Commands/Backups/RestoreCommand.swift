@@ -12,7 +12,9 @@ struct RestoreCommand: AsyncParsableCommand {
         discussion: """
             The directory is absent or empty before, and complete or absent afterwards: directories/NAME, \
             commands/NAME, repositories/NAME.git, keyring/ and REPORT.json. With one --source it is that source's \
-            content itself. The exit code is 10 where an entry was refused; the report lists it.
+            content itself. What is not as it was is listed in REPORT.json and on standard error: the exit code is 9 \
+            where the store held no sound copy of an entry, which is left out then, and 10 where one was refused; all \
+            others are restored.
             """)
 
     @Option(help: ArgumentHelp("At least eight digits of a snapshot's id, or 'latest'.", valueName: "id"))
@@ -110,14 +112,17 @@ struct RestoreCommand: AsyncParsableCommand {
                         + Sizes.text(source.byteCount))
             }
         }
-        var isRefused = false
         for source in report.sources {
             for issue in source.issues {
-                isRefused = isRefused || issue.kind == .refused
                 Console.note("strongroom: \(source.name)/\(Path(issue.path)): \(issue.reason)")
             }
         }
-        guard isRefused else { return }
+        guard !report.isDamaged else {
+            throw Failure(
+                .damaged, "\(into): what is damaged in the store is left out; all else is restored",
+                hints: ["strongroom store check --read-data says what else is affected"])
+        }
+        guard !report.isWhole else { return }
         throw Failure(.partial, "\(into): some entries were refused; all others are restored")
     }
 }

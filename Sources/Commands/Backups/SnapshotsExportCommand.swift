@@ -11,7 +11,8 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
         discussion: """
             A pax archive, which GNU tar and bsdtar read, goes to standard output or into a file. PATH is SOURCE or \
             SOURCE/PATH; without it all sources are written, laid out as a restore does, repositories as their bundles. \
-            Sockets are left out. The file appears whole, in the place of one of that name, or not at all; on standard output an archive without an end \
+            Sockets are left out. What the store holds no sound copy of is left out and named, the exit code is 9; a \
+            damaged file of more than 4 MiB ends the archive instead: restore goes on then. The file appears whole, in the place of one of that name, or not at all; on standard output an archive without an end \
             says that it is not whole, as does the exit code.
 
             With --repository a Git repository is written as one bundle, with every reference, instead: `git clone` takes it.
@@ -85,6 +86,11 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
         if json { try Console.json(ExportDocument(report)) }
         for (source, issue) in report.issues {
             Console.note("strongroom: \(source)/\(Path(issue.path)): \(issue.reason)")
+        }
+        guard !report.issues.contains(where: { $0.issue.kind == .damaged }) else {
+            throw Failure(
+                .damaged, "what is damaged in the store is not in the archive; all else is",
+                hints: ["strongroom store check --read-data says what else is affected"])
         }
         guard report.issues.contains(where: { $0.issue.kind == .refused }) else { return }
         throw Failure(.partial, "some entries can't be in an archive; all others are")

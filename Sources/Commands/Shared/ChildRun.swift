@@ -1,3 +1,4 @@
+internal import Files
 internal import Glibc
 
 /// A program that is run and waited for while `SignalWatch` notes signals (posix_spawn(3), waitpid(2)).
@@ -54,6 +55,7 @@ enum ChildRun {
             unsafe posix_spawnp(&process, arguments[0], nil, &attributes, list, environ)
         }
         guard failure == 0 else { throw ChildRun.notStarted(arguments[0], failure) }
+        DescriptorLimit.restore(of: process)
         return process
     }
 

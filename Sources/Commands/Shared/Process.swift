@@ -7,9 +7,10 @@ internal import Synchronization
 /// What the process makes sure of before it touches a key.
 enum Process {
     /// Forbids core dumps and reading by other processes of the same user, closes files to others, starts
-    /// libsodium (CASES: memory hygiene). Throws where the random source fails.
+    /// libsodium (CASES: memory hygiene), and takes as many descriptors as it may. Throws where the random source fails.
     static func harden() throws {
         ProcessMemory.forbidDumps()
+        DescriptorLimit.raise()
         originalMask.store(umask(0o077), ordering: .relaxed)
         signal(SIGPIPE, SIG_IGN)
         try Sodium.start(whenLost: {
@@ -53,9 +54,10 @@ enum Process {
     private static let originalMask = Atomic<mode_t>(0o022)
 
     /// Gives back what `harden` took and other programs expect, before one is started in this process's place: the file
-    /// mode mask, the default for SIGPIPE, and signals that are not held back. Core dumps stay off.
+    /// mode mask, the limit of descriptors, the default for SIGPIPE, and signals that are not held back. Core dumps stay off.
     static func restoreDefaults() {
         umask(originalMask.load(ordering: .relaxed))
+        DescriptorLimit.restore(of: 0)
         signal(SIGPIPE, SIG_DFL)
         // The thread that runs this may hold signals back, which the program would inherit.
         var mask = sigset_t()

@@ -64,7 +64,9 @@ enum ProbeCommand {
                 unsafe posix_spawnp(&process, program, &actions, &attributes, argv, envp)
             }
         }
-        return failure == 0 ? .success(process) : .failure(Errno(number: failure))
+        guard failure == 0 else { return .failure(Errno(number: failure)) }
+        DescriptorLimit.restore(of: process)
+        return .success(process)
     }
 
     private static func withStrings<Value>(
