@@ -52,6 +52,9 @@ package struct CommandRun: Sendable {
         var watch: Task<Bool, any Error>?
         var group: pid_t?
         let status: TerminationStatus
+        // The command begins with the limit that others expect.
+        DescriptorLimit.restore(of: 0)
+        defer { DescriptorLimit.raiseAgain() }
         do {
             let result = try await Subprocess.run(
                 executable, arguments: Arguments(Array(arguments.dropFirst())),
@@ -62,7 +65,7 @@ package struct CommandRun: Sendable {
                 // a silent command yields no output, and one may close its output and live on.
                 let leader = execution.processIdentifier.value
                 group = leader
-                DescriptorLimit.restore(of: leader)
+                DescriptorLimit.raiseAgain()
                 watch = Task { [deadline] in
                     try await Task.sleep(for: deadline)
                     kill(-leader, SIGKILL)

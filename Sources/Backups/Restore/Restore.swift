@@ -18,6 +18,9 @@ package struct Restore: Sendable {
         /// Paths beneath the roots of trees, with all that is below them; everything where empty. Where it is not,
         /// commands and repositories, which have no such paths, are left out.
         package var only: [[UInt8]] = []
+        /// Sources that are restored whole beside the paths of `only`, named as in `sources`; where there are such, the others
+        /// are left out but for these paths.
+        package var wholeSources: [String] = []
         /// Facts that are put on entries only when asked for.
         package var tree = TreeRestorer.Options()
 
@@ -30,6 +33,8 @@ package struct Restore: Sendable {
         let source: SnapshotSource
         /// Beneath the restored directory; empty for that itself.
         let path: Path
+        /// What of it; all where there is none.
+        let only: [[UInt8]]
     }
 
     private let reader: StoreReader
@@ -49,7 +54,7 @@ package struct Restore: Sendable {
         do {
             let snapshot = try await reader.open(plan.record)
             let restore = Restore(reader: reader, snapshot: snapshot, user: user, options: options)
-            let parts = try await restore.parts()
+            let parts = try await restore.parts(plan)
             let staging = try RestoreStaging(for: target)
             do {
                 return try await restore.fill(staging, parts, plan)
@@ -62,26 +67,105 @@ package struct Restore: Sendable {
         }
     }
 
+    /// One source that a restore brings back.
+    package struct PlannedSource: Sendable {
+        /// The source's name.
+        package let name: String
+        /// What it is.
+        package let kind: SourceKind
+        /// How its capture came out.
+        package let status: SnapshotStatus
+        /// Where it goes beneath the restored directory; empty for that itself.
+        package let path: String
+        /// Its entries, those of the chosen paths alone where some are.
+        package let entryCount: UInt64
+        /// The length of their contents.
+        package let byteCount: UInt64
+    }
+
+    /// What `run` would bring back; nothing is written. Throws as `run`, but for what the place and the contents cause.
+    package static func planned(
+        _ plan: RestorePlan, from reader: StoreReader, as user: FileOwner, _ options: Options = Options()
+    ) async throws(BackupError) -> [PlannedSource] {
+        do {
+            let snapshot = try await reader.open(plan.record)
+            let restore = Restore(reader: reader, snapshot: snapshot, user: user, options: options)
+            var planned: [PlannedSource] = []
+            for part in try await restore.parts(plan) {
+                let (entryCount, byteCount) = try await restore.size(of: part)
+                planned.append(
+                    PlannedSource(
+                        name: part.source.name, kind: part.source.kind, status: part.source.status,
+                        path: part.path.description, entryCount: entryCount, byteCount: byteCount))
+            }
+            return planned
+        } catch {
+            throw BackupError.wrapping(error)
+        }
+    }
+
+    /// Throws `occupied` where `target` is neither absent nor an empty directory.
+    package static func checkFree(_ target: Path) throws(BackupError) {
+        do {
+            try RestoreStaging.checkFree(target)
+        } catch {
+            throw BackupError.wrapping(error)
+        }
+    }
+
+    private func size(of part: Part) async throws -> (entryCount: UInt64, byteCount: UInt64) {
+        guard !part.only.isEmpty, let root = part.source.root else {
+            return (part.source.entryCount, part.source.byteCount)
+        }
+        var (entryCount, byteCount): (UInt64, UInt64) = (0, 0)
+        for prefix in LinkTargets(part.only).prefixes {
+            var cursor = reader.entries(of: root, under: prefix)
+            while let entry = try await cursor.next() {
+                entryCount += 1
+                byteCount &+= entry.content?.byteCount ?? 0
+            }
+        }
+        return (entryCount, byteCount)
+    }
+
     // MARK: - What goes where
 
     /// Whether one source's content itself is what the directory becomes.
     private func isLone(_ count: Int) -> Bool { !options.sources.isEmpty && count == 1 }
 
-    private func parts() async throws -> [Part] {
+    private func parts(_ plan: RestorePlan) async throws -> [Part] {
         var chosen: [SnapshotSource] = []
         if options.sources.isEmpty { chosen = snapshot.sources }
         for name in options.sources {
-            let found = snapshot.sources(called: name)
-            guard !found.isEmpty else {
-                throw BackupError(.unknownSource, "the snapshot has no source \(name)")
-            }
-            chosen += found.filter { !chosen.contains($0) }
+            chosen += try sources(called: name).filter { !chosen.contains($0) }
         }
-        if !options.only.isEmpty {
-            chosen = chosen.filter(\.kind.hasTree)
-            for path in options.only { try await checkPresent(path, in: chosen) }
+        if plan.isDesiredStateAlone { chosen = chosen.filter { !$0.kind.isLive } }
+        guard !options.only.isEmpty || !options.wholeSources.isEmpty else {
+            return chosen.map { Part(source: $0, path: place(of: $0, among: chosen), only: []) }
         }
-        return chosen.map { Part(source: $0, path: isLone(chosen.count) ? $0.lonePlace : $0.place) }
+        let whole = try options.wholeSources.flatMap { try sources(called: $0) }
+        let partial =
+            options.only.isEmpty ? [] : chosen.filter { $0.kind.hasTree && !whole.contains($0) }
+        for path in options.only { try await checkPresent(path, in: partial) }
+        chosen = chosen.filter { whole.contains($0) || partial.contains($0) }
+        return chosen.map { source in
+            Part(
+                source: source, path: place(of: source, among: chosen),
+                only: whole.contains(source) ? [] : options.only)
+        }
+    }
+
+    private func sources(called name: String) throws(BackupError) -> [SnapshotSource] {
+        let found = snapshot.sources(called: name)
+        guard !found.isEmpty else {
+            let names = snapshot.sources.map(\.name).joined(separator: ", ")
+            throw BackupError(.unknownSource, "the snapshot has no source \(name); it has \(names)")
+        }
+        return found
+    }
+
+    private func place(of source: SnapshotSource, among chosen: [SnapshotSource]) -> Path {
+        isLone(chosen.count) ? source.lonePlace : source.place
     }
 
     private func checkPresent(_ path: [UInt8], in sources: [SnapshotSource]) async throws {
@@ -106,6 +190,7 @@ package struct Restore: Sendable {
         _ staging: borrowing RestoreStaging, _ parts: [Part], _ plan: RestorePlan
     ) async throws -> RestoreReport {
         var report = RestoreReport(snapshot: snapshot, rule: plan.rule, notices: plan.notices, sources: [])
+        report.hasLiveState = !plan.isDesiredStateAlone
         if parts.count == 1, parts[0].source.kind == .repository, parts[0].path.bytes.isEmpty {
             let source = try await repository(parts[0], at: staging.contentPath)
             report.sources = [source]
@@ -118,10 +203,52 @@ package struct Restore: Sendable {
             try Task.checkCancellation()
             report.sources.append(try await restore(part, content, staging.contentPath))
         }
+        if let desired = plan.desired, !isLone(parts.count), isWanted(desired) {
+            report.desired = try await restore(desired, content, staging.scratchPath)
+        }
         if !isLone(parts.count) {
             try content.writeNew(Array(report.json.utf8), to: "REPORT.json")
         }
         try staging.commit(content)
+        return report
+    }
+
+    // MARK: - Desired state
+
+    /// Whether the files of a commit belong to what was chosen.
+    private func isWanted(_ desired: DesiredState) -> Bool {
+        let names = options.sources + options.wholeSources
+        guard names.isEmpty, options.only.isEmpty else {
+            return names.contains { [desired.source, "repository:\(desired.source)"].contains($0) }
+        }
+        return true
+    }
+
+    /// Writes the files of a commit into `desired/<source>`. Throws what fails for a reason of this machine or the store.
+    private func restore(
+        _ desired: DesiredState, _ content: borrowing Directory, _ scratch: Path
+    ) async throws -> RestoreReport.Desired {
+        let path = Path("desired").appending(Path(desired.source))
+        var report = RestoreReport.Desired(state: desired, path: path.description)
+        let holder = try await reader.open(desired.holder)
+        let name = Array(desired.source.utf8)
+        guard Path(desired.source).isName,
+            let source = holder.sources.first(where: { $0.kind == .repository && Array($0.name.utf8) == name }
+            )
+        else { throw BackupError(.unknownSource, "the snapshot has no repository \(desired.source)") }
+        do {
+            let outcome = try await RepositoryCheckout.run(
+                desired.commit, of: source, from: reader, scratch: scratch,
+                into: try content.makeDirectories(path))
+            report.entryCount = outcome.entryCount
+            report.byteCount = outcome.byteCount
+            report.issues = outcome.issues
+        } catch let error as BackupError {
+            guard let cause = error.underlying as? ArchiveError, cause.isDamage else { throw error }
+            try content.removeTree(path)
+            let words = "left out, the repository is damaged in the store: \(cause.context)"
+            report.issues.append(RestoreIssue([], .damaged, words))
+        }
         return report
     }
 
@@ -151,7 +278,7 @@ package struct Restore: Sendable {
             let directory =
                 part.path.bytes.isEmpty ? try content.duplicate() : try content.makeDirectories(part.path)
             let isPlain = part.source.kind != .directory
-            try await tree(options.only, root, into: directory, isPlain: isPlain, &report)
+            try await tree(part.only, root, into: directory, isPlain: isPlain, &report)
         }
         return report
     }
@@ -328,6 +455,14 @@ extension SnapshotSource {
 }
 
 extension SourceKind {
+    /// Whether it is state that lives outside of Git.
+    fileprivate var isLive: Bool {
+        switch self {
+        case .directory, .command, .kubernetes: true
+        case .repository, .keyring: false
+        }
+    }
+
     /// Whether paths beneath its root mean something to people.
     fileprivate var hasTree: Bool {
         switch self {

@@ -20,7 +20,11 @@ package struct RestorePlan: Sendable {
     /// The rule that chose it, in words.
     package let rule: String
     /// What the person who restores should know: a snapshot that is not complete, newer ones passed over.
-    package let notices: [String]
+    package internal(set) var notices: [String]
+    /// The commit that is restored out of a repository beside the snapshot, where that was taken at another.
+    package internal(set) var desired: DesiredState?
+    /// Whether nothing but that commit is restored: there is no live state of it.
+    package internal(set) var isDesiredStateAlone = false
 
     /// Chooses among the snapshots of `catalog`, of `environment` alone where it is given.
     ///
@@ -73,7 +77,7 @@ package struct RestorePlan: Sendable {
     }
 
     /// The best of `records`, newest first.
-    private init(best records: [SnapshotRecord], _ rule: String) throws(BackupError) {
+    init(best records: [SnapshotRecord], _ rule: String) throws(BackupError) {
         for status in [SnapshotStatus.complete, .partial, .torn] {
             guard let chosen = records.firstIndex(where: { $0.header.status == status }) else { continue }
             let words =
@@ -86,7 +90,7 @@ package struct RestorePlan: Sendable {
             .noSnapshot, "every snapshot that fits failed", candidates: RestorePlan.candidates(records))
     }
 
-    private init(_ record: SnapshotRecord, _ rule: String, passing: [SnapshotRecord]) {
+    init(_ record: SnapshotRecord, _ rule: String, passing: [SnapshotRecord]) {
         self.record = record
         self.rule = rule
         var notices: [String] = []
@@ -122,7 +126,7 @@ package struct RestorePlan: Sendable {
         }
     }
 
-    private static func candidates(_ records: [SnapshotRecord]) -> [SnapshotRecord] {
+    static func candidates(_ records: [SnapshotRecord]) -> [SnapshotRecord] {
         Array(records.prefix(10))
     }
 }

@@ -24,6 +24,20 @@ package struct RestoreReport: Sendable {
         package var issues: [RestoreIssue] = []
     }
 
+    /// The files of a commit that were restored out of a repository.
+    package struct Desired: Sendable {
+        /// The commit, and the snapshot that holds it.
+        package let state: DesiredState
+        /// Where they are beneath the restored directory.
+        package let path: String
+        /// Entries restored.
+        package var entryCount = 0
+        /// Bytes of content written.
+        package var byteCount: UInt64 = 0
+        /// What is missing or different.
+        package var issues: [RestoreIssue] = []
+    }
+
     /// The snapshot that was restored.
     package let snapshot: Snapshot
     /// The rule that chose it, in words.
@@ -32,32 +46,52 @@ package struct RestoreReport: Sendable {
     package let notices: [String]
     /// What was restored, in the snapshot's order.
     package internal(set) var sources: [Source]
+    /// The commit that was restored beside them, where the snapshot was taken at another.
+    package internal(set) var desired: Desired?
+    /// Whether the snapshot has live state of what was asked for.
+    package internal(set) var hasLiveState = true
 
     /// Whether nothing that is in the snapshot was refused; if something was, exit 10.
-    package var isWhole: Bool { !sources.contains { $0.issues.contains { $0.kind == .refused } } }
+    package var isWhole: Bool { !issues.contains { $0.kind == .refused } }
 
     /// Whether something is missing because the store is damaged; exit 9.
-    package var isDamaged: Bool { sources.contains { $0.issues.contains { $0.kind == .damaged } } }
+    package var isDamaged: Bool { issues.contains { $0.kind == .damaged } }
+
+    private var issues: [RestoreIssue] { sources.flatMap(\.issues) + (desired?.issues ?? []) }
 
     /// `REPORT.json`. Paths stand as text with `\xNN` for what isn't plain UTF-8, and then in hexadecimal too.
     package var json: String {
         let header = snapshot.record.header
+        var members: [(String, JSONText.Value)] = []
+        if let desired { members.append(("desired", desired.json)) }
         return JSONText.text(
-            .object([
-                ("snapshot", .string(snapshot.record.id.description)),
-                ("time", .string(header.time.description)),
-                ("environment", .string(header.environment)),
-                ("agent", .string(header.agent)),
-                ("host", .string(snapshot.host)),
-                ("status", .string(header.status.name)),
-                ("rule", .string(rule)),
-                ("notices", .list(notices.map { .string($0) })),
-                (
-                    "revisions",
-                    .object(header.revisions.map { ($0.source, .string(Hex.encode($0.commit))) })
-                ),
-                ("sources", .list(sources.map(\.json))),
-            ]))
+            .object(
+                [
+                    ("snapshot", .string(snapshot.record.id.description)),
+                    ("time", .string(header.time.description)),
+                    ("environment", .string(header.environment)),
+                    ("agent", .string(header.agent)),
+                    ("host", .string(snapshot.host)),
+                    ("status", .string(header.status.name)),
+                    ("rule", .string(rule)),
+                    ("liveState", .string(hasLiveState ? "restored" : "missing")),
+                    ("notices", .list(notices.map { .string($0) })),
+                    (
+                        "revisions",
+                        .object(header.revisions.map { ($0.source, .string(Hex.encode($0.commit))) })
+                    ),
+                    ("sources", .list(sources.map(\.json))),
+                ] + members))
+    }
+}
+
+extension RestoreReport.Desired {
+    fileprivate var json: JSONText.Value {
+        .object([
+            ("source", .string(state.source)), ("commit", .string(Hex.encode(state.commit))),
+            ("path", .string(path)), ("entries", .number(UInt64(entryCount))), ("bytes", .number(byteCount)),
+            ("issues", .list(issues.map(\.json))),
+        ])
     }
 }
 

@@ -20,15 +20,13 @@ struct RestoreStaging: ~Copyable {
     /// Throws `occupied` where `target` is there and no empty directory, `busy` where another restore into it is
     /// under way, `FileError`.
     init(for target: Path) throws {
-        guard target.name.isName else {
-            throw BackupError(.occupied, "a restore needs a directory with a name, not \(target)")
-        }
+        try RestoreStaging.checkFree(target)
         let stagingName = Path([0x2E] + target.name.bytes.prefix(200) + Array(".restoring".utf8))
         let parent = try Directory.makePath(target.parent)
-        try RestoreStaging.checkFree(target.name, in: parent, target)
         let staging = try parent.makeDirectories(stagingName)
         let lock = try RestoreStaging.lock(staging, target)
         try staging.removeTree(RestoreStaging.content)
+        try staging.removeTree("scratch")
         self.init(parent, staging, lock, stagingName, target)
     }
 
@@ -57,6 +55,9 @@ struct RestoreStaging: ~Copyable {
     var contentPath: Path {
         target.parent.appending(stagingName).appending(RestoreStaging.content)
     }
+
+    /// Where something that is removed again may be made.
+    var scratchPath: Path { target.parent.appending(stagingName).appending("scratch") }
 
     /// Makes the empty content and opens it.
     borrowing func makeContent() throws(FileError) -> Directory {
@@ -94,6 +95,21 @@ struct RestoreStaging: ~Copyable {
     /// Removes everything again.
     borrowing func discard() {
         try? parent.removeTree(stagingName)
+    }
+
+    /// Throws `occupied` where `target` can't become a restored directory. Nothing is made.
+    static func checkFree(_ target: Path) throws {
+        guard target.name.isName else {
+            throw BackupError(.occupied, "a restore needs a directory with a name, not \(target)")
+        }
+        let parent: Directory
+        do throws(FileError) {
+            parent = try Directory(target.parent)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return
+        }
+        try checkFree(target.name, in: parent, target)
     }
 
     private static func checkFree(

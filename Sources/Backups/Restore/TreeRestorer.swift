@@ -31,6 +31,7 @@ package struct TreeRestorer: ~Copyable {
     private var ordinal = 0
     // Whether entries are missing: directories may be among them.
     private var hasLoss = false
+    private var losses: Set<String> = []
     private var batch: FileBatch
     private var work: [Task<FileBatch.Outcome, any Error>] = []
     /// What could not be restored exactly, in the order of the entries; owners at the end.
@@ -86,8 +87,10 @@ package struct TreeRestorer: ~Copyable {
 
     /// Lists that a part of the tree can't be read: directories that it held are made where entries beneath them follow.
     package mutating func miss(_ part: EntryCursor.Unread?, because error: ArchiveError) {
-        ordinal += 1
         hasLoss = true
+        // The same part may be met on several ways.
+        guard losses.insert(error.context).inserted else { return }
+        ordinal += 1
         found.append(
             (ordinal, RestoreIssue(part?.firstPath ?? [], .damaged, TreeRestorer.words(part, error))))
     }
@@ -96,8 +99,8 @@ package struct TreeRestorer: ~Copyable {
     static func words(_ part: EntryCursor.Unread?, _ error: ArchiveError) -> String {
         let count = part?.entryCount ?? 0
         let what =
-            count == 1 ? "this entry" : count == 0 ? "entries from here on" : "\(count) entries from here on"
-        return "\(what) can't be read, the list of them is damaged in the store: \(error.context)"
+            count == 1 ? "this entry" : count == 0 ? "what is here" : "\(count) entries from here on"
+        return "\(what) can't be read, the list of entries is damaged in the store: \(error.context)"
     }
 
     /// Makes the directories above an entry, where they are among what is missing.

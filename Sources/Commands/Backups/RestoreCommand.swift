@@ -12,30 +12,28 @@ struct RestoreCommand: AsyncParsableCommand {
         discussion: """
             The directory is absent or empty before, and complete or absent afterwards: directories/NAME, \
             commands/NAME, repositories/NAME.git, keyring/ and REPORT.json. With one --source it is that source's \
-            content itself. What is not as it was is listed in REPORT.json and on standard error: the exit code is 9 \
+            content itself.
+
+            --commit means the newest complete snapshot at exactly that commit; else that of the first commit after it \
+            which was deployed; else, with --nearest-ancestor, that of the nearest commit before it. Where the snapshot \
+            was taken at another commit, desired/SOURCE has the files of the one that was asked for. Where no snapshot \
+            fits and a repository in the store holds the commit, these files alone are restored, and the report says \
+            that live state is missing. The rule that chose is printed with the plan; --dry-run prints the plan alone.
+
+            What is not as it was is listed in REPORT.json and on standard error: the exit code is 9 \
             where the store held no sound copy of an entry, which is left out then, and 10 where one was refused; all \
             others are restored.
             """)
 
-    @Option(help: ArgumentHelp("At least eight digits of a snapshot's id, or 'latest'.", valueName: "id"))
-    var snapshot: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "The commit that was applied, of a source or of any.", valueName: "[source=]commit"))
-    var commit: String?
-
-    @Option(
-        help: ArgumentHelp("The newest snapshot up to this time, as 2026-03-01T09:30:00Z.", valueName: "time")
-    )
-    var asOf: String?
+    @OptionGroup var chosen: SnapshotChoice
 
     @Option(help: ArgumentHelp("Restore this source only; repeatable.", valueName: "name"))
     var source: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "Restore this path of a source and what is below it; repeatable.", valueName: "path"))
+            "Restore this path of a source and what is below it, or the source of that name; repeatable.",
+            valueName: "path|source"))
     var only: [String] = []
 
     @Option(help: ArgumentHelp("The directory to restore into: absent or empty.", valueName: "dir"))
@@ -53,53 +51,51 @@ struct RestoreCommand: AsyncParsableCommand {
     @Flag(help: "Print the plan, and restore nothing.")
     var dryRun = false
 
-    @Flag(help: "Print the report as JSON.")
+    @Flag(help: "Print the report, or the plan, as JSON.")
     var json = false
 
     @OptionGroup var store: StoreOptions
 
-    func validate() throws {
-        guard [snapshot, commit, asOf].compactMap({ $0 }).count == 1 else {
-            throw ValidationError("say what to restore: one of --snapshot, --commit and --as-of")
-        }
-    }
-
     func run() async throws {
         let archive = try await OpenArchive(store)
-        let plan = try RestorePlan(try selection(), environment: store.environment, in: archive.catalog)
+        let scratch = try HistoryScratch()
+        defer { scratch.remove() }
+        let plan = try await chosen.plan(in: archive, environment: store.environment, scratch: scratch)
         Console.note("strongroom: snapshot \(plan.record.id) of \(plan.record.header.time): \(plan.rule)")
         for notice in plan.notices { Console.note("strongroom: \(notice)") }
+        let snapshot = try await archive.open(plan.record)
+        let options = options(snapshot)
+        let target = Path(try Process.absolute(into))
+        let user = FileOwner(user: geteuid(), group: getegid())
         if dryRun {
-            for source in try await archive.open(plan.record).sources {
-                Console.print(
-                    "would restore \(source.kind.name) \(source.name): \(Sizes.text(source.byteCount))")
-            }
-            return
+            let sources = try await Restore.planned(plan, from: archive.reader, as: user, options)
+            try Restore.checkFree(target)
+            return try RestorePlanDocument(plan, sources, into: target.description).show(json: json)
         }
-        _ = try await archive.open(plan.record)
-        var options = Restore.Options()
-        options.sources = source
-        options.only = only.map { Array(($0.hasSuffix("/") ? String($0.dropLast()) : $0).utf8) }
-        options.tree.owners = owners
-        options.tree.setIdentity = setId
-        options.tree.devices = devices
-        let report = try await Restore.run(
-            plan, from: archive.reader, into: Path(try Process.absolute(into)),
-            as: FileOwner(user: geteuid(), group: getegid()), options)
+        let report = try await Restore.run(plan, from: archive.reader, into: target, as: user, options)
         try show(report)
     }
 
-    private func selection() throws -> SnapshotSelection {
-        if let snapshot { return snapshot == "latest" ? .latest : .id(snapshot) }
-        if let asOf {
-            guard let time = try? Timestamp(rfc3339: asOf) else {
-                throw Failure(.usage, "--as-of: expected a time as 2026-03-01T09:30:00Z")
+    /// What the options say. A name of `--only` that is a source's and no path means the source.
+    private func options(_ snapshot: Snapshot) -> Restore.Options {
+        var options = Restore.Options()
+        options.sources = source
+        for text in only {
+            let place = text.hasSuffix("/") ? String(text.dropLast()) : text
+            let isSource = snapshot.sources.contains { source in
+                Array(source.name.utf8) == Array(place.utf8)
+                    || Array("\(source.kind.name):\(source.name)".utf8) == Array(place.utf8)
             }
-            return .asOf(time)
+            if isSource, source.isEmpty {
+                options.wholeSources.append(place)
+            } else {
+                options.only.append(Array(place.utf8))
+            }
         }
-        let parts = (commit ?? "").split(separator: "=", maxSplits: 1).map(String.init)
-        return parts.count == 2
-            ? .commit(parts[1], source: parts[0]) : .commit(parts.first ?? "", source: nil)
+        options.tree.owners = owners
+        options.tree.setIdentity = setId
+        options.tree.devices = devices
+        return options
     }
 
     private func show(_ report: RestoreReport) throws {
@@ -111,11 +107,19 @@ struct RestoreCommand: AsyncParsableCommand {
                     "restored \(source.kind.name) \(source.name): \(Sizes.entries(source.entryCount)), "
                         + Sizes.text(source.byteCount))
             }
+            if let desired = report.desired {
+                Console.print(
+                    "restored commit \(Hex.encode(desired.state.commit)) of \(desired.state.source): "
+                        + "\(Sizes.entries(desired.entryCount)), \(Sizes.text(desired.byteCount))")
+            }
         }
         for source in report.sources {
             for issue in source.issues {
                 Console.note("strongroom: \(source.name)/\(Path(issue.path)): \(issue.reason)")
             }
+        }
+        for issue in report.desired?.issues ?? [] {
+            Console.note("strongroom: \(report.desired?.path ?? "")/\(Path(issue.path)): \(issue.reason)")
         }
         guard !report.isDamaged else {
             throw Failure(
