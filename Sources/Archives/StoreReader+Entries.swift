@@ -88,16 +88,7 @@ package struct EntryCursor: Sendable {
 
     /// Opens the branches that can hold entries of the prefix: from the last one that begins at or before it.
     private mutating func push(_ branches: [Node.Branch], _ level: UInt8) {
-        var first = 0
-        for (position, branch) in branches.enumerated()
-        where !PathOrder.precedes(prefix, branch.firstPath) {
-            first = position
-        }
-        let relevant = branches[first...].enumerated().prefix { position, branch in
-            position == 0 || PathOrder.contains(prefix, branch.firstPath)
-                || PathOrder.precedes(branch.firstPath, prefix)
-        }
-        open += relevant.map { _, branch in
+        open += Node.relevant(branches, prefix).map { branch in
             Pending(
                 node: branch.node, level: level - 1,
                 extent: Unread(firstPath: branch.firstPath, entryCount: branch.entryCount))

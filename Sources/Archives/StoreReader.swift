@@ -41,6 +41,11 @@ package final class StoreReader: Sendable {
         try await SnapshotCatalog.load(with: keys)
     }
 
+    /// What was said about snapshots after they were taken: pins, tags, results of drills.
+    package func annotations() async throws(ArchiveError) -> AnnotationCatalog {
+        try await AnnotationCatalog.load(with: keys)
+    }
+
     /// Opens a snapshot's content. Throws `keyNeeded` without the identity, `absent`, `damaged`, `forged`.
     package func open(_ record: SnapshotRecord) async throws(ArchiveError) -> Snapshot {
         let name = try ObjectPlace.snapshots.name(record.id)

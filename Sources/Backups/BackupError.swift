@@ -6,7 +6,7 @@
 //   Restore          a plan -> a staging directory -> in place -> RestoreReport
 //   SnapshotBrowser  entries and single files of a snapshot
 package import Archives
-internal import Files
+package import Files
 internal import Git
 internal import Tar
 
@@ -40,6 +40,8 @@ package struct BackupError: Error, Sendable {
         case notAFile
         /// The place of a restore is neither absent nor an empty directory.
         case occupied
+        /// An entry was refused where all of a source was to be restored.
+        case notWhole
         /// Another restore into the same place is under way.
         case busy
     }
@@ -52,11 +54,15 @@ package struct BackupError: Error, Sendable {
     package let underlying: (any Error)?
     /// Snapshots that may have been meant, newest first.
     package let candidates: [SnapshotRecord]
+    /// Where a restore that was cut off left what the next one goes on with; nil where nothing is left.
+    package let left: Path?
 
     /// Makes an error for `code` about `context`.
     package init(
-        _ code: Code, _ context: String, underlying: (any Error)? = nil, candidates: [SnapshotRecord] = []
+        _ code: Code, _ context: String, underlying: (any Error)? = nil, candidates: [SnapshotRecord] = [],
+        left: Path? = nil
     ) {
+        self.left = left
         self.code = code
         self.context = context
         self.underlying = underlying

@@ -1,5 +1,6 @@
 internal import Archives
 internal import Files
+internal import Sodium
 internal import Synchronization
 
 /// The directory that a restore fills, for several tasks.
@@ -90,12 +91,15 @@ struct FileBatch: Sendable {
     private final class Work {
         let part: Part
         let own: Descriptor?
+        /// What earlier runs have of the file.
+        let earlier: [EarlierFiles.Handle]
         // Why a part of the content can't be read.
         private(set) var damage: String?
 
-        init(_ part: Part, _ own: consuming Descriptor?) {
+        init(_ part: Part, _ own: consuming Descriptor?, _ earlier: EarlierFiles) {
             self.part = part
             self.own = own
+            self.earlier = earlier.isEmpty ? [] : earlier.handles(part.entry.path)
         }
 
         /// The content can't be whole, because of `reason`.
@@ -116,6 +120,7 @@ struct FileBatch: Sendable {
     let root: RestoreRoot
     let reader: StoreReader
     let facts: RestoredFacts
+    let earlier: EarlierFiles
     private(set) var parts: [Part] = []
     private var byteCount: UInt64 = 0
 
@@ -124,7 +129,10 @@ struct FileBatch: Sendable {
     /// A batch is full with so many files, each of which is open while it is at work.
     private static let fileLimit = 96
 
-    init(root: RestoreRoot, reader: StoreReader, facts: RestoredFacts) {
+    init(
+        root: RestoreRoot, reader: StoreReader, facts: RestoredFacts, earlier: EarlierFiles = EarlierFiles()
+    ) {
+        self.earlier = earlier
         self.root = root
         self.reader = reader
         self.facts = facts
@@ -149,14 +157,14 @@ struct FileBatch: Sendable {
         var works: [Work] = []
         for part in parts {
             guard part.shared == nil else {
-                works.append(Work(part, nil))
+                works.append(Work(part, nil, earlier))
                 continue
             }
             do throws(FileError) {
                 let file = try root.directory.reaching(part.entry.path) { directory, name throws(FileError) in
                     try directory.createUnfinishedFile(name)
                 }
-                works.append(Work(part, file))
+                works.append(Work(part, file, earlier))
             } catch {
                 outcome.issues.append((part.ordinal, try RestoreIssue(refusing: part.entry, error)))
             }
@@ -199,8 +207,17 @@ struct FileBatch: Sendable {
             }
             isWritten[position] = true
         }
+        if !earlier.isEmpty {
+            for position in chunks.indices {
+                guard let bytes = kept(chunks[position], uses[position], works) else { continue }
+                try bytes.withBytes { try write(position, $0) }
+            }
+        }
+        let wanted = chunks.indices.filter { !isWritten[$0] }
         do throws(ArchiveError) {
-            try await reader.read(chunks, write)
+            try await reader.read(wanted.map { chunks[$0] }) { position, plaintext in
+                try write(wanted[position], plaintext)
+            }
             return written
         } catch {
             guard error.isDamage else { throw error }
@@ -214,6 +231,23 @@ struct FileBatch: Sendable {
             }
         }
         return written
+    }
+
+    /// The plaintext of a chunk out of what earlier runs have of the files that it belongs to: nil where they don't have all
+    /// of it, or something else.
+    private func kept(_ chunk: ChunkID, _ uses: [Use], _ works: [Work]) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        for use in uses.sorted(by: { $0.range.lowerBound < $1.range.lowerBound })
+        where use.range.upperBound > bytes.count {
+            guard use.range.lowerBound <= bytes.count else { return nil }
+            let skipped = bytes.count - use.range.lowerBound
+            let found = works[use.file].earlier.lazy.compactMap { handle in
+                handle.read(use.range.count - skipped, at: use.offset + UInt64(skipped))
+            }.first
+            guard let found else { return nil }
+            bytes += found
+        }
+        return bytes.withBytes { reader.isPlaintext($0, of: chunk) } ? bytes : nil
     }
 
     private func finish(_ work: Work, _ outcome: inout Outcome) throws {
@@ -232,6 +266,7 @@ struct FileBatch: Sendable {
     private func finish(
         _ part: Part, _ file: borrowing Descriptor, _ damage: String?, _ outcome: inout Outcome
     ) throws {
+        if !earlier.isEmpty { earlier.remove(part.entry.path) }
         guard let damage else { return try facts.finish(file, part, &outcome) }
         outcome.issues.append((part.ordinal, try root.remove(part.entry, damagedBecause: damage)))
     }

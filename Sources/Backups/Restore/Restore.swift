@@ -6,7 +6,8 @@ internal import Git
 /// Brings a snapshot back into a directory that is absent or empty.
 ///
 /// On disk: everything grows in a staging directory beside it (`RestoreStaging`), is synchronised, and gets its name
-/// by one rename: after a failure or a kill there is nothing under the final name. Layout: `directories/<name>/…`,
+/// by one rename: after a failure or a kill there is nothing under the final name, and the next restore into the same
+/// place goes on with what was left: contents that have the ids of their chunks are not read again. Layout: `directories/<name>/…`,
 /// `commands/<name>`, `repositories/<name>.git`, `keyring/…`, `kubernetes/<name>/…`, `REPORT.json`. Where sources are
 /// chosen and one alone is meant, its content itself: a directory's or the keyring's tree, a bare repository, or
 /// `<name>` for a command.
@@ -59,8 +60,7 @@ package struct Restore: Sendable {
             do {
                 return try await restore.fill(staging, parts, plan)
             } catch {
-                staging.discard()
-                throw error
+                throw left(staging, by: error)
             }
         } catch {
             throw BackupError.wrapping(error)
@@ -126,6 +126,19 @@ package struct Restore: Sendable {
             }
         }
         return (entryCount, byteCount)
+    }
+
+    /// Restores one source into `staging`, as it is when it is restored alone; it is on the disk then.
+    static func stage(
+        _ source: SnapshotSource, of snapshot: Snapshot, from reader: StoreReader,
+        into staging: borrowing RestoreStaging, as user: FileOwner, _ options: Options
+    ) async throws -> RestoreReport.Source {
+        let restore = Restore(reader: reader, snapshot: snapshot, user: user, options: options)
+        let content = try staging.makeContent()
+        let part = Part(source: source, path: source.lonePlace, only: [])
+        let report = try await restore.restore(part, content, staging)
+        try content.synchronizeFileSystem()
+        return report
     }
 
     // MARK: - What goes where
@@ -201,7 +214,7 @@ package struct Restore: Sendable {
         let content = try staging.makeContent()
         for part in parts {
             try Task.checkCancellation()
-            report.sources.append(try await restore(part, content, staging.contentPath))
+            report.sources.append(try await restore(part, content, staging))
         }
         if let desired = plan.desired, !isLone(parts.count), isWanted(desired) {
             report.desired = try await restore(desired, content, staging.scratchPath)
@@ -253,7 +266,7 @@ package struct Restore: Sendable {
     }
 
     private func restore(
-        _ part: Part, _ content: borrowing Directory, _ contentPath: Path
+        _ part: Part, _ content: borrowing Directory, _ staging: borrowing RestoreStaging
     ) async throws -> RestoreReport.Source {
         var report = RestoreReport.Source(part)
         guard let root = part.source.root else { return report }
@@ -264,7 +277,7 @@ package struct Restore: Sendable {
         switch part.source.kind {
         case .repository:
             _ = try content.makeDirectories(part.path.parent)
-            return try await repository(part, at: contentPath.appending(part.path))
+            return try await repository(part, at: staging.contentPath.appending(part.path))
         case .command:
             let name = part.path.name
             let directory =
@@ -273,12 +286,15 @@ package struct Restore: Sendable {
                 report.issues.append(RestoreIssue(name.bytes, .refused, "a command without its output"))
                 return report
             }
-            try await tree([name.bytes], root, into: directory, isPlain: true, &report)
+            try await tree(
+                [name.bytes], root, into: directory, isPlain: true,
+                staging.earlierFiles(part.path == name ? Path([]) : part.path.parent), &report)
         case .directory, .keyring, .kubernetes:
             let directory =
                 part.path.bytes.isEmpty ? try content.duplicate() : try content.makeDirectories(part.path)
             let isPlain = part.source.kind != .directory
-            try await tree(part.only, root, into: directory, isPlain: isPlain, &report)
+            try await tree(
+                part.only, root, into: directory, isPlain: isPlain, staging.earlierFiles(part.path), &report)
         }
         return report
     }
@@ -293,15 +309,29 @@ package struct Restore: Sendable {
         }
     }
 
+    /// The error, with the place of what was restored so far where the next run can go on with that; else nothing is left.
+    private static func left(_ staging: borrowing RestoreStaging, by error: any Error) -> any Error {
+        let error = BackupError.wrapping(error)
+        let isOfThisRun = [.store, .files, .git, .caller].contains(error.code)
+        guard isOfThisRun, let place = staging.leave() else {
+            staging.discard()
+            return error
+        }
+        return BackupError(
+            error.code, error.context, underlying: error.underlying, candidates: error.candidates, left: place
+        )
+    }
+
     // MARK: - Trees
 
     /// Restores the entries beneath `prefixes` (all where there is none) and the directories above them. Entries of
     /// a plain tree have no owner and no time of their own: they get the user's and the snapshot's.
     private func tree(
         _ prefixes: [[UInt8]], _ root: NodeID, into directory: consuming Directory, isPlain: Bool,
-        _ report: inout RestoreReport.Source
+        _ earlier: EarlierFiles, _ report: inout RestoreReport.Source
     ) async throws {
-        var restorer = TreeRestorer(into: directory, as: user, from: reader, options: options.tree)
+        var restorer = TreeRestorer(
+            into: directory, as: user, from: reader, options: options.tree, earlier: earlier)
         do {
             try await fill(prefixes, root, &restorer, isPlain: isPlain)
             try await restorer.finish()

@@ -3,7 +3,8 @@ internal import Files
 /// The place where a restore grows before anybody sees it.
 ///
 /// On disk, beside the directory it is for: `.<name>.restoring/` with `lock`, held as long as the restore lives, and
-/// `content`, which gets the final name by one rename. What a killed restore left there, the next one removes.
+/// `content`, which gets the final name by one rename. What a restore that was cut off left there is `earlier-<n>` for the
+/// next one, which takes from it what has the right bytes, and removes it.
 struct RestoreStaging: ~Copyable {
     /// The directory above the target.
     private let parent: Directory
@@ -11,9 +12,14 @@ struct RestoreStaging: ~Copyable {
     private let stagingName: Path
     private let staging: Directory
     private let lock: FileLock
-    private let target: Path
+    let target: Path
 
-    private static let content: Path = "content"
+    static let content: Path = "content"
+
+    /// The name of the staging directory beside `target`.
+    static func stagingName(_ target: Path) -> Path {
+        Path([0x2E] + target.name.bytes.prefix(200) + Array(".restoring".utf8))
+    }
 
     /// Takes the place for `target`, whose parents are made where they are missing.
     ///
@@ -21,11 +27,15 @@ struct RestoreStaging: ~Copyable {
     /// under way, `FileError`.
     init(for target: Path) throws {
         try RestoreStaging.checkFree(target)
-        let stagingName = Path([0x2E] + target.name.bytes.prefix(200) + Array(".restoring".utf8))
-        let parent = try Directory.makePath(target.parent)
+        try self.init(in: try Directory.makePath(target.parent), target)
+    }
+
+    /// Takes the place for `target` beneath `parent`, whatever stands there.
+    init(in parent: consuming Directory, _ target: Path) throws {
+        let stagingName = RestoreStaging.stagingName(target)
         let staging = try parent.makeDirectories(stagingName)
         let lock = try RestoreStaging.lock(staging, target)
-        try staging.removeTree(RestoreStaging.content)
+        try RestoreStaging.setAside(in: staging)
         try staging.removeTree("scratch")
         self.init(parent, staging, lock, stagingName, target)
     }
@@ -49,6 +59,41 @@ struct RestoreStaging: ~Copyable {
             guard error.code == .locked else { throw error }
             throw BackupError(.busy, "another restore into \(target) is under way", underlying: error)
         }
+    }
+
+    // MARK: - What was left
+
+    /// So many runs that were cut off are looked into.
+    private static let earlierLimit = 3
+
+    /// Gives what an earlier run left as `content` a name of its own.
+    private static func setAside(in staging: borrowing Directory) throws {
+        guard try staging.metadataIfPresent(of: content) != nil else { return }
+        let numbers = try earlierNumbers(in: staging)
+        for number in numbers.dropFirst(earlierLimit - 1) { try staging.removeTree(earlierName(number)) }
+        try staging.rename(content, to: earlierName((numbers.first ?? 0) + 1), .exclusive)
+    }
+
+    private static func earlierName(_ number: Int) -> Path { Path("earlier-\(number)") }
+
+    /// The numbers of earlier runs, the newest first.
+    private static func earlierNumbers(in staging: borrowing Directory) throws -> [Int] {
+        let prefix = Array("earlier-".utf8)
+        return try staging.entries().compactMap { entry in
+            guard entry.name.bytes.starts(with: prefix) else { return nil }
+            return Int(String(decoding: entry.name.bytes.dropFirst(prefix.count), as: UTF8.self))
+        }.sorted(by: >)
+    }
+
+    /// The directories that `path` was in earlier runs, the newest first. Links are not followed.
+    borrowing func earlierRoots(_ path: Path) -> [RestoreRoot] {
+        let numbers = (try? RestoreStaging.earlierNumbers(in: staging)) ?? []
+        var roots: [RestoreRoot] = []
+        for number in numbers {
+            let place = RestoreStaging.earlierName(number).appending(path)
+            if let directory = try? staging.openDirectory(place) { roots.append(RestoreRoot(directory)) }
+        }
+        return roots
     }
 
     /// Where the content is, or is to be, made.
@@ -95,6 +140,18 @@ struct RestoreStaging: ~Copyable {
     /// Removes everything again.
     borrowing func discard() {
         try? parent.removeTree(stagingName)
+    }
+
+    /// Leaves what was restored so far for the next run, where there is anything; else removes everything. Returns the place
+    /// of what is left.
+    borrowing func leave() -> Path? {
+        let names = (try? staging.openDirectory(RestoreStaging.content).entries()) ?? []
+        let hasEarlier = (try? RestoreStaging.earlierNumbers(in: staging).isEmpty) == false
+        guard !names.isEmpty || hasEarlier else {
+            discard()
+            return nil
+        }
+        return target.parent.appending(stagingName)
     }
 
     /// Throws `occupied` where `target` can't become a restored directory. Nothing is made.

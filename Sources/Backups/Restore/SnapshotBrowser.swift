@@ -21,7 +21,8 @@ package struct SnapshotBrowser: Sendable {
             throw BackupError(.unknownSource, "several sources are called \(name): \(names)")
         }
         guard let source = found.first else {
-            throw BackupError(.unknownSource, "the snapshot has no source \(name)")
+            let names = snapshot.sources.map(\.name).joined(separator: ", ")
+            throw BackupError(.unknownSource, "the snapshot has no source \(name); it has \(names)")
         }
         return source
     }

@@ -49,10 +49,18 @@ package struct TreeRestorer: ~Copyable {
         into root: consuming Directory, as user: FileOwner, from reader: StoreReader,
         options: Options = Options()
     ) {
+        self.init(into: root, as: user, from: reader, options: options, earlier: EarlierFiles())
+    }
+
+    /// As above; what `earlier` has of the files' contents is not read again.
+    init(
+        into root: consuming Directory, as user: FileOwner, from reader: StoreReader,
+        options: Options, earlier: EarlierFiles
+    ) {
         self.root = RestoreRoot(root)
         self.reader = reader
         facts = RestoredFacts(options: options, user: user)
-        batch = FileBatch(root: self.root, reader: reader, facts: facts)
+        batch = FileBatch(root: self.root, reader: reader, facts: facts, earlier: earlier)
     }
 
     private var options: Options { facts.options }
@@ -223,7 +231,7 @@ package struct TreeRestorer: ~Copyable {
         guard !batch.parts.isEmpty else { return }
         try await settle(TreeRestorer.batchLimit - 1)
         let full = batch
-        batch = FileBatch(root: root, reader: reader, facts: facts)
+        batch = FileBatch(root: root, reader: reader, facts: facts, earlier: batch.earlier)
         work.append(Task.detached(executorPreference: WorkExecutor.shared) { try await full.run() })
     }
 

@@ -20,6 +20,14 @@ struct RestoreCommand: AsyncParsableCommand {
             fits and a repository in the store holds the commit, these files alone are restored, and the report says \
             that live state is missing. The rule that chose is printed with the plan; --dry-run prints the plan alone.
 
+            A restore that was cut off leaves nothing under the final name; the same call goes on with what was brought.
+
+            --in-place suspends the environment, restores each directory whole beside its place, exchanges them at once, \
+            feeds commands' outputs to their restore: commands, holds the environment at the commit, resumes, delivers \
+            and waits until it is healthy. What fails is taken back (but for what a command did), and what a kill left \
+            half done the next run, or --undo, takes back first. Places and commands are those of the settings. Programs \
+            that have files in these directories open are to be stopped before.
+
             What is not as it was is listed in REPORT.json and on standard error: the exit code is 9 \
             where the store held no sound copy of an entry, which is left out then, and 10 where one was refused; all \
             others are restored.
@@ -37,7 +45,16 @@ struct RestoreCommand: AsyncParsableCommand {
     var only: [String] = []
 
     @Option(help: ArgumentHelp("The directory to restore into: absent or empty.", valueName: "dir"))
-    var into: String
+    var into: String?
+
+    @Flag(help: "Bring live state back where it stood, in the environment of --environment.")
+    var inPlace = false
+
+    @Flag(help: "With --in-place: leave the delivered commit as it is.")
+    var keepRevision = false
+
+    @Flag(help: "With --in-place alone: take back, or end, what a restore that was cut off has begun.")
+    var undo = false
 
     @Flag(help: "Give entries their owners (needs root).")
     var owners = false
@@ -56,7 +73,22 @@ struct RestoreCommand: AsyncParsableCommand {
 
     @OptionGroup var store: StoreOptions
 
+    func validate() throws {
+        if undo {
+            guard inPlace, into == nil, chosen.isEmpty, source.isEmpty, only.isEmpty else {
+                throw ValidationError("--undo goes with --in-place and --environment alone")
+            }
+            return
+        }
+        try chosen.check()
+        guard (into != nil) != inPlace else {
+            throw ValidationError("say where to: --into DIR or --in-place")
+        }
+        guard inPlace || !keepRevision else { throw ValidationError("--keep-revision goes with --in-place") }
+    }
+
     func run() async throws {
+        if undo { return try await RestoreInPlace(store).undo() }
         let archive = try await OpenArchive(store)
         let scratch = try HistoryScratch()
         defer { scratch.remove() }
@@ -65,6 +97,19 @@ struct RestoreCommand: AsyncParsableCommand {
         for notice in plan.notices { Console.note("strongroom: \(notice)") }
         let snapshot = try await archive.open(plan.record)
         let options = options(snapshot)
+        guard let into else {
+            guard options.only.isEmpty else {
+                throw Failure(
+                    .usage, "in place whole sources are restored, not paths",
+                    hints: ["--into DIR restores paths"])
+            }
+            var inPlace = RestoreInPlace.Options()
+            inPlace.sources = options.sources + options.wholeSources
+            inPlace.tree = options.tree
+            inPlace.setsRevision = !keepRevision && inPlace.sources.isEmpty
+            return try await RestoreInPlace(store).run(
+                plan, snapshot, archive.reader, inPlace, dryRun: dryRun, json: json)
+        }
         let target = Path(try Process.absolute(into))
         let user = FileOwner(user: geteuid(), group: getegid())
         if dryRun {
@@ -73,7 +118,7 @@ struct RestoreCommand: AsyncParsableCommand {
             return try RestorePlanDocument(plan, sources, into: target.description).show(json: json)
         }
         let report = try await Restore.run(plan, from: archive.reader, into: target, as: user, options)
-        try show(report)
+        try show(report, into)
     }
 
     /// What the options say. A name of `--only` that is a source's and no path means the source.
@@ -98,7 +143,7 @@ struct RestoreCommand: AsyncParsableCommand {
         return options
     }
 
-    private func show(_ report: RestoreReport) throws {
+    private func show(_ report: RestoreReport, _ into: String) throws {
         if json {
             try Console.write(Array(report.json.utf8))
         } else {

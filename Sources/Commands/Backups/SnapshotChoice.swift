@@ -27,7 +27,11 @@ struct SnapshotChoice: ParsableArguments {
             """)
     var nearestAncestor = false
 
-    func validate() throws {
+    /// Whether nothing is chosen.
+    var isEmpty: Bool { snapshot == nil && commit == nil && asOf == nil && !nearestAncestor }
+
+    /// Throws a `ValidationError` unless one choice is made.
+    func check() throws {
         guard [snapshot, commit, asOf].compactMap({ $0 }).count == 1 else {
             throw ValidationError("say what to restore: one of --snapshot, --commit and --as-of")
         }

@@ -34,13 +34,23 @@ struct SnapshotDocument: Encodable {
     let sources: [Source]?
     /// The logical size; nil for who can't read the store.
     let bytes: UInt64?
+    /// Whether it is kept from being forgotten.
+    let pinned: Bool
+    let tags: [String]
 
     /// The time to the second, for tables.
     var second: String {
         time.split(separator: ".").first.map { $0.hasSuffix("Z") ? String($0) : $0 + "Z" } ?? time
     }
 
-    init(_ record: SnapshotRecord, _ snapshot: Snapshot?) {
+    init(_ record: SnapshotRecord, _ snapshot: Snapshot?, _ annotations: AnnotationCatalog? = nil) {
+        pinned = annotations?.pinned.contains(record.id) ?? false
+        let remarks = annotations?.records(of: record.id).map(\.annotation.remark) ?? []
+        tags = Set(
+            remarks.compactMap { remark in
+                if case .tag(let tag) = remark { tag } else { nil }
+            }
+        ).sorted()
         id = record.id.description
         time = record.header.time.description
         environment = record.header.environment

@@ -34,6 +34,9 @@ struct OpenArchive {
         return catalog.records.filter { $0.header.environment == environment }
     }
 
+    /// What was said about snapshots after they were taken.
+    func annotations() async throws -> AnnotationCatalog { try await reader.annotations() }
+
     /// The snapshot that `text` means: `latest`, or at least eight digits of an id.
     func record(_ text: String, of environment: String?) throws -> SnapshotRecord {
         let records = records(of: environment)
@@ -47,7 +50,11 @@ struct OpenArchive {
         let found = records.filter { $0.id.description.hasPrefix(text) }
         guard let only = found.first, found.count == 1 else {
             let reason = found.isEmpty ? "no such snapshot" : "means \(found.count) snapshots"
-            throw Failure(.usage, "\(text): \(reason)", hints: ["strongroom snapshots list shows them"])
+            let candidates = (found.isEmpty ? records : found).reversed().prefix(5)
+            throw Failure(
+                .usage, "\(text): \(reason)",
+                hints: candidates.map { "there is \($0.id) of \($0.header.time)" }
+                    + ["strongroom snapshots list shows them all"])
         }
         return only
     }

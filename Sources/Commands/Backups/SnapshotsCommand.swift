@@ -7,10 +7,11 @@ internal import Encodings
 /// `strongroom snapshots`: what a store holds.
 struct SnapshotsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "snapshots", abstract: "List, show, look into, pin, tag and forget snapshots.",
+        commandName: "snapshots", abstract: "List, show, search, compare, pin, tag and forget snapshots.",
         subcommands: [
             SnapshotsListCommand.self, SnapshotsShowCommand.self, SnapshotsLsCommand.self,
-            SnapshotsCatCommand.self, SnapshotsExportCommand.self, SnapshotsForgetCommand.self,
+            SnapshotsFindCommand.self, SnapshotsDiffCommand.self, SnapshotsCatCommand.self,
+            SnapshotsExportCommand.self, SnapshotsForgetCommand.self,
             SnapshotsPinCommand.self, SnapshotsUnpinCommand.self, SnapshotsTagCommand.self,
         ])
 }
@@ -29,10 +30,11 @@ struct SnapshotsListCommand: AsyncParsableCommand {
 
     func run() async throws {
         let archive = try await OpenArchive(store)
+        let annotations = try await archive.annotations()
         var documents: [SnapshotDocument] = []
         for record in archive.records(of: store.environment) {
             let snapshot = archive.opened.canRead ? try await archive.open(record) : nil
-            documents.append(SnapshotDocument(record, snapshot))
+            documents.append(SnapshotDocument(record, snapshot, annotations))
         }
         if json {
             try Console.json(documents)
@@ -44,9 +46,10 @@ struct SnapshotsListCommand: AsyncParsableCommand {
                 document.bytes.map(Sizes.text) ?? "-",
                 document.revisions.sorted { $0.key < $1.key }.map { "\($0.key)@\($0.value.prefix(10))" }
                     .joined(separator: " "),
+                ((document.pinned ? ["pinned"] : []) + document.tags).joined(separator: " "),
             ]
         }
-        Console.table(["SNAPSHOT", "TIME", "ENVIRONMENT", "STATUS", "SIZE", "REVISIONS"], rows)
+        Console.table(["SNAPSHOT", "TIME", "ENVIRONMENT", "STATUS", "SIZE", "REVISIONS", "MARKS"], rows)
     }
 }
 
@@ -66,7 +69,8 @@ struct SnapshotsShowCommand: AsyncParsableCommand {
     func run() async throws {
         let archive = try await OpenArchive(store)
         let record = try archive.record(snapshot, of: store.environment)
-        let document = SnapshotDocument(record, try await archive.open(record))
+        let document = SnapshotDocument(
+            record, try await archive.open(record), try await archive.annotations())
         if json {
             try Console.json(document)
             return
@@ -76,6 +80,8 @@ struct SnapshotsShowCommand: AsyncParsableCommand {
         Console.print("environment \(document.environment)")
         Console.print("agent       \(document.agent), its snapshot \(document.generation)")
         Console.print("status      \(document.status)")
+        if document.pinned { Console.print("pinned      yes") }
+        if !document.tags.isEmpty { Console.print("tags        \(document.tags.joined(separator: " "))") }
         for (source, commit) in document.revisions.sorted(by: { $0.key < $1.key }) {
             Console.print("revision    \(source) \(commit)")
         }
@@ -102,26 +108,25 @@ struct SnapshotsLsCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("What is listed, with all below it.", valueName: "path"))
     var path: String?
 
-    @Flag(help: "Print JSON.")
-    var json = false
-
+    @OptionGroup var listing: ListingOptions
     @OptionGroup var store: StoreOptions
 
     func run() async throws {
         let archive = try await OpenArchive(store)
         let snapshot = try await archive.open(try archive.record(snapshot, of: store.environment))
+        let lines = try Listing(listing)
         guard let path else {
-            if json { return try Console.json(snapshot.sources.map { SnapshotDocument.Source($0) }) }
-            for source in snapshot.sources { Console.print(source.name) }
-            return
+            for source in snapshot.sources {
+                try lines.show(SnapshotDocument.Source(source), line: source.name)
+            }
+            return try lines.end()
         }
         let place = SnapshotPlace(path)
-        var documents: [EntryDocument] = []
         try await SnapshotBrowser(snapshot, archive.reader).list(place.source, under: place.path) { entry in
             let document = EntryDocument(entry, source: place.source)
-            if json { documents.append(document) } else { Console.print(document.line) }
+            try lines.show(document, line: document.line)
         }
-        if json { try Console.json(documents) }
+        try lines.end()
     }
 }
 

@@ -336,9 +336,20 @@ extension DeliveryError: Reportable {
 
 extension BackupError: Reportable {
     var failure: Failure {
+        let failure = cause
+        guard let left else { return failure }
+        return Failure(
+            failure.code, failure.message,
+            hints: failure.hints + [
+                "\(left) has what was restored so far: the same call goes on with it, removing it gives the room back"
+            ])
+    }
+
+    private var cause: Failure {
         switch code {
         case .store, .files, .git, .caller: underlying.map { Failure($0) } ?? Failure(.inputOutput, context)
         case .busy: Failure(.locked, context)
+        case .notWhole: Failure(.partial, context)
         default:
             Failure(
                 .usage, context,

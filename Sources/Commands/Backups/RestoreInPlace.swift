@@ -1,0 +1,166 @@
+internal import Archives
+internal import Assembly
+internal import Backups
+internal import Encodings
+internal import Files
+internal import Glibc
+internal import Settings
+
+/// `restore --in-place`: what the verb does with an environment of the settings.
+struct RestoreInPlace {
+    /// What the options of the verb say.
+    struct Options {
+        /// Sources; all where empty.
+        var sources: [String] = []
+        /// Facts that are put on entries only when asked for.
+        var tree = TreeRestorer.Options()
+        /// Whether the environment is held at the commit that was restored.
+        var setsRevision = true
+    }
+
+    private let environment: EnvironmentSettings
+    private let restore: EnvironmentRestore
+
+    /// In the environment that `store` names, which the settings have.
+    init(_ store: StoreOptions) throws {
+        guard let name = store.environment else {
+            throw Failure(
+                .usage, "--in-place restores an environment of the settings",
+                hints: ["--environment ENV names it; --into DIR restores without settings"])
+        }
+        let settings = try store.settings.read()
+        environment = try settings.environment(name)
+        let sync = EnvironmentSync(
+            EnvironmentSync.Request(
+                environment: environment, state: settings.state, pins: StateFiles.pins(settings.state),
+                author: Process.author, zone: try Zones.rules(settings.zone),
+                process: FetchChildCommand.process, user: geteuid()),
+            identities: try store.identities.load(defaults: settings.identities),
+            signers: SettingsOptions.reader)
+        restore = try EnvironmentRestore(
+            environment, state: settings.state, author: Process.author,
+            user: FileOwner(user: geteuid(), group: getegid()), sync: sync, clock: { Process.now },
+            tell: { Console.note("strongroom: \($0)") })
+    }
+
+    /// Takes back, or ends, what a run that was cut off has begun.
+    func undo() async throws {
+        let found = try await restore.recover()
+        Console.note(
+            "strongroom: \(environment.name): "
+                + (found ? "what a restore had begun is taken back or ended" : "no restore was cut off"))
+    }
+
+    /// Brings back `snapshot`, or with `dryRun` says what that means.
+    func run(
+        _ plan: RestorePlan, _ snapshot: Snapshot, _ reader: StoreReader, _ options: Options, dryRun: Bool,
+        json: Bool
+    ) async throws {
+        guard !plan.isDesiredStateAlone else {
+            throw Failure(
+                .usage, "there is no live state of that commit to bring back",
+                hints: ["--into DIR restores its files; --nearest-ancestor takes live state of before it"])
+        }
+        let steps = try restore.plan(
+            snapshot, options.sources, commit: options.setsRevision ? revision(plan) : nil)
+        guard !steps.places.isEmpty || !steps.feeds.isEmpty else {
+            throw Failure(
+                .usage, "nothing of the snapshot can be brought back in place",
+                hints: steps.leftOut)
+        }
+        let document = Document(plan, steps, environment.name)
+        if dryRun { return try document.show(json: json) }
+        for line in steps.leftOut { Console.note("strongroom: \(line)") }
+        let report = try await restore.run(steps, of: snapshot, from: reader, options.tree)
+        if json {
+            try Console.json(document)
+        } else {
+            for source in report.sources {
+                Console.print(
+                    "restored \(source.kind.name) \(source.name): \(Sizes.entries(source.entryCount)), "
+                        + Sizes.text(source.byteCount))
+            }
+        }
+        for source in report.sources {
+            for issue in source.issues {
+                Console.note("strongroom: \(source.name)/\(Path(issue.path)): \(issue.reason)")
+            }
+        }
+        guard let commit = report.commit else { return }
+        Console.note(
+            "strongroom: \(environment.name) stays at commit \(commit) until strongroom resume \(environment.name)"
+        )
+    }
+
+    /// The commit that was asked for, else the one that was applied when the snapshot was taken.
+    private func revision(_ plan: RestorePlan) -> [UInt8]? {
+        guard let source = environment.sources.first(where: \.isDelivered)?.name else { return nil }
+        if let desired = plan.desired, Array(desired.source.utf8) == Array(source.utf8) {
+            return desired.commit
+        }
+        return plan.record.header.revisions.first { Array($0.source.utf8) == Array(source.utf8) }?.commit
+    }
+
+    /// The steps as `--dry-run` and `--json` show them.
+    private struct Document: Encodable {
+        struct Place: Encodable {
+            let source: String
+            let path: String
+            let entries: UInt64
+            let bytes: UInt64
+        }
+
+        struct Feed: Encodable {
+            let source: String
+            let program: String
+            let bytes: UInt64
+        }
+
+        let snapshot: String
+        let time: String
+        let environment: String
+        let rule: String
+        let notices: [String]
+        let replaced: [Place]
+        let fed: [Feed]
+        let leftOut: [String]
+        let commit: String?
+
+        init(_ plan: RestorePlan, _ steps: EnvironmentRestore.Plan, _ environment: String) {
+            snapshot = plan.record.id.description
+            time = plan.record.header.time.description
+            self.environment = environment
+            rule = plan.rule
+            notices = plan.notices
+            replaced = steps.places.map { place in
+                Place(
+                    source: place.source.name, path: place.target.description,
+                    entries: place.source.entryCount,
+                    bytes: place.source.byteCount)
+            }
+            fed = steps.feeds.map { feed in
+                Feed(
+                    source: feed.source.name, program: feed.command.arguments[0], bytes: feed.source.byteCount
+                )
+            }
+            leftOut = steps.leftOut
+            commit = steps.commit
+        }
+
+        func show(json: Bool) throws {
+            if json { return try Console.json(self) }
+            var lines = ["suspend \(environment)"]
+            lines += replaced.map { place in
+                "restore \(place.source) beside \(place.path): \(Sizes.entries(place.entries)), "
+                    + Sizes.text(place.bytes)
+            }
+            lines += replaced.map { "exchange \($0.path): what stands there is removed at the end" }
+            lines += fed.map { "feed \($0.source) (\(Sizes.text($0.bytes))) to \($0.program)" }
+            if let commit { lines.append("set the revision: hold \(environment) at commit \(commit)") }
+            lines.append(
+                "resume \(environment)" + (commit == nil ? "" : ", deliver, wait until it is healthy"))
+            for (number, line) in lines.enumerated() { Console.print("\(number + 1). \(line)") }
+            for line in leftOut { Console.print("not: \(line)") }
+        }
+    }
+}
