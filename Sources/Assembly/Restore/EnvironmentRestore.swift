@@ -1,0 +1,359 @@
+package import Archives
+package import Backups
+internal import Delivery
+package import Encodings
+package import Files
+internal import Journal
+package import Settings
+
+/// Brings an environment's live state back where it stood: suspend the sync, restore beside, verify, exchange, feed commands,
+/// set the revision, resume, wait until it is healthy. What fails is taken back.
+///
+/// Each directory is restored whole beside its place and exchanged with it by one rename. What was begun stands in
+/// `<state>/restores/<environment>/` (`RestoreRecord`), so that after a kill at any moment the next run takes it back, or
+/// ends it where all was done. Paths and commands are those of the settings, never those that a snapshot names.
+package struct EnvironmentRestore: Sendable {
+    /// What is to be done.
+    package struct Plan: Sendable {
+        /// A directory and the source that it becomes.
+        package struct Place: Sendable {
+            /// What is restored.
+            package let source: SnapshotSource
+            /// Where it stands.
+            package let target: Path
+        }
+
+        /// A command that takes an output back.
+        package struct Feed: Sendable {
+            /// The command's output in the snapshot.
+            package let source: SnapshotSource
+            /// What reads it from its standard input.
+            package let command: CommandRun
+        }
+
+        /// Directories that are exchanged, in order.
+        package fileprivate(set) var places: [Place] = []
+        /// Commands that are fed after that, in order.
+        package fileprivate(set) var feeds: [Feed] = []
+        /// What of the snapshot isn't brought back, and why.
+        package fileprivate(set) var leftOut: [String] = []
+        /// The commit that the environment is held at from then on, 40 hexadecimal digits; nil leaves it where it is.
+        package fileprivate(set) var commit: String?
+    }
+
+    /// What was done.
+    package struct Report: Sendable {
+        /// What was restored of each source, in order.
+        package var sources: [RestoreReport.Source] = []
+        /// The commit that the environment is held at now; nil where that was not asked for.
+        package var commit: String?
+    }
+
+    private let environment: EnvironmentSettings
+    private let state: Path
+    private let author: String
+    private let user: FileOwner
+    private let sync: EnvironmentSync
+    private let memory: StateMemory
+    private let clock: @Sendable () -> Timestamp
+    /// Told what goes on, a line each.
+    private let tell: @Sendable (String) -> Void
+
+    /// A restore of `environment`, whose state lies in `state`, by `author` as `user`; `sync` delivers the revision.
+    package init(
+        _ environment: EnvironmentSettings, state: String, author: String, user: FileOwner,
+        sync: EnvironmentSync,
+        clock: @escaping @Sendable () -> Timestamp, tell: @escaping @Sendable (String) -> Void
+    ) throws {
+        self.environment = environment
+        self.state = Path(state)
+        self.author = author
+        self.user = user
+        self.sync = sync
+        self.clock = clock
+        self.tell = tell
+        memory = try StateMemory(state)
+    }
+
+    private var name: String { environment.name }
+
+    // MARK: - The plan
+
+    /// What bringing back the sources called `chosen` (all where there is none) of `snapshot` means; `commit`, 20 bytes, is
+    /// the revision that is set. Throws `unknownSource` for a name that the snapshot or the settings don't have.
+    package func plan(_ snapshot: Snapshot, _ chosen: [String], commit: [UInt8]?) throws -> Plan {
+        var plan = Plan()
+        plan.commit = commit.map { Hex.encode($0) }
+        for name in chosen
+        where !snapshot.sources.contains(where: { Array($0.name.utf8) == Array(name.utf8) }) {
+            let names = snapshot.sources.map(\.name).joined(separator: ", ")
+            throw BackupError(.unknownSource, "the snapshot has no source \(name); it has \(names)")
+        }
+        let settings = environment.backup?.sources ?? []
+        for source in snapshot.sources
+        where chosen.isEmpty || chosen.contains(where: { Array($0.utf8) == Array(source.name.utf8) }) {
+            guard source.root != nil else {
+                plan.leftOut.append("\(source.name): nothing was captured of it")
+                continue
+            }
+            switch (source.kind, settings.first { Array($0.name.utf8) == Array(source.name.utf8) }) {
+            case (.directory, let found?):
+                guard let path = found.directoryPath else {
+                    plan.leftOut.append("\(source.name): no directory in the settings any more")
+                    continue
+                }
+                plan.places.append(Plan.Place(source: source, target: Path(path)))
+            case (.command, let found?):
+                guard let command = found.restoring else {
+                    plan.leftOut.append("\(source.name): the settings have no restore: command for it")
+                    continue
+                }
+                plan.feeds.append(Plan.Feed(source: source, command: command))
+            case (.directory, nil), (.command, nil):
+                plan.leftOut.append("\(source.name): the settings don't name it any more")
+            case (.repository, _): plan.leftOut.append("\(source.name): repositories come back with --into")
+            case (.keyring, _): plan.leftOut.append("\(source.name): keyring and rules come back with --into")
+            case (.kubernetes, _): plan.leftOut.append("\(source.name): resources come back with --into")
+            }
+        }
+        for (first, second) in zip(plan.places, plan.places.dropFirst()) where first.target == second.target {
+            throw BackupError(.occupied, "\(first.target) is the place of two sources")
+        }
+        return plan
+    }
+
+    // MARK: - Carrying it out
+
+    /// Brings back what `plan` says. What a run that was cut off has left is taken back, or ended, before.
+    ///
+    /// Where a directory can't be restored whole, nothing is exchanged; where an exchange, a command, the delivery of the
+    /// revision or its health check fails, all directories, the revision and the suspension are as before. What a command
+    /// did is not taken back. Throws `BackupError`, `DeliveryError`, `CommandRun.Failure` and what the journal throws.
+    package func run(
+        _ plan: Plan, of snapshot: Snapshot, from reader: StoreReader, _ options: TreeRestorer.Options
+    ) async throws -> Report {
+        let directory = try own()
+        let lock = try lock(directory)
+        defer { _ = lock }
+        try await recover(directory)
+        let journal = memory.journal
+        var record = RestoreRecord(
+            snapshot: snapshot.record.id.description, suspension: try journal.suspension(environment: name),
+            hold: try journal.hold(environment: name))
+        record.targets = plan.places.map(\.target)
+        try save(record, in: directory)
+        do {
+            let report = try await carryOut(plan, snapshot, reader, options, &record, directory)
+            record.phase = .done
+            try save(record, in: directory)
+            try await recover(directory)
+            return report
+        } catch {
+            tell("\(name): not restored; what was changed is taken back")
+            do {
+                try await recover(directory)
+            } catch let second {
+                tell("\(name): not all was taken back: restore --in-place --undo tries again")
+                throw second
+            }
+            throw error
+        }
+    }
+
+    private func carryOut(
+        _ plan: Plan, _ snapshot: Snapshot, _ reader: StoreReader, _ options: TreeRestorer.Options,
+        _ record: inout RestoreRecord, _ directory: borrowing Directory
+    ) async throws -> Report {
+        let journal = memory.journal
+        var report = Report()
+        if record.suspension == nil {
+            let reason = "restore in place of snapshot \(record.snapshot)"
+            try write(.suspend, ["reason": reason])
+            try journal.setSuspension(
+                Suspension(time: clock(), author: author, reason: reason), environment: name)
+        }
+        try await waitForSync()
+        // Beside everything, and whole, before anything is touched.
+        var staged: [StagedRestore] = []
+        for place in plan.places {
+            tell("\(place.source.name): restoring beside \(place.target)")
+            let one = try await StagedRestore.make(
+                place.source, of: snapshot, from: reader, for: place.target, as: user, options)
+            staged.append(one)
+            try requireWhole(one.report)
+            report.sources.append(one.report)
+        }
+        var outputs: [(feed: Plan.Feed, path: Path)] = []
+        for (number, feed) in plan.feeds.enumerated() {
+            let target = state.appending(Path("restores")).appending(Path(name)).appending(Path("\(number)"))
+            record.targets.append(target)
+            try save(record, in: directory)
+            let one = try await StagedRestore.make(
+                feed.source, of: snapshot, from: reader, for: target, as: user, .init())
+            staged.append(one)
+            try requireWhole(one.report)
+            report.sources.append(one.report)
+            outputs.append((feed, one.contentPath.appending(Path(feed.source.name))))
+        }
+        record.swaps = try staged.prefix(plan.places.count).map { try $0.swap() }
+        record.phase = .exchanging
+        try save(record, in: directory)
+        for swap in record.swaps {
+            try swap.exchange()
+            tell("\(swap.target): exchanged")
+        }
+        for (feed, path) in outputs {
+            tell("\(feed.source.name): \(feed.command.arguments[0]) takes it back")
+            do {
+                try await feed.command.reading(path).run()
+            } catch let failure as CommandRun.Failure {
+                throw BackupError(
+                    .caller, "\(feed.source.name): its restore: command failed", underlying: failure)
+            }
+        }
+        try write(.restore, ["snapshot": record.snapshot])
+        report.commit = try await setRevision(plan.commit, &record, directory)
+        return report
+    }
+
+    /// Has the environment stay at `commit`, delivers it, and waits for its health checks. Nil where nothing was to be set.
+    private func setRevision(
+        _ commit: String?, _ record: inout RestoreRecord, _ directory: borrowing Directory
+    ) async throws -> String? {
+        let journal = memory.journal
+        guard record.suspension == nil else {
+            tell("\(name): it was suspended before and stays so; its revision is left alone")
+            return nil
+        }
+        guard let commit, let source = environment.sources.first(where: \.isDelivered)?.name else {
+            try write(.resume, ["lifted": "restore in place"])
+            try journal.setSuspension(nil, environment: name)
+            return nil
+        }
+        record.phase = .setting
+        try save(record, in: directory)
+        let order = Suspension(
+            time: clock(), author: author, reason: "restored snapshot \(record.snapshot)")
+        try write(.rollback, ["source": source, "commit": commit, "reason": order.reason])
+        try journal.setHold(HeldCommit(source: source, commit: commit, order: order), environment: name)
+        try journal.setSuspension(nil, environment: name)
+        tell("\(name): delivering commit \(commit)")
+        _ = try await deliver()
+        return commit
+    }
+
+    /// One sync; waits for one that runs.
+    private func deliver() async throws -> EnvironmentSync.Report {
+        while true {
+            do {
+                return try await sync.run(at: clock())
+            } catch let error as DeliveryError where error.code == .locked {
+                try await Task.sleep(for: .milliseconds(200))
+            }
+        }
+    }
+
+    /// Waits until no sync runs that began before the suspension.
+    private func waitForSync() async throws {
+        while true {
+            do throws(DeliveryError) {
+                _ = try SyncState(directory: state).lock(environment: name)
+                return
+            } catch {
+                guard error.code == .locked else { throw error }
+            }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    private func requireWhole(_ report: RestoreReport.Source) throws {
+        guard let issue = report.issues.first(where: { $0.kind == .damaged || $0.kind == .refused }) else {
+            return
+        }
+        let place = "\(report.name)/\(Path(issue.path))"
+        let words = "\(place): \(issue.reason); --into restores what there is"
+        guard issue.kind == .damaged else { throw BackupError(.notWhole, words) }
+        throw BackupError(.store, words, underlying: ArchiveError(.damaged, words))
+    }
+
+    // MARK: - After a kill
+
+    /// Takes back what a run that was cut off has begun, or ends it where all was done. Returns whether there was one.
+    @discardableResult
+    package func recover() async throws -> Bool {
+        let directory = try own()
+        let lock = try lock(directory)
+        defer { _ = lock }
+        return try await recover(directory)
+    }
+
+    @discardableResult
+    private func recover(_ directory: borrowing Directory) async throws -> Bool {
+        guard try directory.metadataIfPresent(of: "record") != nil else { return false }
+        let bytes = try directory.read("record", limit: 1 << 24)
+        guard let record = RestoreRecord(String(decoding: bytes, as: UTF8.self)) else {
+            throw BackupError(.files, "\(directory.path)/record: not a record of a restore")
+        }
+        if record.phase != .done {
+            for swap in record.swaps.reversed() { try swap.takeBack() }
+            try await takeBackRevision(record)
+        }
+        for target in record.targets { try RestoreLeftovers.remove(target) }
+        try directory.removeFile("record")
+        try directory.synchronize()
+        return true
+    }
+
+    private func takeBackRevision(_ record: RestoreRecord) async throws {
+        let journal = memory.journal
+        let held = try journal.hold(environment: name)
+        if record.phase == .setting, held != record.hold {
+            try write(.resume, ["lifted": "hold of a restore in place"])
+            try journal.setHold(record.hold, environment: name)
+            try journal.setSuspension(nil, environment: name)
+            do {
+                _ = try await deliver()
+            } catch let error as DeliveryError {
+                tell("\(name): not delivered again: \(error.context)")
+            }
+        }
+        guard try journal.suspension(environment: name) != record.suspension else { return }
+        try write(.resume, ["lifted": "restore in place"])
+        try journal.setSuspension(record.suspension, environment: name)
+    }
+
+    // MARK: - Files and log
+
+    private func own() throws -> Directory {
+        try Directory.makePath(state.appending(Path("restores")).appending(Path(name)))
+    }
+
+    private func lock(_ directory: borrowing Directory) throws -> FileLock {
+        do throws(FileError) {
+            return try FileLock("lock", in: directory)
+        } catch {
+            guard error.code == .locked else { throw error }
+            throw BackupError(.busy, "\(name): another restore in place is under way", underlying: error)
+        }
+    }
+
+    private func save(_ record: RestoreRecord, in directory: borrowing Directory) throws {
+        try directory.removeStaleTemporaries(of: "record")
+        var file = try AtomicFile("record", in: directory)
+        try unsafe file.write(Array(record.text.utf8).span.bytes)
+        try file.commit()
+    }
+
+    private func write(_ kind: AuditEvent.Kind, _ fields: [String: String]) throws {
+        try memory.audit.append(
+            AuditEvent(kind, fields.merging(["environment": name, "by": author]) { $1 }), at: clock())
+    }
+}
+
+/// Staging directories that are not in use any more.
+private enum RestoreLeftovers {
+    static func remove(_ target: Path) throws(BackupError) {
+        let none = FileIdentity(device: DeviceNumber(major: 0, minor: 0), inode: 0)
+        try DirectorySwap(target: target, new: none, old: nil).finish()
+    }
+}

@@ -1,0 +1,160 @@
+import Support
+import Testing
+
+/// `restore --in-place`: live state and revision go back together, or nothing does.
+@Suite struct RestoreInPlaceTests {
+    /// An environment with a snapshot at its first commit, and live data and a delivery that are newer.
+    private struct Scene {
+        let world = World()
+        let commit: String
+        let first: String
+        let before: FileTree?
+        let now: FileTree?
+        let firstDelivery: FileTree?
+        let secondDelivery: FileTree?
+
+        init() throws {
+            world.makeStore()
+            world.writeUploads()
+            commit = world.config.git("rev-parse", "HEAD")
+            expect(world.sync(), 0)
+            first = world.backup()
+            before = try FileTree(world.path("host/uploads"), withTimes: true)
+            firstDelivery = try world.delivered()
+            world.write("host/uploads/readme", "changed")
+            world.write("host/uploads/second", "new")
+            world.config.write("deploy/prod/app.yaml", "listen: 9090\n")
+            world.config.commit("Second")
+            expect(world.sync(), 0)
+            now = try FileTree(world.path("host/uploads"), withTimes: true)
+            secondDelivery = try world.delivered()
+            World.copy(world.path("host"), to: world.path("host-before"))
+        }
+
+        var arguments: [String] {
+            ["restore", "--in-place", "--environment", "prod", "--config", world.settings]
+        }
+
+        func restore(_ options: String...) -> ShellCommand.Outcome {
+            world.run(arguments + ["--commit", commit] + options, identity: "alice")
+        }
+
+        func undo() -> ShellCommand.Outcome {
+            world.run(arguments + ["--undo"], identity: "alice")
+        }
+
+        /// Puts the host back to where it was before the run.
+        func putBack() { World.replace(world.path("host"), with: world.path("host-before")) }
+
+        func uploads() throws -> FileTree? { try FileTree(world.path("host/uploads"), withTimes: true) }
+
+        var leftovers: String {
+            ShellCommand.run(
+                "find", [world.path("host"), "-name", "*.restoring", "-o", "-path", "*restores/prod/record"]
+            ).text
+        }
+    }
+
+    @Test func `live state and revision of a commit come back, and stay until resume`() throws {
+        let scene = try Scene()
+        let plan = scene.restore("--dry-run")
+        expect(plan, 0)
+        #expect(plan.text.contains("exchange \(scene.world.path("host/uploads"))"))
+        #expect(plan.text.contains("hold prod at commit \(scene.commit)"))
+        #expect(try scene.uploads() == scene.now)
+
+        expect(scene.restore(), 0)
+        #expect(try scene.uploads() == scene.before)
+        #expect(try scene.world.delivered() == scene.firstDelivery)
+        #expect(scene.leftovers == "")
+        expect(scene.world.sync(), 0)
+        #expect(try scene.world.delivered() == scene.firstDelivery)
+        expect(scene.world.run("resume", "prod", "--config", scene.world.settings), 0)
+        expect(scene.world.sync(), 0)
+        #expect(try scene.world.delivered() == scene.secondDelivery)
+        #expect(scene.undo().errorText.contains("no restore was cut off"))
+    }
+
+    @Test func `one source comes back alone, and the revision is left as it is`() throws {
+        let scene = try Scene()
+        expect(scene.restore("--source", "uploads"), 0)
+        #expect(try scene.uploads() == scene.before)
+        #expect(try scene.world.delivered() == scene.secondDelivery)
+        expect(scene.world.sync(), 0)
+        expect(scene.restore("--source", "nothing"), 2)
+        expect(scene.restore("--only", "uploads/readme"), 2, "whole sources")
+    }
+
+    @Test func `where the restored revision is not healthy, everything is as before`() throws {
+        let scene = try Scene()
+        let mark = scene.world.path("sick")
+        scene.world.edit(
+            "host/strongroom.yaml", "    backup:\n",
+            """
+                health:
+                  - { command: ["sh", "-c", "! grep -q 8080 \(scene.world.path("host/app"))/app.yaml"], retries: 0 }
+                backup:
+
+            """)
+        _ = mark
+        let outcome = scene.restore()
+        #expect(outcome.status != 0)
+        #expect(outcome.errorText.contains("taken back"))
+        #expect(try scene.uploads() == scene.now)
+        #expect(try scene.world.delivered() == scene.secondDelivery)
+        #expect(scene.leftovers == "")
+        expect(scene.world.sync(), 0)
+        #expect(try scene.world.delivered() == scene.secondDelivery)
+    }
+
+    @Test func `what can't be replaced is refused before anything is touched`() throws {
+        let scene = try Scene()
+        let script = "cd \(scene.world.path("host")) && mv uploads elsewhere && ln -s elsewhere uploads"
+        #expect(ShellCommand.run("sh", ["-euc", script]).status == 0)
+        expect(scene.restore(), 2, "no directory")
+        #expect(try FileTree(scene.world.path("host/elsewhere"), withTimes: true) == scene.now)
+        #expect(scene.leftovers == "")
+        expect(scene.world.sync(), 0)
+        #expect(try scene.world.delivered() == scene.secondDelivery)
+    }
+
+    @Test(arguments: [0, 1])
+    func
+        `killed at any call, a restore in place leaves old or new, and the next run takes it back or ends it`(
+            share: Int
+        ) throws
+    {
+        let scene = try Scene()
+        let points = CrashPoints(
+            World.program, scene.arguments + ["--commit", scene.commit],
+            environment: [
+                "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": scene.world.path("home"), "LC_ALL": "C",
+                "STRONGROOM_IDENTITY": scene.world.path("alice.identity"),
+            ], directory: scene.world.path("config"))
+        let clean = points.run(.none)
+        #expect(clean.status == 0, "\(String(decoding: clean.stderr, as: UTF8.self))")
+        for (position, number) in CrashPoints.spread(30, over: clean.callCount).enumerated()
+        where position % 2 == share {
+            scene.putBack()
+            let outcome = points.run(.killAfter(number))
+            let call = "killed after \(outcome.calls.last ?? "")"
+            let found = try scene.uploads()
+            #expect(found == scene.before || found == scene.now, "\(call)")
+            let undone = scene.undo()
+            #expect(undone.status == 0, "\(call): \(undone.errorText)")
+            let left = try scene.uploads()
+            #expect(left == scene.before || left == scene.now, "\(call)")
+            let sync = scene.world.sync()
+            #expect(sync.status == 0, "\(call): \(sync.errorText)")
+            // Live state and revision go together.
+            #expect(
+                try scene.world.delivered()
+                    == (left == scene.now ? scene.secondDelivery : scene.firstDelivery),
+                "\(call)")
+            #expect(scene.leftovers == "", "\(call)")
+            let again = scene.restore()
+            #expect(again.status == 0, "\(call): \(again.errorText)")
+            #expect(try scene.uploads() == scene.before, "\(call)")
+        }
+    }
+}
