@@ -35,7 +35,7 @@ import Testing
         #expect(plan.notices == ["the snapshot is torn: a deploy went on while it was taken"])
     }
 
-    @Test func `an unknown or ambiguous commit is refused with candidates`() async throws {
+    @Test func `F103: an unknown or ambiguous commit is refused with candidates`() async throws {
         let fixture = try await BackupFixture()
         let first = try await fixture.backUp(at: commit(1, 1))
         let second = try await fixture.backUp(at: commit(1, 2))

@@ -39,7 +39,7 @@ import Testing
             groupID: BackupFixture.user.group)
     }
 
-    @Test func `hostile entries are refused and listed, the rest is restored`() async throws {
+    @Test func `F099, F102: hostile entries are refused and listed, the rest is restored`() async throws {
         let fixture = try await BackupFixture()
         fixture.sh("mkdir outside; printf secret > outside/passwd")
         let outside = Array(fixture.scratch.file("outside").utf8)
@@ -65,7 +65,7 @@ import Testing
         #expect(report.json.contains("\"kind\": \"refused\""))
     }
 
-    @Test func `no tree holds a path that leads out, or one twice`() async throws {
+    @Test func `F099: no tree holds a path that leads out, or one twice`() async throws {
         let fixture = try await BackupFixture()
         for bad in ["../x", "/etc/x", "a//b", "a/../b", ".", "a/"] {
             await #expect(throws: ArchiveError.self) { try await plant([entry(bad)], fixture) }
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func `a source whose name leads out is refused`() async throws {
+    @Test func `F099: a source whose name leads out is refused`() async throws {
         let fixture = try await BackupFixture()
         try await plant([entry("x")], name: "../../../escaped", fixture)
         let report = try await fixture.restore(into: "back")
@@ -99,7 +99,7 @@ import Testing
         #expect(fixture.names() == ["back"])
     }
 
-    @Test func `the target is absent or an empty directory`() async throws {
+    @Test func `F100: the target is absent or an empty directory`() async throws {
         let fixture = try await BackupFixture()
         try await fixture.backUp()
         fixture.sh(
@@ -112,6 +112,28 @@ import Testing
         try await fixture.restore(into: "empty")
         #expect(fixture.sh("ls empty").text == "REPORT.json\nkeyring")
         #expect(await code { try await fixture.restore(into: "empty") } == .occupied)
+    }
+
+    @Test func `whole sources are chosen beside paths, and others are left out`() async throws {
+        let fixture = try await BackupFixture()
+        fixture.sh("mkdir -p live/a other; printf x > live/a/b; printf y > live/c; printf z > other/d")
+        try await fixture.backUp([
+            .directory(name: "live", path: fixture.path("live")),
+            .directory(name: "other", path: fixture.path("other")),
+            .documents(name: "config", [.init(path: [0x61], bytes: [1])]),
+        ])
+        var options = Restore.Options()
+        options.wholeSources = ["live"]
+        try await fixture.restore(into: "whole", options)
+        #expect(
+            fixture.sh("cd whole; find . -type f | sort").text
+                == "./REPORT.json\n./directories/live/a/b\n./directories/live/c")
+        // A path of a source that is whole is there anyway.
+        options.only = [Array("a/b".utf8)]
+        try await fixture.restore(into: "both", options)
+        fixture.sh("test -e both/directories/live/c; test ! -e both/directories/other/d")
+        options.only = [Array("nowhere".utf8)]
+        #expect(await code { try await fixture.restore(into: "none", options) } == .unknownPath)
     }
 
     @Test func `what a killed restore left is cleared by the next, a living one is left alone`() async throws

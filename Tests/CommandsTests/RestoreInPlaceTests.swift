@@ -87,7 +87,6 @@ import Testing
 
     @Test func `where the restored revision is not healthy, everything is as before`() throws {
         let scene = try Scene()
-        let mark = scene.world.path("sick")
         scene.world.edit(
             "host/strongroom.yaml", "    backup:\n",
             """
@@ -96,7 +95,6 @@ import Testing
                 backup:
 
             """)
-        _ = mark
         let outcome = scene.restore()
         #expect(outcome.status != 0)
         #expect(outcome.errorText.contains("taken back"))

@@ -159,7 +159,7 @@ package struct Restore: Sendable {
         let whole = try options.wholeSources.flatMap { try sources(called: $0) }
         let partial =
             options.only.isEmpty ? [] : chosen.filter { $0.kind.hasTree && !whole.contains($0) }
-        for path in options.only { try await checkPresent(path, in: partial) }
+        for path in options.only { try await checkPresent(path, in: partial + whole) }
         chosen = chosen.filter { whole.contains($0) || partial.contains($0) }
         return chosen.map { source in
             Part(

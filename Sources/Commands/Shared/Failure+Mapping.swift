@@ -355,8 +355,8 @@ extension BackupError: Reportable {
                 .usage, context,
                 hints: candidates.prefix(5).map { record in
                     let commits = record.header.revisions.map { "\($0.source)=\(Hex.encode($0.commit))" }
-                    return
-                        "there is \(record.id) of \(record.header.time) at \(commits.joined(separator: ", "))"
+                    let place = commits.isEmpty ? "" : " at \(commits.joined(separator: ", "))"
+                    return "there is \(record.id) of \(record.header.time)\(place)"
                 })
         }
     }
