@@ -69,6 +69,11 @@ package struct ArchiveError: Error, Sendable {
 }
 
 extension ArchiveError {
+    /// What is wrong, for a line that names `object` before it.
+    package func problem(about object: String) -> String {
+        context.hasPrefix(object + ": ") ? String(context.dropFirst(object.count + 2)) : context
+    }
+
     /// The same, told as damage where a disk doesn't give back one file: no reason to leave the others.
     var tellingBadFiles: ArchiveError {
         guard code == .storage, let error = underlying as? StorageError, error.code == .io,

@@ -23,11 +23,13 @@ package enum IndexRebuild {
     private static let batchCount = 256
     private static let parallelism = 8
 
-    /// Rebuilds as the agent `agent`, who signs the new index objects; with `isDry` it only finds out what would be done.
+    /// Rebuilds as the agent `agent`, who signs the new index objects, on the machine of `presence`; with `isDry` it only
+    /// finds out what would be done. It is a session like that of a writer: no pruner removes meanwhile what it puts into
+    /// the index, and it leaves out what is marked to be removed.
     /// `progress` is told the number of packs that were looked at, of all that no usable index object names. Throws
-    /// `refused`, `storage`.
+    /// `refused`, `storage`, `overtaken`.
     package static func run(
-        _ store: Store, write: [WriteKey], agent: AgentKey, isDry: Bool = false,
+        _ store: Store, write: [WriteKey], agent: AgentKey, presence: SessionPresence, isDry: Bool = false,
         progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) async throws(ArchiveError) -> Report {
         let keys = try OpenedWrite(store: store, keys: write)
@@ -36,10 +38,27 @@ package enum IndexRebuild {
         }
         let session = SigningContext(
             store: store.id, generation: store.generation, write: try keys.newest(), agent: agent)
+        let lease = isDry ? nil : try await SessionLease.begin(.write, in: store.objects, session, presence)
+        do throws(ArchiveError) {
+            let report = try await run(keys, session, lease, progress)
+            await lease?.end()
+            return report
+        } catch {
+            await lease?.end()
+            throw error
+        }
+    }
+
+    private static func run(
+        _ keys: OpenedWrite, _ session: SigningContext, _ lease: SessionLease?,
+        _ progress: @Sendable (_ done: Int, _ total: Int) -> Void
+    ) async throws(ArchiveError) -> Report {
+        let store = keys.store
+        let marked = try await keys.markedPacks()
         let loaded = try await IndexCatalog.load(with: keys)
         let indexed = Set(loaded.index.packs.map(\.pack.name))
         let lost = try await ObjectPlace.packs.list(in: store.objects).filter { entry in
-            PackName(entry.name.lastComponent).map { !indexed.contains($0) } ?? false
+            PackName(entry.name.lastComponent).map { !indexed.contains($0) && !marked.contains($0) } ?? false
         }
         var packs: [IndexedPack] = []
         var failures: [SnapshotCatalog.Failure] = []
@@ -59,13 +78,14 @@ package enum IndexRebuild {
                 doneCount += 1
                 progress(doneCount, lost.count)
             }
-            guard rowCount >= rowLimit, !isDry else { continue }
-            try await put(packs, store, session)
+            guard rowCount >= rowLimit, let lease else { continue }
+            try await put(packs, store, session, lease)
             packs = []
             rowCount = 0
         }
-        if !isDry {
-            if !packs.isEmpty { try await put(packs, store, session) }
+        if let lease {
+            if !packs.isEmpty { try await put(packs, store, session, lease) }
+            try lease.check()
             for failure in loaded.failures { try await moveAside(failure.name, store) }
         }
         return Report(
@@ -73,7 +93,7 @@ package enum IndexRebuild {
     }
 
     /// A pack's header, or why it can't be taken; fails where the storage does.
-    private static func header(
+    static func header(
         _ entry: ObjectEntry, _ keys: OpenedWrite
     ) async -> Result<Result<IndexedPack, ArchiveError>, ArchiveError> {
         do throws(ArchiveError) {
@@ -88,8 +108,9 @@ package enum IndexRebuild {
     }
 
     private static func put(
-        _ packs: [IndexedPack], _ store: Store, _ session: SigningContext
+        _ packs: [IndexedPack], _ store: Store, _ session: SigningContext, _ lease: SessionLease
     ) async throws(ArchiveError) {
+        try lease.check()
         let bytes = IndexCatalog.encode(IndexObject(of: packs), in: session)
         try await store.objects.store(try ObjectPlace.index.name(IndexName(Digest(hashing: bytes))), bytes)
     }

@@ -1,5 +1,6 @@
 import Sodium
 import Storage
+import Synchronization
 
 extension StoreReader {
     /// The segments of a content, in order.
@@ -18,10 +19,7 @@ extension StoreReader {
         var wanted: [(position: Int, place: PieceIndex.Place)] = []
         wanted.reserveCapacity(chunks.count)
         for (position, chunk) in chunks.enumerated() {
-            guard let place = source.index.places(of: chunk).first else {
-                throw ArchiveError(.absent, "chunk \(chunk): in no index")
-            }
-            wanted.append((position, place))
+            wanted.append((position, try await place(of: chunk)))
         }
         wanted.sort { ($0.place.ordinal, $0.place.offset) < ($1.place.ordinal, $1.place.offset) }
         var start = 0
@@ -30,6 +28,17 @@ extension StoreReader {
             let end = StoreReader.runEnd(wanted, from: start)
             try await readRun(chunks, wanted[start..<end], sink)
             start = end
+        }
+    }
+
+    /// The first place of a chunk. Throws `absent`.
+    private func place(of chunk: ChunkID) async throws(ArchiveError) -> PieceIndex.Place {
+        while true {
+            let (source, epoch) = renewal.withLock { ($0.source, $0.epoch) }
+            if let place = source.index.places(of: chunk).first { return place }
+            guard try await renew(after: epoch) else {
+                throw ArchiveError(.absent, "chunk \(chunk): in no index")
+            }
         }
     }
 

@@ -11,10 +11,16 @@ package final class StoreReader: Sendable {
     let keys: OpenedWrite
     /// The `read` identities at hand.
     let identities: [ReadIdentity]
-    /// Where pieces are read from.
-    let source: NodeSource
-    /// Index objects that could not be used: what only they name is missing until the index is rebuilt.
+    /// Where pieces are read from. It may grow (`renew`): places of an earlier one are places of each later one too.
+    var source: NodeSource { renewal.withLock { $0.source } }
+    /// Index objects that could not be used: what only they name is read from the packs' own headers when it is sought.
     package let indexFailures: [ArchiveError]
+    /// How often the index was read again, and what came of it.
+    let renewal: Mutex<Renewal>
+    /// One reading of the index at a time.
+    let renewalTurn = TaskSemaphore(1)
+    /// Told what the reader made up for, one line each.
+    let notice: @Sendable (String) -> Void
     private let codecs: CodecPool
     private let dataKeys = Mutex<[[UInt8]: DataKey]>([:])
     private let recent = Mutex<[(id: ChunkID, block: ByteBlock)]>([])
@@ -25,13 +31,16 @@ package final class StoreReader: Sendable {
     private static let dataKeyLimit = 64
 
     /// A reader for `store`, which reads the index, but for what `indexCache` keeps. Without identities it lists only.
+    /// `notice` is told, in a line for people, when packs are read by their own headers because no index names them.
     package init(
-        _ store: Store, write: [WriteKey], read: [ReadIdentity] = [], indexCache: IndexCache? = nil
+        _ store: Store, write: [WriteKey], read: [ReadIdentity] = [], indexCache: IndexCache? = nil,
+        notice: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws(ArchiveError) {
         keys = try OpenedWrite(store: store, keys: write)
         identities = read
         let loaded = try await IndexCatalog.load(with: keys, cache: indexCache)
-        source = NodeSource(keys: keys, index: loaded.index)
+        renewal = Mutex(Renewal(source: NodeSource(keys: keys, index: loaded.index)))
+        self.notice = notice
         indexFailures = loaded.failures.map(\.error)
         codecs = CodecPool(limit: max(Node.contentByteLimit, Int(store.config.cutting.maximum)), level: 1)
     }
@@ -65,14 +74,14 @@ package final class StoreReader: Sendable {
 
     /// The node `id`, whose id is verified. Throws `absent`, `damaged`, `keyNeeded`, `storage`.
     func node(_ id: NodeID) async throws(ArchiveError) -> Node {
-        try await first(source.index.places(of: id), "node \(id)") { (place) throws(ArchiveError) in
+        try await first({ $0.places(of: id) }, "node \(id)") { (place) throws(ArchiveError) in
             try await node(id, at: place)
         }
     }
 
     /// The plaintext of the chunk `id`, whose id is verified. Throws as `node`.
     func chunk(_ id: ChunkID) async throws(ArchiveError) -> ByteBlock {
-        try await first(source.index.places(of: id), "chunk \(id)") { (place) throws(ArchiveError) in
+        try await first({ $0.places(of: id) }, "chunk \(id)") { (place) throws(ArchiveError) in
             try await chunk(id, at: place)
         }
     }
@@ -153,21 +162,30 @@ package final class StoreReader: Sendable {
         }
     }
 
-    /// The first of `places` at which `body` succeeds; else what the first threw.
+    /// The first of the `places` at which `body` succeeds; else what the first threw. Where the index names none, or a pack
+    /// that is gone, it is read again.
     private func first<Result>(
-        _ places: [PieceIndex.Place], _ name: String,
+        _ places: (PieceIndex) -> [PieceIndex.Place], _ name: String,
         _ body: (PieceIndex.Place) async throws(ArchiveError) -> Result
     ) async throws(ArchiveError) -> Result {
         var failure: ArchiveError?
-        for place in places {
-            do throws(ArchiveError) {
-                return try await body(place)
-            } catch {
-                guard error.code == .damaged || error.code == .absent else { throw error }
-                failure = failure ?? error
+        while true {
+            let (source, epoch) = renewal.withLock { ($0.source, $0.epoch) }
+            let found = places(source.index)
+            var isGone = found.isEmpty
+            for place in found {
+                do throws(ArchiveError) {
+                    return try await body(place)
+                } catch {
+                    guard error.code == .damaged || error.code == .absent else { throw error }
+                    isGone = isGone || error.code == .absent
+                    failure = failure ?? error
+                }
+            }
+            guard isGone, try await renew(after: epoch) else {
+                throw failure ?? ArchiveError(.absent, "\(name): in no index")
             }
         }
-        throw failure ?? ArchiveError(.absent, "\(name): in no index")
     }
 
     func dataKey(_ place: PieceIndex.Place) throws(ArchiveError) -> DataKey {

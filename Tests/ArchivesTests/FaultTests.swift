@@ -123,7 +123,8 @@ import Testing
         }
         let lost = try await StoreCheck.run(test.store, write: [test.write])
         #expect(!lost.isClean && lost.damagedSnapshots == [id])
-        let report = try await IndexRebuild.run(test.store, write: [test.write], agent: test.agent)
+        let report = try await IndexRebuild.run(
+            test.store, write: [test.write], agent: test.agent, presence: test.machine.presence)
         #expect(report.packCount == packCount && report.movedAside.count == 1 && report.failures.isEmpty)
         let check = try await StoreCheck.run(
             test.store, write: [test.write], read: [test.read], readsData: true)

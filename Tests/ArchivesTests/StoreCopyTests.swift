@@ -151,7 +151,8 @@ import Trust
         let test = prepared.test
         func rebuild(isDry: Bool) async throws -> IndexRebuild.Report {
             try await IndexRebuild.run(
-                try await test.reopened(over: objects), write: [test.write], agent: test.agent, isDry: isDry)
+                try await test.reopened(over: objects), write: [test.write], agent: test.agent,
+                presence: test.machine.presence, isDry: isDry)
         }
         let plan = try await rebuild(isDry: true)
         #expect(plan.packCount == packCount && plan.movedAside == [strange.text])

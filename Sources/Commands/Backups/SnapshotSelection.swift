@@ -16,7 +16,8 @@ struct OpenArchive {
         opened = try await options.open(choice)
         reader = try await StoreReader(
             opened.store, write: opened.writeKeys, read: opened.readKeys,
-            indexCache: IndexCache(directory: choice.pins.memory))
+            indexCache: IndexCache(directory: choice.pins.memory),
+            notice: { Console.note("strongroom: \(choice.location): \($0)") })
         catalog = try await reader.snapshots()
         var seen = choice.trust
         seen.root = opened.store.fingerprint
@@ -24,7 +25,7 @@ struct OpenArchive {
         seen.agents = catalog.generations.merging(seen.agents) { max($0, $1) }
         try? choice.pins.record(seen, for: choice.location)
         for failure in catalog.failures {
-            Console.note("strongroom: \(failure.name): \(failure.error.context)")
+            Console.note("strongroom: \(failure.name): \(failure.error.problem(about: failure.name))")
         }
     }
 

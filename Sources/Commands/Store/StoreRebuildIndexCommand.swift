@@ -38,7 +38,7 @@ struct StoreRebuildIndexCommand: AsyncParsableCommand {
             defer { line.end() }
             report = try await IndexRebuild.run(
                 opened.store, write: opened.writeKeys, agent: StoreAccess.agentKey(of: identity),
-                isDry: dryRun
+                presence: MachinePresence.current, isDry: dryRun
             ) { done, total in line.show("\(done) of \(total) packs") }
         }
         if json {
@@ -49,7 +49,8 @@ struct StoreRebuildIndexCommand: AsyncParsableCommand {
             for name in report.movedAside { Console.print("\(would)moved aside: \(name)") }
         }
         for failure in report.failures {
-            Console.note("strongroom: left out: \(failure.name): \(failure.error.context)")
+            Console.note(
+                "strongroom: left out: \(failure.name): \(failure.error.problem(about: failure.name))")
         }
         guard !report.failures.isEmpty else { return }
         throw Failure(
@@ -73,6 +74,6 @@ private struct RebuildDocument: Encodable {
         dryRun = isDry
         packs = report.packCount
         movedAside = report.movedAside
-        leftOut = report.failures.map { Failing(pack: $0.name, problem: $0.error.context) }
+        leftOut = report.failures.map { Failing(pack: $0.name, problem: $0.error.problem(about: $0.name)) }
     }
 }
