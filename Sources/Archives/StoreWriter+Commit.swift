@@ -1,6 +1,7 @@
 import Encodings
 import Sodium
 import Storage
+import Synchronization
 
 extension StoreWriter {
     /// Stores what is still being collected, checks that every pack relied on is there, and makes the snapshot's
@@ -64,6 +65,7 @@ extension StoreWriter {
             try await keys.store.objects.discard(.snapshots, snapshot.id)
             throw error
         }
+        await keys.store.objects.keepReserve(forObjectsOf: storedByteCount.load(ordering: .relaxed))
         await close()
         return snapshot.id
     }

@@ -57,6 +57,8 @@ package final class StoreWriter: Sendable {
     private let leftBlock = Mutex<ByteBlock?>(nil)
     private let dataKey: DataKey
     private let state: Mutex<State>
+    /// The bytes of all packs, when they were listed last.
+    let storedByteCount = Atomic<UInt64>(0)
 
     private struct State {
         var chunks: PackBuilder
@@ -362,6 +364,7 @@ package final class StoreWriter: Sendable {
         let (failure, stored) = state.withLock { ($0.failure, $0.stored) }
         if let failure { throw ArchiveError(.sessionFailed, failure.context, underlying: failure) }
         let found = try await IndexCatalog.packs(of: keys.store)
+        storedByteCount.store(found.values.reduce(0, &+), ordering: .relaxed)
         for (wanted, code) in [(stored, ArchiveError.Code.absent), (reliedPacks, .overtaken)] {
             for (name, byteCount) in wanted where found[name] != byteCount {
                 let what = found[name] == nil ? "missing" : "not as long as it was"

@@ -50,6 +50,18 @@ package struct AtomicFile: ~Copyable {
         byteCount += Int64(bytes.byteCount)
     }
 
+    /// Makes the file `byteCount` zeros long, for which there is room on the disk when this returns. Throws `noSpace`.
+    /// posix_fallocate(3).
+    package mutating func reserve(_ byteCount: Int64) throws(FileError) {
+        let shown = directory.shown(name)
+        while true {
+            let number = posix_fallocate(temporary.file.rawValue, 0, off_t(byteCount))
+            guard number != 0 else { break }
+            guard number == EINTR else { throw FileError(errno: number, "posix_fallocate(3)", shown) }
+        }
+        self.byteCount = byteCount
+    }
+
     /// Makes the file visible under its name and durable. When this throws, the old file still stands, except
     /// where the last step alone failed (the fsync of the directory): then the new one may stand and may not
     /// be durable.

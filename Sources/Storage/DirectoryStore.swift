@@ -12,7 +12,7 @@ import Synchronization
 ///
 /// Calls block the thread they run on for the time of the file system's work.
 package final class DirectoryStore: ObjectStore {
-    private let root: Directory
+    let root: Directory
     private let fanOut: Set<String>
     /// Directories whose own names this process knows to be on the disk.
     private let durable = Mutex<Set<Path>>([])

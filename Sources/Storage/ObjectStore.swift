@@ -57,6 +57,13 @@ package protocol ObjectStore: Sendable {
     /// what there is.
     func isEmpty() async throws(StorageError) -> Bool
 
+    /// Keeps room for removing things from a place that is full, where the place can be, and `byteCount` bytes of objects are
+    /// worth it. What fails is left.
+    func keepReserve(forObjectsOf byteCount: UInt64) async
+
+    /// Gives that room back; whether there was any.
+    func releaseReserve() async throws(StorageError) -> Bool
+
     /// What the store's own clock shows: the file system's, or the endpoint's. Nil where it has none.
     func time() async throws(StorageError) -> Timestamp?
 }
@@ -69,6 +76,12 @@ extension ObjectStore {
 
     /// As a listing of everything says it.
     package func isEmpty() async throws(StorageError) -> Bool { try await list(below: nil).isEmpty }
+
+    /// None is kept.
+    package func keepReserve(forObjectsOf byteCount: UInt64) async {}
+
+    /// None was kept.
+    package func releaseReserve() async throws(StorageError) -> Bool { false }
 
     /// No clock.
     package func time() async throws(StorageError) -> Timestamp? { nil }

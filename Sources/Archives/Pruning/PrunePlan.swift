@@ -62,6 +62,8 @@ package struct PruneReport: Sendable, Equatable {
     package var unproven = Amount()
     /// Packs that are damaged, and of which something is needed that lies nowhere else.
     package var damaged = Amount()
+    /// Whether the place was full, so that its reserve was given back.
+    package internal(set) var releasedReserve = false
     /// The highest generation seen of each agent, by public key: for `StoreTrust`.
     package var generations: [[UInt8]: UInt64] = [:]
     /// Index objects that were written anew.

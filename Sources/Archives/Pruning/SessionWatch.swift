@@ -9,8 +9,11 @@ struct SessionWatch: Sendable {
         /// Nil where its lease can't be read.
         let lease: Lease?
 
-        /// Which machine it is on, for people.
-        var host: String { lease?.holder.host ?? "unknown" }
+        /// Whose it is, for people.
+        var who: String {
+            lease.map { "a session of \($0.holder.host)" }
+                ?? "a session whose lease can't be read, which counts for a day from when it was first seen,"
+        }
     }
 
     /// Those that may still be at work, but for the caller's own.

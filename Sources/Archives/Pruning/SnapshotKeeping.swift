@@ -74,7 +74,9 @@ package struct SnapshotKeeping: Sendable {
                 ))
         }
         guard !forgotten.isEmpty else { return }
-        try await keys.put(Tombstone(time: time, forgotten: forgotten), signing)
+        _ = try await keys.store.objects.releasingReserve { (_) throws(ArchiveError) in
+            try await keys.put(Tombstone(time: time, forgotten: forgotten), signing)
+        }
         for snapshot in forgotten { try await keys.store.objects.discard(.snapshots, snapshot.id) }
     }
 }

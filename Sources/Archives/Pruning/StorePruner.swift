@@ -36,10 +36,44 @@ package struct StorePruner {
     /// With `options.isDryRun` nothing is changed. Throws `refused` (not enrolled; nothing to go by), `busy` (another pruner,
     /// or any session where there is no grace), `clockSkew`, `overtaken` (silent for too long), `damaged` and `absent` where
     /// the store isn't whole: then nothing was removed; `storage`. What was begun is gone on with by the next run.
+    ///
+    /// Where the place is full its reserve is given back first, nothing is packed anew, and the reserve is kept again at the
+    /// end, where there is room.
     package static func run(
         _ store: Store, write: [WriteKey], agent: AgentKey, presence: SessionPresence,
         state: inout PrunerState,
         options: PruneOptions = PruneOptions(), progress: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws(ArchiveError) -> PruneReport {
+        var seen = state
+        let result: Result<PruneReport, ArchiveError>
+        do throws(ArchiveError) {
+            result = .success(
+                try await store.objects.releasingReserve { (isFull) throws(ArchiveError) in
+                    var options = options
+                    if isFull { options.maximumUnused = 1 }
+                    var report = try await attempt(
+                        store, write: write, agent: agent, presence: presence, state: &seen, options: options,
+                        progress: progress)
+                    report.releasedReserve = isFull
+                    return report
+                })
+        } catch {
+            result = .failure(error)
+        }
+        state = seen
+        let report = try result.get()
+        if !options.isDryRun {
+            await store.objects.keepReserve(
+                forObjectsOf: report.present.byteCount
+                    - min(report.present.byteCount, report.removed.byteCount))
+        }
+        return report
+    }
+
+    private static func attempt(
+        _ store: Store, write: [WriteKey], agent: AgentKey, presence: SessionPresence,
+        state: inout PrunerState,
+        options: PruneOptions, progress: @escaping @Sendable (String) -> Void
     ) async throws(ArchiveError) -> PruneReport {
         let keys = try OpenedWrite(store: store, keys: write)
         guard store.config.agent(agent.publicKey)?.powers.isSuperset(of: [.add, .prune]) ?? false else {
@@ -97,12 +131,12 @@ package struct StorePruner {
     /// Throws `busy` where another pruner is at work, or any session where there is no grace.
     func requireQuiet(_ sessions: SessionWatch) throws(ArchiveError) {
         if let other = sessions.alive.first(where: { $0.lease?.work == .prune }) {
-            throw ArchiveError(.busy, "leases/\(other.session): \(other.host) is pruning this store")
+            throw ArchiveError(.busy, "leases/\(other.session): \(other.who) is pruning this store")
         }
         guard options.grace > .zero || sessions.alive.isEmpty else {
             throw ArchiveError(
                 .busy,
-                "leases/\(sessions.alive[0].session): a session of \(sessions.alive[0].host) may be under way; "
+                "leases/\(sessions.alive[0].session): \(sessions.alive[0].who) may be under way; "
                     + "without a grace nobody else may be at work")
         }
     }
@@ -154,9 +188,27 @@ package struct StorePruner {
             try await keys.store.objects.requireAgreedClock(
                 now: presence.clock, newest: newest == .min ? nil : Timestamp(nanoseconds: newest))
         } catch {
+            if error.code == .clockSkew, let record = try await aheadOfClock(catalog) {
+                throw ArchiveError(
+                    .clockSkew,
+                    "snapshots/\(record.id): by agent \(record.header.agent), whose clock is ahead; nothing is removed"
+                )
+            }
             throw ArchiveError(
                 error.code == .clockSkew ? .clockSkew : .storage, "nothing is removed", underlying: error)
         }
+    }
+
+    /// The snapshot that lies furthest ahead, where this machine's clock agrees with the store's, or the store has none.
+    private func aheadOfClock(_ catalog: SnapshotCatalog) async throws(ArchiveError) -> SnapshotRecord? {
+        guard let record = catalog.records.max(by: { $0.header.time < $1.header.time }) else { return nil }
+        do throws(StorageError) {
+            try await keys.store.objects.requireAgreedClock(now: presence.clock, newest: nil)
+        } catch {
+            return nil
+        }
+        let limit = presence.clock().nanoseconds.addingReportingOverflow(300 * 1_000_000_000)
+        return !limit.overflow && record.header.time.nanoseconds > limit.partialValue ? record : nil
     }
 
     // MARK: marks
@@ -256,7 +308,7 @@ package struct StorePruner {
         if left > 0 { reasons.append("the grace ends in \(StorePruner.words(left))") }
         for session in sessions.alive where sight.older.contains(session.session) {
             reasons.append(
-                "a session of \(session.host) is older and may be under way (leases/\(session.session))")
+                "\(session.who) is older and may be under way (leases/\(session.session))")
         }
         return reasons
     }

@@ -244,6 +244,13 @@ extension ArchiveError: Reportable {
                 ])
         case .pinned:
             Failure(.refused, context, hints: ["strongroom snapshots unpin SNAPSHOT lets it go"])
+        case .clockSkew where context.hasPrefix("snapshots/"):
+            Failure(
+                .refused, context,
+                hints: [
+                    "where its time is wrong: strongroom snapshots forget \(context.dropFirst(10).prefix(12)); "
+                        + "where this machine's is: set it right"
+                ])
         case .clockSkew:
             underlying.map { Failure($0).at(context) } ?? Failure(.refused, context)
         case .busy, .overtaken: Failure(.locked, context)

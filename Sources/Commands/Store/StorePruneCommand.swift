@@ -12,6 +12,10 @@ struct StorePruneCommand: AsyncParsableCommand {
             packed anew. Needs an agent that may add and prune, and no reader's identity. With --grace 0s everything goes \
             at once: for a store that nobody else writes to. Nothing is removed where a snapshot is missing without having \
             been forgotten, anything else is missing or damaged (exit 9), clocks differ (5), or another prune is at work (8).
+
+            A directory store of 1 GiB and more keeps 64 MiB in the file BALLAST, while there is room. Where the disk is full, \
+            'snapshots forget' and this verb give it back first (or remove it by hand: nothing is in it); with --grace 0s \
+            room is won at once, otherwise when the grace is over. Backups and prunes make it again.
             """)
 
     @Argument(help: ArgumentHelp("The store: a directory, or s3://bucket/prefix.", valueName: "store"))
@@ -66,6 +70,11 @@ struct StorePruneCommand: AsyncParsableCommand {
             report = try await StorePrune.run(
                 opened, at: choice.location, as: identity, pins: choice.pins, options
             ) { text in line.show(text) }
+        }
+        if report.releasedReserve {
+            Console.note(
+                "strongroom: \(choice.location): the disk is full: the ballast was given back, and nothing packed anew; another run may"
+            )
         }
         if json { try Console.json(PruneDocument(report)) } else { show(report) }
         guard report.unproven.packCount == 0, report.damaged.packCount == 0 else {
