@@ -114,7 +114,7 @@ package struct StoreCheck {
     /// Notes what a body threw about `object`; a storage that fails is thrown on.
     private mutating func note(_ error: ArchiveError, _ object: String) throws(ArchiveError) {
         guard error.code != .storage else { throw error }
-        damage(object, error.context)
+        damage(object, error.problem(about: object))
     }
 
     /// Both copies of every power's age file.
@@ -136,7 +136,12 @@ package struct StoreCheck {
 
     /// Index objects that can't be used, and what they say of packs that aren't there.
     private mutating func checkIndex() async throws(ArchiveError) {
-        for failure in reader.indexFailures { damage("index", failure.context) }
+        for failure in reader.indexFailures {
+            let object = String(failure.context.prefix { $0 != ":" })
+            damage(
+                object.hasPrefix("index/") ? object : "index",
+                failure.problem(about: object) + " (store rebuild-index moves it aside)")
+        }
         let present = try await IndexCatalog.packs(of: reader.keys.store)
         for pack in index.packs where present[pack.pack.name] != pack.pack.byteCount {
             let isMissing = present[pack.pack.name] == nil
@@ -239,7 +244,7 @@ package struct StoreCheck {
     private mutating func checkSnapshots() async throws(ArchiveError) {
         let catalog = try await reader.snapshots()
         report.snapshotCount = catalog.records.count
-        for failure in catalog.failures { damage(failure.name, failure.error.context) }
+        for failure in catalog.failures { damage(failure.name, StoreCheck.words(failure)) }
         for problem in try await StoreCheck.problems(of: catalog, reader.keys) {
             damage(problem.object, problem.problem)
         }
@@ -267,7 +272,7 @@ package struct StoreCheck {
                 let snapshot = reader.identities.isEmpty ? nil : try await reader.open(record)
                 if let lost = try await reach(record) {
                     report.damagedSnapshots.append(record.id)
-                    damage("snapshots/\(record.id)", lost.context)
+                    damage("snapshots/\(record.id)", lost.problem(about: "snapshots/\(record.id)"))
                     report.needsRebuild = unindexedCount > 0
                     if let snapshot { try await findHits(snapshot) }
                 }

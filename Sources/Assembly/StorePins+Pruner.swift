@@ -9,6 +9,15 @@ extension StorePins {
     /// What was seen of the store at `location`; nothing where there is no file, or one that can't be used: then all is
     /// seen for the first time, and waits anew.
     package func prunerState(for location: String) throws -> PrunerState {
+        // The real path of a directory first: it has one state, however it is written.
+        for name in StorePins.names(of: location).reversed() {
+            let state = try state(for: name)
+            if state != PrunerState() { return state }
+        }
+        return PrunerState()
+    }
+
+    private func state(for location: String) throws -> PrunerState {
         do throws(FileError) {
             let bytes = try Directory(directory).read(
                 StorePins.name(location, "prune"), limit: StorePins.prunerByteLimit)
@@ -22,6 +31,7 @@ extension StorePins {
     /// Records what has been seen of the store at `location`. Throws where the file can't be written.
     package func record(_ state: PrunerState, for location: String) throws {
         let folder = try Directory.makePath(directory)
-        try state.encoded.withBytes { try folder.write($0, to: StorePins.name(location, "prune")) }
+        let name = StorePins.names(of: location).last ?? location
+        try state.encoded.withBytes { try folder.write($0, to: StorePins.name(name, "prune")) }
     }
 }

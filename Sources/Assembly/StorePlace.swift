@@ -64,11 +64,20 @@ package struct StorePlace: Sendable {
         if case .bucket(_, let options, _) = way { options.usesConditionalPuts } else { true }
     }
 
-    /// The objects there. Of a directory throws `notFound` where it is not there; of a bucket what its credentials throw,
+    /// The objects there. Of a directory throws `notFound` where it is not there, and `invalidLocation` where something else
+    /// is; of a bucket what its credentials throw,
     /// with nothing sent yet.
     package func objects() throws(StorageError) -> any ObjectStore {
         switch way {
-        case .directory(let path): return try DirectoryStore(path)
+        case .directory(let path):
+            do throws(StorageError) {
+                return try DirectoryStore(path)
+            } catch {
+                guard error.code == .notAnObject else { throw error }
+                throw StorageError(
+                    .invalidLocation, name: name,
+                    reason: "not a directory, and a store that is no bucket is one")
+            }
         case .bucket(let location, let options, let access):
             if let file = options.certificates { try access.requireOurs(file) }
             return try S3Store(

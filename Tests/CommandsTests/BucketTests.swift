@@ -131,6 +131,53 @@ struct BucketTests {
         expect(run("store", "copy", world.path("nowhere"), replica, identity: nil), 2)
     }
 
+    @Test func `F092: in a bucket prune gives room back, and killed anywhere it harms nothing`() throws {
+        makeStore()
+        expect(world.sync(), 0)
+        var generator = SystemRandomNumberGenerator()
+        var ids: [String] = []
+        func backUp() {
+            world.write("host/uploads/big", (0..<9_000).map { _ in "\(generator.next())" }.joined())
+            ids.append(world.backup())
+        }
+        func packs() -> Int {
+            let info = run("store", "prune", "--dry-run", "--json", url, identity: "host").text
+            return info.split(separator: "\n").drop { !$0.contains("\"present\"") }.dropFirst()
+                .first { $0.contains("\"packs\"") }?.split(separator: " ").last.flatMap { Int($0) } ?? -1
+        }
+        func expectWhole(_ comment: String) {
+            expect(run("store", "check", "--read-data", url), 0)
+            TemporaryDirectory.removeTree(world.path("back"))
+            expect(run("restore", "--store", url, "--snapshot", "latest", "--into", world.path("back")), 0)
+            #expect(
+                world.bytes("back/directories/uploads/big") == world.bytes("host/uploads/big"), "\(comment)")
+        }
+        backUp()
+        // Killed after ever longer times: wherever that is, all that counts is what is left.
+        for tenths in [1, 2, 3, 4, 6, 8] {
+            backUp()
+            expect(
+                run(
+                    "snapshots", "forget", String(ids[ids.count - 2].prefix(12)), "--store", url,
+                    identity: "host"),
+                0)
+            let killed = ShellCommand.run(
+                "timeout",
+                [
+                    "-s", "KILL", "0.\(tenths)", World.program, "store", "prune", url, "--grace", "0s",
+                    "--identity", world.path("host.identity"),
+                ],
+                environment: ["PATH": "/usr/bin:/bin", "HOME": world.path("home")].merging(variables) { $1 })
+            expectWhole("killed after 0.\(tenths) s: \(killed.status)")
+        }
+        let before = packs()
+        let pruned = run("store", "prune", url, "--grace", "0s", identity: "host")
+        expect(pruned, 0)
+        #expect(packs() <= before)
+        expectWhole("pruned")
+        #expect(run("store", "prune", url, "--grace", "0s", identity: "host").text == "nothing to prune")
+    }
+
     @Test func `damage is told by a copy, and an index made anew, with the packs in a bucket`() throws {
         makeStore()
         let id = world.backup()

@@ -38,6 +38,14 @@ struct ObjectTransfer: Sendable {
         }
     }
 
+    /// Whether the object in the target is what its name says. Fails with `storage`.
+    func isWhole(_ entry: ObjectEntry) async -> Result<Bool, ArchiveError> {
+        switch await read(entry, from: target) {
+        case .success(let bytes): .success(bytes != nil)
+        case .failure(let error): error.code == .damaged ? .success(false) : .failure(error)
+        }
+    }
+
     /// The number of a snapshot in its agent's chain; nil for what is none, or can't be opened with `keys`.
     func generation(_ entry: ObjectEntry, _ keys: OpenedWrite) async -> Result<UInt64?, ArchiveError> {
         switch await read(entry) {
@@ -51,10 +59,12 @@ struct ObjectTransfer: Sendable {
     }
 
     /// The object, which is what its name says; nil where it is gone. Fails with `damaged` and `storage`.
-    private func read(_ entry: ObjectEntry) async -> Result<[UInt8]?, ArchiveError> {
+    private func read(
+        _ entry: ObjectEntry, from place: (any ObjectStore)? = nil
+    ) async -> Result<[UInt8]?, ArchiveError> {
         let bytes: [UInt8]
         do throws(StorageError) {
-            bytes = try await source.objects.get(entry.name, limit: place.byteLimit)
+            bytes = try await (place ?? source.objects).get(entry.name, limit: self.place.byteLimit)
         } catch {
             // A file that its disk does not give back is damaged, and no reason to leave out the others.
             let isBadFile = error.code == .io && error.underlying != nil

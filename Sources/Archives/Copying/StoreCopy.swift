@@ -13,6 +13,8 @@ package struct StoreCopy: Sendable {
     package struct Options: Sendable {
         /// Whether it is only found out what would be copied.
         package var isDry = false
+        /// Whether what the target has is read and compared with its names, and put anew where it is damaged there.
+        package var verifiesTarget = false
         /// Objects that are under way at once.
         package var parallelism = 8
         /// Bytes of objects that are under way at once; a single larger object goes alone.
@@ -42,6 +44,8 @@ package struct StoreCopy: Sendable {
         package fileprivate(set) var copiedByteCount = 0
         /// Objects that the target had already.
         package fileprivate(set) var presentCount = 0
+        /// Objects that the target had, and that weren't what their names say: put anew, or to be.
+        package fileprivate(set) var replacedCount = 0
         /// Snapshots among those that were put.
         package fileprivate(set) var snapshotCount = 0
         /// Objects of the source that are not what their names say, or can't be read: they were left out.
@@ -61,14 +65,20 @@ package struct StoreCopy: Sendable {
     let target: (any ObjectStore)?
     let options: Options
     private let write: [WriteKey]
+    private let agent: AgentKey?
+    private let presence: SessionPresence?
+    // What keeps pruners of both places from removing meanwhile what is listed here and put there.
+    private var leases: [SessionLease] = []
     private let tell: @Sendable (Progress) -> Void
     private var report = Report()
     private var progress = Progress()
 
     private init(
-        _ source: Store, _ target: (any ObjectStore)?, _ write: [WriteKey], _ options: Options,
-        _ tell: @escaping @Sendable (Progress) -> Void
+        _ source: Store, _ target: (any ObjectStore)?, _ write: [WriteKey], _ session: Session?,
+        _ options: Options, _ tell: @escaping @Sendable (Progress) -> Void
     ) {
+        agent = session?.agent
+        presence = session?.presence
         self.source = source
         self.target = target
         self.write = write
@@ -76,22 +86,61 @@ package struct StoreCopy: Sendable {
         self.tell = tell
     }
 
-    /// Copies `source` to `target`, which is empty, or a replica of it (nil: not there, for a dry run).
+    /// Who copies, where an agent does: it takes a lease in both places, so that no pruner removes meanwhile what is copied.
+    package struct Session: Sendable {
+        let agent: AgentKey
+        let presence: SessionPresence
+
+        /// As the agent of that key, on the machine of `presence`.
+        package init(agent: AgentKey, presence: SessionPresence) {
+            self.agent = agent
+            self.presence = presence
+        }
+    }
+
+    /// Copies `source` to `target`, which is empty, or a replica of it (nil: not there, for a dry run). With a `session`, whose
+    /// agent is enrolled to add, and `write` keys it takes leases; without, what a pruner removes meanwhile is looked for anew,
+    /// and the target must not be pruned.
     ///
     /// Throws `foreign` where the target is another store, or its config another than the source's, `refused` where
     /// something else is in it, `storage`. Damage of the source is in the report, and does not end the copy.
     package static func run(
-        from source: Store, to target: (any ObjectStore)?, write: [WriteKey] = [],
+        from source: Store, to target: (any ObjectStore)?, write: [WriteKey] = [], session: Session? = nil,
         _ options: Options = Options(),
         progress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(ArchiveError) -> Report {
-        var copy = StoreCopy(source, target, write, options, progress)
-        try await copy.checkTarget()
+        var copy = StoreCopy(source, target, write, session, options, progress)
+        let result: Result<Void, ArchiveError>
+        do throws(ArchiveError) {
+            result = .success(try await copy.run())
+        } catch {
+            result = .failure(error)
+        }
+        for lease in copy.leases { await lease.end() }
+        try result.get()
+        return copy.report
+    }
+
+    private mutating func run() async throws(ArchiveError) {
+        try await checkTarget()
         if let target, !options.isDry { try await StoreCopy.clear(target) }
-        for round in 0..<roundLimit {
-            if try await copy.makeRound(isFirst: round == 0) { return copy.report }
+        // One that can't be put, as nothing can, leaves the copy as it is without a session.
+        if let lease = try? await lease(in: source.objects) { leases.append(lease) }
+        for round in 0..<StoreCopy.roundLimit {
+            if try await makeRound(isFirst: round == 0) { return }
         }
         throw ArchiveError(.storage, "the source changes faster than it is copied")
+    }
+
+    /// A lease in one of both places; nil for a dry run, and where nobody is named who may.
+    private func lease(in objects: any ObjectStore) async throws(ArchiveError) -> SessionLease? {
+        guard !options.isDry, let agent, let presence, !write.isEmpty,
+            source.config.agent(agent.publicKey)?.powers.contains(.add) ?? false
+        else { return nil }
+        let keys = try OpenedWrite(store: source, keys: write)
+        let signing = SigningContext(
+            store: source.id, generation: source.generation, write: try keys.newest(), agent: agent)
+        return try await SessionLease.begin(.write, in: objects, signing, presence)
     }
 
     // MARK: - The target
@@ -141,10 +190,12 @@ package struct StoreCopy: Sendable {
         var missing: [ObjectPlace: [ObjectEntry]] = [:]
         for place in StoreCopy.order {
             let there = try await present(place)
+            let damaged = isFirst ? try await damaged(place, there) : []
+            report.replacedCount += damaged.count
             let lacking = (listed[place] ?? []).filter { entry in
                 guard let byteCount = there[entry.name] else { return true }
                 // The config was compared, and may have been signed by more admins here.
-                return place != .config && byteCount != entry.byteCount
+                return place != .config && byteCount != entry.byteCount || damaged.contains(entry.name)
             }
             .filter { entry in !report.damaged.contains { $0.name == entry.name.text } }
             missing[place] = lacking
@@ -163,6 +214,11 @@ package struct StoreCopy: Sendable {
         for place in StoreCopy.order {
             // A snapshot that relies on what vanished waits for the next round.
             guard isWhole || place != .snapshots else { break }
+            // Nothing can be signed in the target before its config is there.
+            if place == .packs, leases.count < 2, let target, let lease = try await lease(in: target) {
+                leases.append(lease)
+            }
+            for lease in leases { try lease.check() }
             let entries = missing[place] ?? []
             if place == .snapshots {
                 isWhole = try await copySnapshots(entries)
@@ -184,6 +240,22 @@ package struct StoreCopy: Sendable {
         else { return false }
         _ = try await Store.open(target, trust: StoreTrust(root: source.fingerprint))
         return true
+    }
+
+    /// The objects of the target that aren't what their names say, where they are to be read.
+    private func damaged(
+        _ place: ObjectPlace, _ there: [ObjectName: Int]
+    ) async throws(ArchiveError) -> Set<ObjectName> {
+        guard options.verifiesTarget, place != .config, let target else { return [] }
+        let transfer = ObjectTransfer(source: source, target: target, place: place)
+        var damaged: Set<ObjectName> = []
+        let entries = there.map { ObjectEntry(name: $0.key, byteCount: $0.value) }
+        try await BoundedTasks.run(entries, options.parallelism, byteLimit: options.byteLimit) { entry in
+            await transfer.isWhole(entry)
+        } done: { entry, isWhole in
+            if !isWhole { damaged.insert(entry.name) }
+        }
+        return damaged
     }
 
     private func present(_ place: ObjectPlace) async throws(ArchiveError) -> [ObjectName: Int] {

@@ -18,7 +18,11 @@ struct StoreCopyCommand: AsyncParsableCommand {
             may be names of stores in the settings, each with its own credentials.
 
             With --identity of a writer, snapshots follow each other in the order in which they were taken; without, \
-            'store check' may tell of gaps in a replica whose first copy was broken off.
+            'store check' may tell of gaps in a replica whose first copy was broken off. With that of an agent that may \
+            add, pruners of both places wait for the copy; without, don't prune the target meanwhile.
+
+            What the target has under a name and with its length is passed over; with --verify it is read, and put anew \
+            where it is damaged. So 'store copy --verify REPLICA STORE' mends a store by its replica.
             """)
 
     @Argument(help: ArgumentHelp("The store: a directory, s3://bucket/prefix, or a name.", valueName: "from"))
@@ -26,6 +30,9 @@ struct StoreCopyCommand: AsyncParsableCommand {
 
     @Argument(help: ArgumentHelp("Where it is copied to.", valueName: "to"))
     var target: String
+
+    @Flag(help: "Read what the target has, and put anew what is damaged there.")
+    var verify = false
 
     @Flag(help: "Say what would be copied, and copy nothing.")
     var dryRun = false
@@ -49,6 +56,11 @@ struct StoreCopyCommand: AsyncParsableCommand {
         guard from.location != to.location else {
             throw Failure(.usage, "\(from.location): cannot be copied to itself")
         }
+        guard !StorePins.isNested(from.location, to.location) else {
+            throw Failure(
+                .usage, "\(from.location) and \(to.location): one lies in the other",
+                hints: ["a store's place holds that store alone"])
+        }
         if !from.place.isBucket, !to.place.isBucket { try limits.requireNone(from.location) }
         let store = try await from.verified()
         guard to.trust.root == nil || to.trust.root == store.fingerprint else {
@@ -57,14 +69,16 @@ struct StoreCopyCommand: AsyncParsableCommand {
                 hints: ["where it was replaced on purpose, --store-trust FINGERPRINT trusts the new one"])
         }
         let write = try await writeKeys(store)
+        let session = try session(store)
         let line = ProgressLine()
         var options = StoreCopy.Options()
         options.isDry = dryRun
+        options.verifiesTarget = verify
         let report: StoreCopy.Report
         do {
             defer { line.end() }
             report = try await StoreCopy.run(
-                from: store, to: try objects(of: to.place), write: write, options
+                from: store, to: try objects(of: to.place), write: write, session: session, options
             ) { progress in
                 line.show(
                     "\(progress.doneCount) of \(progress.totalCount) objects, "
@@ -97,6 +111,9 @@ struct StoreCopyCommand: AsyncParsableCommand {
             Console.print(
                 "\(did) \(report.copiedCount) objects, \(Sizes.text(UInt64(report.copiedByteCount))), "
                     + "\(report.snapshotCount) snapshots among them; \(report.presentCount) were there")
+            if report.replacedCount > 0 {
+                Console.print("\(report.replacedCount) were damaged in the target")
+            }
         }
         for failure in report.damaged {
             Console.note("strongroom: damaged: \(failure.error.context)")
@@ -122,6 +139,14 @@ struct StoreCopyCommand: AsyncParsableCommand {
             pins: try Locations.pins(), identityFiles: [])
     }
 
+    /// The agent of the first identity that is one of the store's, where one is named.
+    private func session(_ store: Store) throws -> StoreCopy.Session? {
+        guard identities.isNamed else { return nil }
+        let agent = try identities.load().map { StoreAccess.agentKey(of: $0) }
+            .first { store.config.agent($0.publicKey)?.powers.contains(.add) ?? false }
+        return agent.map { StoreCopy.Session(agent: $0, presence: MachinePresence.current) }
+    }
+
     /// The keys that open the order of snapshots, where an identity is named that has them.
     private func writeKeys(_ store: Store) async throws -> [WriteKey] {
         guard identities.isNamed else { return [] }
@@ -143,6 +168,7 @@ private struct CopyDocument: Encodable {
     let copiedBytes: Int
     let copiedSnapshots: Int
     let presentObjects: Int
+    let replacedObjects: Int
     let inOrder: Bool
     let damaged: [Damage]
 
@@ -155,6 +181,7 @@ private struct CopyDocument: Encodable {
         copiedBytes = report.copiedByteCount
         copiedSnapshots = report.snapshotCount
         presentObjects = report.presentCount
+        replacedObjects = report.replacedCount
         inOrder = report.isOrdered
         damaged = report.damaged.map { Damage(object: $0.name, problem: $0.error.context) }
     }

@@ -29,7 +29,7 @@ struct StoreInitCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "An agent that may add, with the key that 'strongroom keys show' prints; repeatable.",
+            "Another agent that may add, beside the caller's, which is named 'default': with the key that 'strongroom keys show' prints. It needs --writer, too; repeatable.",
             valueName: "name=key"))
     var agent: [String] = []
 
@@ -76,6 +76,14 @@ struct StoreInitCommand: AsyncParsableCommand {
             guard parts.count == 2, let key = try? Hex.decode(parts[1]), key.count == 32 else {
                 throw Failure(
                     .usage, "--agent: expected NAME=KEY with the key that 'strongroom keys show' prints")
+            }
+            guard AgentRecord.isName(parts[0]) else {
+                throw Failure(.usage, "--agent: \(parts[0]): \(AgentRecord.nameRule)")
+            }
+            guard !agents.contains(where: { $0.name == parts[0] || $0.publicKey == key }) else {
+                throw Failure(
+                    .usage, "--agent: \(parts[0]): the name or its key is enrolled already",
+                    hints: ["the caller's own key is enrolled as 'default'"])
             }
             agents.append(AgentRecord(name: parts[0], publicKey: key, powers: [.add]))
         }

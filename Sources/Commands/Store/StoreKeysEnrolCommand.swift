@@ -9,7 +9,7 @@ struct StoreKeysEnrolCommand: AsyncParsableCommand {
         discussion: """
             'strongroom keys show' prints an agent's key. To add, its identity must be a writer too: store keys rotate \
             --add-writer. Agents of one trust group take each other's word that a chunk is in the store; one of another \
-            group uploads again.
+            group uploads again. Names of agents and groups have 1 to 64 ASCII letters, digits, '.', '_', '-' and '@'.
             """)
 
     @Argument(help: ArgumentHelp("The agent's name and key.", valueName: "name=key"))
@@ -28,8 +28,8 @@ struct StoreKeysEnrolCommand: AsyncParsableCommand {
         guard parts.count == 2, let key = try? Hex.decode(parts[1]), key.count == 32 else {
             throw Failure(.usage, "expected NAME=KEY with the key that 'strongroom keys show' prints")
         }
-        guard (1...255).contains(trustGroup.utf8.count), parts[0].utf8.count <= 255 else {
-            throw Failure(.usage, "names have 1 to 255 bytes")
+        for name in [parts[0], trustGroup] {
+            guard AgentRecord.isName(name) else { throw Failure(.usage, "\(name): \(AgentRecord.nameRule)") }
         }
         let record = AgentRecord(
             name: parts[0], publicKey: key, powers: prune ? [.add, .prune] : [.add], trustGroup: trustGroup)

@@ -99,7 +99,8 @@ import Testing
         for name in try await ObjectPlace.index.list(in: test.objects) {
             try await test.objects.put(name.name, [1], ifAbsent: false)
         }
-        _ = try await IndexRebuild.run(test.store, write: [test.write], agent: test.agent)
+        _ = try await IndexRebuild.run(
+            test.store, write: [test.write], agent: test.agent, presence: test.machine.presence)
         let again = try await test.backUp(kept.sorted { $0.0 < $1.0 }, time: 3)
         #expect(again.statistics.packCount == 0)
     }
@@ -301,5 +302,22 @@ import Testing
         #expect(catalog.records.map(\.id) == [ids[17]] && catalog.gaps.isEmpty)
         #expect(catalog.tombstones.forgotten.count == 17)
         #expect(try await test.check().findings.isEmpty)
+    }
+
+    @Test func `a snapshot of a clock that is ahead is named, and prune goes on when it is forgotten`()
+        async throws
+    {
+        let scene = try await Scene()
+        let test = scene.test
+        let ahead = test.machine.now.nanoseconds + 86_400 * 1_000_000_000
+        let id = try await test.backUp([scene.files[1], scene.files[0]], time: ahead).id
+        try await test.forget(scene.first)
+        await #expect { try await test.prune() } throws: {
+            let error = $0 as? ArchiveError
+            return error?.code == .clockSkew && error?.context.hasPrefix("snapshots/\(id)") ?? false
+        }
+        try await test.forget(id)
+        #expect(try await test.prune().removed.packCount > 0)
+        try await scene.expectWhole()
     }
 }
