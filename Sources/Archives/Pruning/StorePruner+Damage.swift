@@ -23,6 +23,7 @@ extension StorePruner {
     mutating func examine(_ look: Look) async throws(ArchiveError) {
         var said: Set<PackName> = []
         for claim in look.catalog.tombstones.claims {
+            examined.insert(claim.name)
             for pack in claim.packs where look.index.present[pack] != nil && counts(claim, of: pack, look) {
                 said.insert(pack)
             }
@@ -174,7 +175,9 @@ extension StorePruner {
         guard let lease, !catalog.tombstones.claims.isEmpty else { return }
         let present = try await IndexCatalog.packs(of: keys.store)
         for claim in catalog.tombstones.claims
-        where !claim.packs.contains(where: { broken.contains($0) && present[$0] != nil }) {
+        where examined.contains(claim.name)
+            && !claim.packs.contains(where: { broken.contains($0) && present[$0] != nil })
+        {
             try lease.check()
             try await keys.store.objects.discard(.tombstones, claim.name)
         }

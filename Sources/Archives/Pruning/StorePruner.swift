@@ -17,6 +17,8 @@ package struct StorePruner {
     var report = PruneReport()
     /// Packs that are said to be damaged, and are.
     var broken: Set<PackName> = []
+    /// The words of damage that were looked at.
+    var examined: Set<TombstoneName> = []
     /// New packs of this run, which an index object names by now.
     var fresh: [PackName: PackHeader] = [:]
     let progress: @Sendable (String) -> Void

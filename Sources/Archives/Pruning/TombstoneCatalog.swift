@@ -44,7 +44,7 @@ struct TombstoneCatalog: Sendable {
     private(set) var words: [TombstoneName: [Tombstone.Forgotten]] = [:]
     /// The makers' public keys of all tombstones.
     private(set) var makers: [TombstoneName: [UInt8]] = [:]
-    /// The time that the newest says.
+    /// The time that the newest says, of those by agents that may prune.
     private(set) var newestTime: Int64 = .min
     /// Objects in the place of tombstones that aren't sound.
     private(set) var failures: [SnapshotCatalog.Failure] = []
@@ -93,8 +93,9 @@ struct TombstoneCatalog: Sendable {
         _ tombstone: Tombstone, _ name: TombstoneName, _ maker: AgentRecord, _ config: StoreConfig
     ) {
         let isHonoured = config.agent(maker.publicKey)?.powers.contains(.prune) ?? false
-        newestTime = max(newestTime, tombstone.time.nanoseconds)
         makers[name] = maker.publicKey
+        // Of damage anybody may speak who may add: its time says nothing, lest it hold up every prune.
+        if case .damaged = tombstone.word {} else { newestTime = max(newestTime, tombstone.time.nanoseconds) }
         switch tombstone.word {
         case .forgotten(let snapshots, _):
             words[name] = snapshots

@@ -131,6 +131,10 @@ import Testing
             }
         }
         #expect(try await Self.record(try await packs(), test, as: stranger) > 0)
+        // Nor does it hold prune up by a time that lies ahead.
+        _ = try await DamageReport.record(
+            [PackName(Decoders.digest(1))], in: try await test.reopened(), write: [test.write],
+            agent: stranger, at: Timestamp(nanoseconds: .max))
         #expect(try await test.backUp(files, time: 2).statistics.packCount == 0)
         // Nothing goes on its word, and the word itself goes.
         let idle = try await test.prune()
