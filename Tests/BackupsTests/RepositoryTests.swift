@@ -435,7 +435,7 @@ import Testing
                 try RemoteLocation(source.path), mirror: fixture.path("mirror"), FetchOptions())
             let plan = try #require(try now.plan(knowing: known))
             var bytes: [UInt8] = []
-            let header = try now.write(plan, usingGit: false) { span in
+            let header = try now.write(plan.header, usingGit: false) { span in
                 unsafe span.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
             }
             #expect(header.prerequisites.isEmpty == (number == 0))

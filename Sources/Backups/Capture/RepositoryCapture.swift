@@ -56,18 +56,21 @@ struct RepositoryCapture {
             url: Array(location.text.utf8), objectFormat: .sha1, head: references.headBytes,
             references: references.entries.map { .init(name: $0.name.bytes, target: $0.target.bytes) },
             incrementCount: 0, lost: [])
-        var plan: IncrementPlan?
+        var fresh: Fresh?
         if let last, chain.count == last.chain.count, last.facts.head == facts.head,
             last.facts.references == facts.references
         {
             (facts.lost, facts.outside) = (last.facts.lost, last.facts.outside)
         } else {
             let known = chain.history
-            plan = try source.plan(knowing: known)
-            if plan != nil, chain.isSpent {
-                chain = []
-                plan = try source.plan()
+            if !chain.isEmpty, let plan = try source.plan(knowing: known) {
+                if chain.isSpent {
+                    chain = []
+                } else {
+                    fresh = Fresh(header: plan.header, commits: plan.commits)
+                }
             }
+            if chain.isEmpty, let header = source.wholeHeader { fresh = Fresh(header: header, commits: nil) }
             if let last, !chain.isEmpty {
                 facts.lost = try LostReferences.since(last.facts, in: source, known, at: time)
             }
@@ -75,17 +78,25 @@ struct RepositoryCapture {
                 .init(kind: .init($0.kind), path: $0.path, name: $0.name)
             }
         }
-        facts.incrementCount = chain.count + (plan == nil ? 0 : 1)
-        return try await store(facts, last, chain, plan, usingGit: usingGit)
+        facts.incrementCount = chain.count + (fresh == nil ? 0 : 1)
+        return try await store(facts, last, chain, fresh, usingGit: usingGit)
     }
 
-    /// Stores the facts, the chain as it is, and the increment of `plan` behind it.
+    /// A bundle that is to be made.
+    private struct Fresh {
+        let header: BundleHeader
+        /// The commits that it brings, sorted; nil where they are still to be listed.
+        let commits: [ObjectID]?
+    }
+
+    /// Stores the facts, the chain as it is, and the increment `fresh` behind it.
     private func store(
         _ facts: RepositoryFacts, _ last: RepositoryMemory?, _ chain: [RepositoryLink],
-        _ plan: IncrementPlan?, usingGit: Bool
+        _ fresh: Fresh?, usingGit: Bool
     ) async throws -> SnapshotSource {
         let spool = try RepositoryCapture.spool(beside: mirror)
-        let increment = try plan.map { try bundle($0, into: spool, usingGit: usingGit) }
+        var increment: RepositoryIncrement?
+        if let fresh { increment = try await bundle(fresh, into: spool, usingGit: usingGit) }
         let contents = FoundContents()
         var tree = EntryTreeWriter(writer) { entry in contents.byPath[entry.path] = entry.content }
         let path = Array("facts".utf8)
@@ -139,19 +150,29 @@ struct RepositoryCapture {
             ])
     }
 
-    /// Writes the bundle of `plan` into `spool`. Nothing of it goes to the store before Git has ended well.
+    /// Writes the bundle `fresh` into `spool`. Nothing of it goes to the store before Git has ended well. Commits are listed
+    /// while Git packs.
     private func bundle(
-        _ plan: IncrementPlan, into spool: borrowing Descriptor, usingGit: Bool
-    ) throws(GitError) -> RepositoryIncrement {
-        var byteCount: UInt64 = 0
-        let header = try source.write(plan, usingGit: usingGit) { bytes in
-            try spool.write(bytes)
-            byteCount += UInt64(bytes.byteCount)
-        }
+        _ fresh: Fresh, into spool: borrowing Descriptor, usingGit: Bool
+    ) async throws -> RepositoryIncrement {
+        let source = source
+        async let commits = try fresh.commits ?? source.commits(of: fresh.header)
+        let (header, byteCount) = try write(fresh.header, into: spool, usingGit: usingGit)
         let tips = Set(header.references.map(\.target) + (header.head.map { [$0] } ?? []))
         return RepositoryIncrement(
             objectFormat: .sha1, byteCount: byteCount, prerequisites: header.prerequisites.map(\.bytes),
-            tips: tips.map(\.bytes), commits: plan.commits.flatMap(\.bytes))
+            tips: tips.map(\.bytes), commits: try await commits.flatMap(\.bytes))
+    }
+
+    private func write(
+        _ header: BundleHeader, into spool: borrowing Descriptor, usingGit: Bool
+    ) throws(GitError) -> (header: BundleHeader, byteCount: UInt64) {
+        var byteCount: UInt64 = 0
+        let written = try source.write(header, usingGit: usingGit) { bytes in
+            try spool.write(bytes)
+            byteCount += UInt64(bytes.byteCount)
+        }
+        return (written, byteCount)
     }
 
     private func decimal(_ number: Int) -> [UInt8] { Array(String(number).utf8) }

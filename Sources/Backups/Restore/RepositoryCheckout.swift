@@ -106,10 +106,10 @@ package enum RepositoryExport {
             defer { if let parent = try? Directory(scratch.parent) { try? parent.removeTree(scratch.name) } }
             _ = try await RepositoryRestore.run(root, reader, at: scratch)
             let bundles = try BundleSource(at: scratch)
-            guard let plan = try bundles.plan() else {
+            guard let header = bundles.wholeHeader else {
                 throw BackupError(.notAFile, "\(source.name) has no ref: Git makes no bundle of nothing")
             }
-            _ = try bundles.write(plan, to: sink)
+            _ = try bundles.write(header, to: sink)
         } catch {
             throw BackupError.wrapping(error)
         }

@@ -124,6 +124,13 @@ package struct IncrementPlan: Sendable {
 }
 
 extension BundleSource {
+    /// The header of a bundle of everything; nil where the refs name nothing. Its commits are `commits(from:)` its roots.
+    package var wholeHeader: BundleHeader? {
+        guard !references.entries.isEmpty || references.headTarget != nil else { return nil }
+        return BundleHeader(
+            prerequisites: [], references: references.entries, head: references.headTarget)
+    }
+
     /// What the refs reach and `known` does not have; nil where that is nothing. Reads the new commits.
     ///
     /// Throws `objectMissing`, `damaged`, `malformedCommit`, `malformedTag`.
@@ -131,39 +138,59 @@ extension BundleSource {
         let entries = references.entries.filter { !known.contains($0.target) }
         var head = references.headTarget
         if let id = head, known.contains(id) { head = nil }
-        var open = Array(Set(entries.map(\.target) + (head.map { [$0] } ?? [])))
-        guard !open.isEmpty else { return nil }
-        return try repository.withHandle { handle throws(GitError) in
+        guard !entries.isEmpty || head != nil else { return nil }
+        let roots = entries.map(\.target) + (head.map { [$0] } ?? [])
+        let (commits, edge) = try walk(from: roots, known.commits)
+        let header = BundleHeader(prerequisites: edge.sorted(), references: entries, head: head)
+        return IncrementPlan(header: header, commits: commits.sorted())
+    }
+
+    /// The commits that the roots of `header` reach, sorted. Throws as `plan(knowing:)`.
+    package func commits(of header: BundleHeader) throws(GitError) -> [ObjectID] {
+        try walk(from: header.roots, []).commits.sorted()
+    }
+
+    /// The commits that are reachable from `roots`, but for those of `known`, and those of `known` that they stand on.
+    private func walk(
+        from roots: [ObjectID], _ known: Set<ObjectID>
+    ) throws(GitError) -> (commits: Set<ObjectID>, edge: Set<ObjectID>) {
+        try repository.withHandle { handle throws(GitError) in
             var edge: Set<ObjectID> = []
             var commits: Set<ObjectID> = []
+            var waiting: [ObjectID] = []
+            var open = Array(Set(roots))
             while let id = open.popLast() {
-                guard !commits.contains(id) else { continue }
-                guard !known.commits.contains(id) else {
+                guard !known.contains(id) else {
                     edge.insert(id)
                     continue
                 }
-                let type = try handle.header(of: id).type
-                guard type == .commit || type == .tag else { continue }
-                if type == .commit { commits.insert(id) }
-                let raw = try handle.read(id, expecting: type, limit: GitLimits.metadataByteCount)
-                // A commit's tree belongs to it; what a tag names is looked at as the tag was.
-                for link in try ObjectLinks(type, raw.bytes).links
-                where type == .tag || link.type == .commit { open.append(link.id) }
+                switch try handle.header(of: id).type {
+                case .commit: waiting.append(id)
+                case .tag:
+                    let raw = try handle.read(id, expecting: .tag, limit: GitLimits.metadataByteCount)
+                    open += try ObjectLinks(.tag, raw.bytes).links.map(\.id)
+                case .tree, .blob: continue
+                }
             }
-            let header = BundleHeader(prerequisites: edge.sorted(), references: entries, head: head)
-            return IncrementPlan(header: header, commits: commits.sorted())
+            while let id = waiting.popLast() {
+                guard commits.insert(id).inserted else { continue }
+                let raw = try handle.read(id, expecting: .commit, limit: GitLimits.metadataByteCount)
+                for link in try ObjectLinks(.commit, raw.bytes).links where link.type == .commit {
+                    if known.contains(link.id) { edge.insert(link.id) } else { waiting.append(link.id) }
+                }
+            }
+            return (commits, edge)
         }
     }
 
-    /// Hands the bundle of `plan` to `sink`. With `usingGit`, and where Git is installed, `git pack-objects` makes its pack:
+    /// Hands the bundle of `header` to `sink`. With `usingGit`, and where Git is installed, `git pack-objects` makes its pack:
     /// deltas that are there are copied, and a pack with prerequisites is thin. Else libgit2 does, and its packs stand
     /// for themselves. Returns the header as it was written.
     ///
     /// Blocks. Throws `objectMissing`, `damaged`, `limitExceeded`, `timedOut`, `stoppedByCaller`.
     package func write(
-        _ plan: IncrementPlan, usingGit: Bool = true, to sink: (RawSpan) throws -> Void
+        _ header: BundleHeader, usingGit: Bool = true, to sink: (RawSpan) throws -> Void
     ) throws(GitError) -> BundleHeader {
-        let header = plan.header
         var isBegun = false
         var revisions: [UInt8] = []
         for id in Set(header.roots).sorted() { revisions += Array("\(id.hex)\n".utf8) }
