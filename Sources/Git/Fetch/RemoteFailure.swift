@@ -44,6 +44,13 @@ struct RemoteFailure {
                 "no common algorithm or host key type with the SSH server, or a broken key exchange"
             )
         }
+        if says("error parsing REF pkt-line") {
+            // Longer ids, and lines of a kind that libgit2 does not know.
+            return (
+                .unsupportedRepository,
+                "what the server lists are not the refs of a whole SHA-1 repository: SHA-256 objects, or a shallow clone"
+            )
+        }
         if says("failed to apply delta") { return (.brokenPack, "a broken pack") }
         if says("resolve address") { return (.unreachable, "the name can't be resolved") }
         switch git_error_t(UInt32(bitPattern: failure.errorClass)) {

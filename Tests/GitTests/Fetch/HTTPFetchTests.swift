@@ -51,6 +51,27 @@ struct HTTPFetchTests {
         #expect(again.references == all.references)
     }
 
+    @Test func `a repository of SHA-256 objects and a shallow one are refused in words`() throws {
+        let server = HTTPGitServer(root: fixture.root)
+        ScratchRepository.git(["init", "-q", "--bare", "--object-format=sha256", fixture.root + "/long.git"])
+        let work = fixture.scratch.file("long")
+        ScratchRepository.git(["init", "-q", "--object-format=sha256", "-b", "main", work])
+        let long = ScratchRepository(at: work)
+        long.commit("one")
+        long.git("push", "-q", fixture.root + "/long.git", "main")
+        fixture.source.commit("two")
+        ScratchRepository.git(
+            [
+                "clone", "-q", "--bare", "--depth=1", "file://" + fixture.source.path,
+                fixture.root + "/cut.git",
+            ])
+        for name in ["long.git", "cut.git"] {
+            let failure = fixture.failure(server.url(name))
+            #expect(failure?.code == .unsupportedRepository, "\(name): \(String(describing: failure))")
+            #expect(fixture.leftovers == "")
+        }
+    }
+
     @Test func `an empty repository and a detached HEAD are followed`() throws {
         let server = HTTPGitServer(root: fixture.root)
         _ = ScratchRepository(creating: fixture.root + "/empty.git", bare: true)
