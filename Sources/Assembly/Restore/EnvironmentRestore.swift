@@ -207,8 +207,7 @@ package struct EnvironmentRestore: Sendable {
             do {
                 try await feed.command.reading(path).run()
             } catch let failure as CommandRun.Failure {
-                throw BackupError(
-                    .caller, "\(feed.source.name): its restore: command failed", underlying: failure)
+                throw BackupError(.caller, "\(feed.source.name): its restore: command failed (\(failure))")
             }
         }
         try write(.restore, ["snapshot": record.snapshot])
