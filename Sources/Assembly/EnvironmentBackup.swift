@@ -13,7 +13,7 @@ internal import Storage
 /// One environment's backup, put together from the settings or from the command line: what Backups needs as values,
 /// and the journal that remembers which commit is applied.
 package struct EnvironmentBackup: Sendable {
-    private let run: BackupRun
+    private var run: BackupRun
     private let journal: JournalFile?
     private let locks: Path?
 
@@ -66,6 +66,12 @@ package struct EnvironmentBackup: Sendable {
         self.run = run
         journal = nil
         locks = nil
+    }
+
+    /// Whether what the sources hold now is right, however much less it is than before.
+    package var acceptsShrink: Bool {
+        get { run.acceptsShrink }
+        set { run.acceptsShrink = newValue }
     }
 
     /// A snapshot that was taken.
@@ -183,17 +189,37 @@ package struct EnvironmentBackup: Sendable {
 extension BackupSource {
     /// The source that `settings` describe; repositories are mirrored below `mirrors`.
     init(_ settings: BackupSourceSettings, mirrors: String, _ access: SourceAccess) throws {
-        switch settings {
-        case .directory(let name, let path):
-            self = .directory(name: name, path: Path(path))
-        case .command(let name, let arguments, let minimum, let seconds):
-            self = .command(
-                name: name,
-                CommandRun(arguments: arguments, deadline: .seconds(seconds), minimumByteCount: minimum))
-        case .repository(let name, let url, let settings):
-            self = .repository(
+        let source: BackupSource
+        let name = settings.name
+        switch settings.kind {
+        case .directory(let directory):
+            var selection = DirectorySelection()
+            selection.include = directory.include.compactMap { PathPattern($0) }
+            selection.exclude = directory.exclude.compactMap { PathPattern($0) }
+            selection.staysOnFileSystem = directory.staysOnFileSystem
+            source = .directory(name: name, path: Path(directory.path), selecting: selection)
+        case .command(let command):
+            source = .command(
+                name: name, CommandRun(command.program, minimumByteCount: command.minimumByteCount),
+                restoring: command.restore.map { CommandRun($0.program) })
+        case .repository(let url, let settings):
+            source = .repository(
                 name: name, url: url, mirror: Path("\(mirrors)/\(name).git"),
                 fetching: try access.options(settings))
         }
+        var rules = SourceRules()
+        rules.before = settings.before.map { SourceHook(CommandRun($0.program), isRequired: $0.isRequired) }
+        rules.after = settings.after.map { SourceHook(CommandRun($0.program), isRequired: $0.isRequired) }
+        rules.maximumShrink = settings.maximumShrink
+        self = .ruled(source, rules)
+    }
+}
+
+extension CommandRun {
+    /// The program of settings.
+    init(_ program: ProgramSettings, minimumByteCount: UInt64 = 0) {
+        self.init(
+            arguments: program.arguments, deadline: .seconds(program.timeoutSeconds),
+            minimumByteCount: minimumByteCount)
     }
 }

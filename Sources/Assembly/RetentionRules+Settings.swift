@@ -11,6 +11,8 @@ extension RetentionRules {
         weekly = settings.weekly
         monthly = settings.monthly
         yearly = settings.yearly
+        within = .seconds(settings.withinSeconds)
+        tags = Set(settings.tags)
         minimumAge = .seconds(settings.minimumAgeSeconds)
     }
 }

@@ -50,12 +50,15 @@ package struct SourceAccess: Sendable {
             for source in environment.sources {
                 try check(source.access, try Source(source).location, source.name)
             }
-            for case .repository(let name, let url, let access) in environment.backup?.sources ?? [] {
+            for source in environment.backup?.sources ?? [] {
+                guard case .repository(let url, let access) = source.kind else { continue }
                 do throws(GitError) {
                     try check(
-                        access, try RemoteLocation(url, allowingPlainHTTP: access.allowsPlainHTTP), name)
+                        access, try RemoteLocation(url, allowingPlainHTTP: access.allowsPlainHTTP),
+                        source.name)
                 } catch {
-                    throw GitError(error.code, "repository \(name): \(error.context)", underlying: error)
+                    throw GitError(
+                        error.code, "repository \(source.name): \(error.context)", underlying: error)
                 }
             }
         }

@@ -34,19 +34,19 @@ package enum StorePrune {
         return report
     }
 
-    /// The snapshots of `environment` (of all, where it is nil) that `rules` don't keep, oldest first.
-    package static func expired(
+    /// What `rules` make of the snapshots of `environment` (of all, where it is nil), and why; oldest first.
+    package static func verdicts(
         _ opened: StoreAccess.Opened, at location: String, as identity: MemberIdentity, pins: StorePins,
         _ rules: RetentionRules, of environment: String?, in catalog: SnapshotCatalog
-    ) async throws -> [SnapshotRecord] {
+    ) async throws -> [RetentionRules.Verdict] {
         let keeping = try SnapshotKeeping(
             opened.store, write: opened.writeKeys, agent: StoreAccess.agentKey(of: identity))
         let annotations = try await keeping.annotations()
         var state = try pins.prunerState(for: location)
-        let result: Result<[SnapshotRecord], ArchiveError>
+        let result: Result<[RetentionRules.Verdict], ArchiveError>
         do throws(ArchiveError) {
             result = .success(
-                try await state.expired(
+                try await state.verdicts(
                     by: rules, of: environment, in: catalog, annotations, store: opened.store,
                     presence: MachinePresence.current))
         } catch {

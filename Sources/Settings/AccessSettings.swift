@@ -33,7 +33,7 @@ extension EnvironmentSettings {
     /// Whether reaching one of its repositories takes a file that may have to be opened.
     package var usesCredentials: Bool {
         let more = (backup?.sources ?? []).map { source in
-            if case .repository(_, _, let access) = source { access } else { AccessSettings() }
+            if case .repository(_, let access) = source.kind { access } else { AccessSettings() }
         }
         return (sources.map(\.access) + more).contains { $0.credential != nil }
     }

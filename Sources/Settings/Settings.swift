@@ -174,36 +174,3 @@ package struct FilesTargetSettings: Sendable {
         self.mode = mode
     }
 }
-
-/// What is archived of an environment, besides its own sources and keyring, and in which store.
-package struct BackupSettings: Sendable {
-    /// The name of the store.
-    package let store: String
-    /// Directories, commands and further repositories.
-    package let sources: [BackupSourceSettings]
-    /// When snapshots are taken; nil for by hand alone.
-    package let schedule: CronExpression?
-    /// The time zone of the schedule, where it has its own.
-    package let zone: String?
-    /// Whether a snapshot precedes each change of the targets.
-    package let beforeChange: SnapshotBeforeChange
-    /// Which snapshots are kept; nil keeps all.
-    package let retention: RetentionSettings?
-}
-
-/// One thing that is archived.
-package enum BackupSourceSettings: Sendable, Equatable {
-    /// A directory with all that is in it.
-    case directory(name: String, path: String)
-    /// The standard output of a command; less than `minimumByteCount` counts as a failure.
-    case command(name: String, arguments: [String], minimumByteCount: UInt64, timeoutSeconds: Int)
-    /// A Git repository with all its references.
-    case repository(name: String, url: String, access: AccessSettings = AccessSettings())
-
-    /// The source's name, unique in its environment.
-    package var name: String {
-        switch self {
-        case .directory(let name, _), .command(let name, _, _, _), .repository(let name, _, _): name
-        }
-    }
-}

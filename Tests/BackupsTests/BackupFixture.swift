@@ -58,7 +58,7 @@ final class BackupFixture: Sendable {
         return Timestamp(nanoseconds: seconds * 1_000_000_000)
     }
 
-    /// Backs up `sources` at `commits` of the source `config`: the last is told from its second asking on.
+    /// Backs up `sources` at `commits` of the source `config`, told one after the other, again and again: two make it torn.
     @discardableResult
     func backUp(
         _ sources: [BackupSource] = [.documents(name: "config", [.init(path: [0x61], bytes: [1, 2, 3])])],
@@ -73,7 +73,7 @@ final class BackupFixture: Sendable {
                     asked += 1
                     return asked
                 }
-                return [Revision(source: "config", commit: commits[min(count, commits.count) - 1])]
+                return [Revision(source: "config", commit: commits[(count - 1) % commits.count])]
             })
         return try await run.run(in: try await writer())
     }

@@ -110,11 +110,14 @@ import Testing
         }
         #expect(target.mode == 0o440 && target.layout == .generation && target.memory == .warned)
         #expect(prod.backup?.sources.map(\.name) == ["uploads", "database", "app"])
+        guard case .command(let command)? = prod.backup?.sources[1].kind else {
+            Issue.record("no command")
+            return
+        }
         #expect(
-            prod.backup?.sources[1]
-                == .command(
-                    name: "database", arguments: ["pg_dump", "-Fc", "app"], minimumByteCount: 1 << 20,
-                    timeoutSeconds: 600))
+            command.program == ProgramSettings(arguments: ["pg_dump", "-Fc", "app"], timeoutSeconds: 600))
+        #expect(command.minimumByteCount == 1 << 20 && command.restore == nil)
+        #expect(prod.backup?.sources.map(\.maximumShrink) == [50, 50, 50])
     }
 
     @Test func `sources are reached by what their access says, and one of them is delivered`() throws {
@@ -193,9 +196,62 @@ import Testing
         let text = Self.whole.replacing(
             "store: main", with: "store: main\n      retention: { last: 8, daily: 14, yearly: 2 }")
         let retention = try #require(try read(text).environment("prod").backup?.retention)
+        let more = Self.whole.replacing(
+            "store: main", with: "store: main\n      retention: { within: 30d, tags: [release] }")
+        let other = try #require(try read(more).environment("prod").backup?.retention)
+        #expect(other.withinSeconds == 30 * 86_400 && other.tags == ["release"] && other.last == 0)
         #expect(retention.last == 8 && retention.daily == 14 && retention.yearly == 2)
         #expect(retention.hourly == 0 && retention.minimumAgeSeconds == 14 * 86_400)
         #expect(try read(Self.whole).environment("prod").backup?.retention == nil)
+    }
+
+    @Test func `what goes on around a capture is read`() throws {
+        let text = Self.whole.replacing(
+            "- directory: { name: uploads, path: /srv/app/uploads }",
+            with: """
+                - directory:
+                            name: uploads
+                            path: /srv/app/uploads
+                            include: ["photos/**"]
+                            exclude: ["**/*.tmp", cache]
+                            oneFileSystem: true
+                            maximumShrink: 90%
+                            before: [systemctl, stop, app]
+                            after: { run: [systemctl, start, app], timeout: 5m, required: false }
+                """
+        ).replacing(
+            "timeout: 10m }",
+            with: "restore: { run: [pg_restore, -d, app], timeout: 2h, drill: true } }"
+        ).replacing("store: main", with: "store: main\n      maximumShrink: 20%")
+        let sources = try #require(try read(text).environment("prod").backup?.sources)
+        guard case .directory(let directory) = sources[0].kind, case .command(let command) = sources[1].kind
+        else {
+            Issue.record("no directory, or no command")
+            return
+        }
+        #expect(directory.include == ["photos/**"] && directory.exclude == ["**/*.tmp", "cache"])
+        #expect(directory.staysOnFileSystem)
+        #expect(sources.map(\.maximumShrink) == [90, 20, 20])
+        let before = try #require(sources[0].before)
+        #expect(
+            before.program == ProgramSettings(arguments: ["systemctl", "stop", "app"], timeoutSeconds: 60))
+        #expect(before.isRequired)
+        let after = try #require(sources[0].after)
+        #expect(after.program.timeoutSeconds == 300 && !after.isRequired)
+        let restore = try #require(command.restore)
+        #expect(restore.program.arguments == ["pg_restore", "-d", "app"] && restore.runsInDrills)
+        #expect(restore.program.timeoutSeconds == 7_200)
+    }
+
+    @Test(arguments: [
+        "exclude: [/cache]", "exclude: [cache/]", "exclude: [a/../b]", "include: [\"\"]", "include: x",
+        "before: []", "before: { timeout: 1s }", "after: { run: [x], timeout: 1 }", "maximumShrink: 101%",
+        "oneFileSystem: yes", "minimumBytes: 1", "restore: [x]",
+    ]) func `what can't go on around the capture of a directory is refused with its line`(_ words: String) {
+        let text = Self.whole.replacing(
+            "path: /srv/app/uploads }", with: "path: /srv/app/uploads, \(words) }")
+        #expect(refusal(text)?.code == .malformed)
+        #expect(refusal(text)?.line == 20)
     }
 
     @Test func `a name that is not defined is told with those that are`() throws {

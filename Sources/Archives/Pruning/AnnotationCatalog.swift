@@ -81,6 +81,23 @@ package struct AnnotationCatalog: Sendable {
             })
     }
 
+    /// The tags of the snapshots that have any.
+    package var tags: [SnapshotID: Set<String>] {
+        records.reduce(into: [:]) { tags, record in
+            guard case .tag(let tag) = record.annotation.remark else { return }
+            tags[record.annotation.snapshot, default: []].insert(tag)
+        }
+    }
+
+    /// What retention goes by.
+    var retentionMarks: RetentionRules.Marks {
+        var marks = RetentionRules.Marks()
+        marks.pinned = pinned
+        marks.passedDrills = passedDrills
+        marks.tags = tags
+        return marks
+    }
+
     /// Snapshots whose newest drill passed.
     package var passedDrills: Set<SnapshotID> {
         var passed: Set<SnapshotID> = []

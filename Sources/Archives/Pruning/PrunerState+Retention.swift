@@ -5,10 +5,10 @@ extension PrunerState {
     ///
     /// Throws `damaged` where a snapshot, a tombstone or an annotation can't be read: it may be the one that is to be kept;
     /// `clockSkew`, `storage`.
-    package mutating func expired(
+    package mutating func verdicts(
         by rules: RetentionRules, of environment: String?, in catalog: SnapshotCatalog,
         _ annotations: AnnotationCatalog, store: Store, presence: SessionPresence
-    ) async throws(ArchiveError) -> [SnapshotRecord] {
+    ) async throws(ArchiveError) -> [RetentionRules.Verdict] {
         for failure in catalog.failures + catalog.tombstones.failures + annotations.failures
         where failure.error.code != .forged {
             throw ArchiveError(
@@ -28,7 +28,6 @@ extension PrunerState {
         let candidates = candidates(catalog).filter { candidate in
             environment.map { $0 == candidate.record.header.environment } ?? true
         }
-        return rules.expired(
-            among: candidates, pinned: annotations.pinned, passedDrills: annotations.passedDrills)
+        return rules.verdicts(on: candidates, annotations.retentionMarks)
     }
 }

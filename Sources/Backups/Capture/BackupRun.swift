@@ -31,8 +31,10 @@ package struct BackupRun: Sendable {
     package var revisions: @Sendable () async throws -> [Revision]
     /// The time now.
     package var clock: @Sendable () -> Timestamp
-    /// Where unchanged files are remembered; nil reads everything each time.
+    /// Where unchanged files, and the sizes of sources, are remembered; nil reads everything each time.
     package var memory: CaptureMemory?
+    /// Whether what the sources hold now is right, however much less it is than before.
+    package var acceptsShrink = false
 
     /// A backup of `sources`.
     package init(
@@ -51,36 +53,63 @@ package struct BackupRun: Sendable {
     /// that a retry can put the same.
     ///
     /// A source that fails, and entries that can't be read, make the snapshot `partial` (`failed` where no source
-    /// gave anything) and never stop the others. Revisions that differ before and after make it `torn`; it records
-    /// those from before. Its time is that at which the capture began. The directories that repositories are mirrored
-    /// to are written. Throws `invalidSources`, `store`, `caller` (revisions, recording, cancellation): then there is
-    /// no snapshot, but for a store that fails in or after its put. The writer is closed in any case.
+    /// gave anything) and never stop the others; so does a source that lost more than its rules let it lose since it was
+    /// captured well the last time. Where revisions differ before and after, everything is captured once more; where they
+    /// differ again, the snapshot is `torn`. It records those from before. Its time is that at which the capture began. The
+    /// directories that repositories are mirrored to are written, hooks are run. Throws `invalidSources`, `store`, `caller`
+    /// (revisions, recording, cancellation): then there is no snapshot, but for a store that fails in or after its put. The
+    /// writer is closed in any case.
     package func run(
         in writer: StoreWriter, recording: (PreparedSnapshot) async throws -> Void = { _ in }
     ) async throws(BackupError) -> BackupOutcome {
         do {
             try BackupSource.check(sources)
-            let before = try await revisions().sorted()
-            let time = clock()
-            var captured: [SnapshotSource] = []
-            for source in sources {
-                captured.append(
-                    try await WorkExecutor.run { try await capture(source, writer, startedAt: time) })
-            }
-            let after = try await revisions().sorted()
+            let sizes = memory.map { CaptureSizes($0, environment, writer) }
+            var round = try await capture(in: writer, sizes)
+            if round.isTorn { round = try await capture(in: writer, sizes) }
             let draft = SnapshotDraft(
-                environment: environment, time: time,
-                status: before == after ? BackupRun.status(captured) : .torn,
-                revisions: before, sources: captured, host: host)
+                environment: environment, time: round.time,
+                status: round.isTorn ? .torn : BackupRun.status(round.sources),
+                revisions: round.before, sources: round.sources, host: host)
             let prepared = try await writer.prepare(draft)
             try await recording(prepared)
             let id = try await writer.commit(prepared)
+            for (source, captured) in zip(sources, round.sources)
+            where captured.status == .complete && source.maximumShrink != nil {
+                sizes?.record(captured)
+            }
             return BackupOutcome(
-                id: id, header: prepared.header, sources: captured, statistics: writer.statistics)
+                id: id, header: prepared.header, sources: round.sources, statistics: writer.statistics)
         } catch {
             await writer.close()
             throw BackupError.wrapping(error)
         }
+    }
+
+    /// All sources between two looks at the revisions.
+    private struct Round {
+        let time: Timestamp
+        let before: [Revision]
+        var sources: [SnapshotSource] = []
+        var isTorn = false
+    }
+
+    private func capture(in writer: StoreWriter, _ sizes: CaptureSizes?) async throws -> Round {
+        var round = Round(time: clock(), before: try await revisions().sorted())
+        for source in sources {
+            let time = round.time
+            let captured = try await WorkExecutor.run { try await capture(source, writer, startedAt: time) }
+            round.sources.append(judged(captured, source, sizes))
+        }
+        round.isTorn = try await revisions().sorted() != round.before
+        return round
+    }
+
+    private func judged(
+        _ captured: SnapshotSource, _ source: BackupSource, _ sizes: CaptureSizes?
+    ) -> SnapshotSource {
+        guard !acceptsShrink, let limit = source.maximumShrink else { return captured }
+        return sizes?.judge(captured, limit: limit) ?? captured
     }
 
     /// Captures one source; its own failure is its status. Throws what ends the run: the store's, cancellation.
@@ -89,14 +118,19 @@ package struct BackupRun: Sendable {
     ) async throws -> SnapshotSource {
         do {
             switch source {
-            case .directory(let name, let path):
-                return try await DirectoryCapture.run(name, path, writer, memory, startedAt: time)
-            case .command(let name, let command): return try await CommandCapture.run(name, command, writer)
+            case .directory(let name, let path, let selection):
+                return try await DirectoryCapture.run(name, path, selection, writer, memory, startedAt: time)
+            case .command(let name, let command, let restoring):
+                return try await CommandCapture.run(name, command, restoring, writer)
             case .repository(let name, let url, let mirror, let fetching):
                 return try await RepositoryCapture.run(
                     name, url, mirror, fetching, writer, memory, startedAt: time)
             case .documents(let name, let documents):
                 return try await DocumentCapture.run(name, documents, writer)
+            case .ruled(let inner, let rules):
+                return try await rules.around(inner) {
+                    try await capture(inner, writer, startedAt: time)
+                }
             }
         } catch let error as ArchiveError where error.code != .source {
             throw error
@@ -104,9 +138,7 @@ package struct BackupRun: Sendable {
             throw error
         } catch {
             try Task.checkCancellation()
-            return SnapshotSource(
-                name: source.name, kind: source.kind, status: .failed, notes: [CaptureNotes.reason(error)],
-                root: nil, facts: source.facts)
+            return source.failed(CaptureNotes.reason(error))
         }
     }
 
@@ -117,11 +149,23 @@ package struct BackupRun: Sendable {
 }
 
 extension BackupSource {
+    /// What a snapshot says of a source that gave nothing, and why it didn't.
+    func failed(_ reason: String) -> SnapshotSource {
+        SnapshotSource(name: name, kind: kind, status: .failed, notes: [reason], root: nil, facts: facts)
+    }
+
+    /// The share in per cent that it may lose from one snapshot to the next; nil for any.
+    fileprivate var maximumShrink: Int? {
+        guard case .ruled(_, let rules) = self else { return nil }
+        return rules.maximumShrink
+    }
+
     /// What is known of a source that gave nothing.
-    fileprivate var facts: [SourceFact] {
+    private var facts: [SourceFact] {
         switch self {
-        case .directory(_, let path): [SourceFact("path", path.bytes)]
-        case .command(_, let command): [command.fact]
+        case .directory(_, let path, let selection): selection.facts(path)
+        case .command(_, let command, let restoring): command.facts(restoring)
+        case .ruled(let source, _): source.facts
         // The URL as it was written may hold a credential: it is recorded only when it was checked.
         case .repository, .documents: []
         }

@@ -18,22 +18,25 @@ package enum BackupSource: Sendable {
         }
     }
 
-    /// A directory with all that is in it; file systems mounted beneath it are entered.
-    case directory(name: String, path: Path)
-    /// What a command prints.
-    case command(name: String, CommandRun)
+    /// A directory with what `selecting` takes of it; all by default, file systems mounted beneath it as well.
+    case directory(name: String, path: Path, selecting: DirectorySelection = DirectorySelection())
+    /// What a command prints, and what takes it back: recorded with it, so that a restore knows.
+    case command(name: String, CommandRun, restoring: CommandRun? = nil)
     /// A Git repository with every ref, fetched into the bare mirror at `mirror` (made where it is missing, the
     /// directories above it as well).
     case repository(name: String, url: String, mirror: Path, fetching: FetchOptions = FetchOptions())
     /// The keyring, rules, settings and allowed signers as they are now.
     case documents(name: String, [Document])
+    /// A source with what goes on around its capture.
+    indirect case ruled(BackupSource, SourceRules)
 
     /// The name, one of its kind in the environment.
     package var name: String {
         switch self {
-        case .directory(let name, _), .command(let name, _), .repository(let name, _, _, _),
+        case .directory(let name, _, _), .command(let name, _, _), .repository(let name, _, _, _),
             .documents(let name, _):
             name
+        case .ruled(let source, _): source.name
         }
     }
 
@@ -44,6 +47,7 @@ package enum BackupSource: Sendable {
         case .command: .command
         case .repository: .repository
         case .documents: .keyring
+        case .ruled(let source, _): source.kind
         }
     }
 

@@ -51,6 +51,8 @@ extension CommandRun.Failure {
         case .signalled(let signal): "signal \(signal) ended the command"
         case .timedOut: "the command was not done in time"
         case .tooShort(let byteCount): "the command printed no more than \(byteCount) bytes"
+        case .shrunken(let old, let new):
+            "the command printed \(new) bytes, and \(old) the last time; accept it, if it is right"
         }
     }
 }

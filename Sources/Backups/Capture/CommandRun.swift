@@ -1,4 +1,4 @@
-internal import Files
+package import Files
 internal import Glibc
 internal import Subprocess
 internal import SystemPackage
@@ -14,6 +14,12 @@ package struct CommandRun: Sendable {
     package let deadline: Duration
     /// Less output than this counts as a failure: an empty dump is no backup.
     package let minimumByteCount: UInt64
+    /// Variables beside the caller's.
+    package var environment: [String: String] = [:]
+    /// Where it runs; nil for where the caller does.
+    package var directory: Path?
+    /// The file that it reads; nil for an empty input.
+    package var input: Path?
 
     /// A command with its deadline and the least output that counts.
     package init(arguments: [String], deadline: Duration, minimumByteCount: UInt64 = 1) {
@@ -35,12 +41,17 @@ package struct CommandRun: Sendable {
         case timedOut
         /// It printed less than the least that counts.
         case tooShort(byteCount: UInt64)
+        /// It printed so much less than the last time that something must be wrong.
+        case shrunken(from: UInt64, to: UInt64)
     }
 
     /// The program: a path where it has a slash, else a name that is looked up in PATH.
     private var executable: Executable {
         arguments[0].utf8.contains(0x2F) ? .path(FilePath(arguments[0])) : .name(arguments[0])
     }
+
+    /// Runs the command for what it does; what it prints is dropped. Throws `Failure`.
+    package func run() async throws { _ = try await stream { _ in } }
 
     /// Runs the command and hands its output to `sink` as it comes, in order. Returns the number of bytes. Throws
     /// `Failure` where the command failed, and what `sink` throws; what was handed over by then is not to be used.
@@ -55,11 +66,20 @@ package struct CommandRun: Sendable {
         // The command begins with the limit that others expect.
         DescriptorLimit.restore(of: 0)
         defer { DescriptorLimit.raiseAgain() }
+        let variables = environment.reduce(into: [Environment.Key: String?]()) { variables, entry in
+            if let key = Environment.Key(rawValue: entry.key) { variables[key] = entry.value }
+        }
         do {
+            let feed = try FileDescriptor.open(
+                FilePath(input.map { String(describing: $0) } ?? "/dev/null"), .readOnly,
+                options: .closeOnExec)
             let result = try await Subprocess.run(
                 executable, arguments: Arguments(Array(arguments.dropFirst())),
+                environment: .inherit.updating(variables),
+                workingDirectory: directory.map { FilePath(String(describing: $0)) },
                 platformOptions: options,
-                input: .none, output: .sequence, error: .currentStandardError
+                input: .fileDescriptor(feed, closeAfterSpawningProcess: true), output: .sequence,
+                error: .currentStandardError
             ) { execution in
                 // The group is ended by a task beside the reading loop, which goes on until the command has ended:
                 // a silent command yields no output, and one may close its output and live on.
@@ -83,6 +103,8 @@ package struct CommandRun: Sendable {
             }
             status = result.terminationStatus
         } catch is SubprocessError {
+            throw Failure.notStarted
+        } catch is Errno {
             throw Failure.notStarted
         }
         watch?.cancel()

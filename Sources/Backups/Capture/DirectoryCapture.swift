@@ -36,15 +36,15 @@ struct DirectoryCapture: ~Copyable {
         }
     }
 
-    /// Captures the directory at `path`, links on the way there followed. Files that are as `memory` has them are not
-    /// opened, but for a random few.
+    /// Captures what `selection` takes of the directory at `path`, links on the way there followed. Files that are as
+    /// `memory` has them are not opened, but for a random few.
     ///
     /// Throws `FileError` where the directory itself can't be read, `ArchiveError` where the store fails.
     static func run(
-        _ name: String, _ path: Path, _ writer: StoreWriter, _ memory: CaptureMemory?,
-        startedAt time: Timestamp
+        _ name: String, _ path: Path, _ selection: DirectorySelection, _ writer: StoreWriter,
+        _ memory: CaptureMemory?, startedAt time: Timestamp
     ) async throws -> SnapshotSource {
-        let scan = try DirectoryScan(Directory(path))
+        let scan = try DirectoryScan(Directory(path), selecting: selection)
         // Without a place to remember in, everything is read.
         let recorder = try? memory?.open(name, path, writer)
         var capture = DirectoryCapture(writer, CaptureLedger(recorder, startedAt: time))
@@ -59,7 +59,7 @@ struct DirectoryCapture: ~Copyable {
         capture.memory.finish()
         return SnapshotSource(
             name: name, kind: .directory, status: capture.notes.isEmpty ? .complete : .partial,
-            notes: capture.notes.all, root: root, facts: [SourceFact("path", path.bytes)])
+            notes: capture.notes.all, root: root, facts: selection.facts(path))
     }
 
     private mutating func take(_ item: DirectoryScan.Item) async throws {
@@ -297,6 +297,18 @@ struct DirectoryCapture: ~Copyable {
         }
         if byteCount > offset { try await content.hole(UInt64(byteCount - offset)) }
         return try await content.finish()
+    }
+}
+
+extension DirectorySelection {
+    /// What a snapshot says of a directory: its path, and what of it was taken (lists end each item with a NUL).
+    func facts(_ path: Path) -> [SourceFact] {
+        var facts = [SourceFact("path", path.bytes)]
+        for (name, patterns) in [("include", include), ("exclude", exclude)] where !patterns.isEmpty {
+            facts.append(SourceFact(name, patterns.flatMap { Array($0.text.utf8) + [0] }))
+        }
+        if staysOnFileSystem { facts.append(SourceFact("one-file-system", [])) }
+        return facts
     }
 }
 

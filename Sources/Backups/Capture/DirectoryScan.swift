@@ -52,19 +52,41 @@ package final class DirectoryScan {
         }
     }
 
+    /// How far the patterns fit the names down to a place.
+    private struct Matches {
+        var include: [PathPattern.State]
+        var exclude: [PathPattern.State]
+        /// Whether this or something above is included.
+        var isIncluded: Bool
+    }
+
     private struct Frame {
         let place: Place
         let names: [DirectoryEntry]
+        let matches: Matches
+        /// The directory's own entry, until something in it is found that is included.
+        var pending: Item?
         var next = 0
     }
 
+    private let selection: DirectorySelection
     private var frames: [Frame] = []
     private var root: Frame?
+    private var device: DeviceNumber?
+    // Directories above what was found, and that itself, in reverse.
+    private var ready: [Item] = []
 
-    /// A walk of `root`, itself the first entry. Throws where the root can't be read.
-    package init(_ root: consuming Directory) throws(FileError) {
+    /// A walk of what `selection` takes of `root`, itself the first entry. Throws where the root can't be read.
+    package init(
+        _ root: consuming Directory, selecting selection: DirectorySelection = DirectorySelection()
+    ) throws(FileError) {
         let names = try root.entries()
-        self.root = Frame(place: Place(root, []), names: names)
+        if selection.staysOnFileSystem { device = try root.metadata().device }
+        self.selection = selection
+        let matches = Matches(
+            include: selection.include.map(\.start), exclude: selection.exclude.map(\.start),
+            isIncluded: selection.include.isEmpty)
+        self.root = Frame(place: Place(root, []), names: names, matches: matches)
     }
 
     /// The next item; nil at the end.
@@ -74,15 +96,51 @@ package final class DirectoryScan {
             frames = [root]
             return rootItem(root.place)
         }
-        while let frame = frames.last {
+        while true {
+            if let item = ready.popLast() { return item }
+            guard let frame = frames.last else { return nil }
             guard frame.next < frame.names.count else {
                 frames.removeLast()
                 continue
             }
             frames[frames.count - 1].next += 1
-            return item(frame.names[frame.next].name, in: frame.place)
+            let name = frame.names[frame.next].name
+            guard let matches = matches(of: name, in: frame.matches) else { continue }
+            if matches.isIncluded {
+                let depth = frames.count
+                ready = [item(name, in: frame.place, matches, isPending: false)]
+                for index in frames[..<depth].indices.reversed() {
+                    if let above = frames[index].pending.take() { ready.append(above) }
+                }
+            } else if let problem = search(name, in: frame.place, matches) {
+                return problem
+            }
         }
-        return nil
+    }
+
+    /// How the patterns fit what is called `name`; nil where it is left out with all that is below.
+    private func matches(of name: Path, in above: Matches) -> Matches? {
+        var matches = above
+        for (index, pattern) in selection.exclude.enumerated() {
+            matches.exclude[index] = pattern.step(above.exclude[index], name.bytes)
+            if pattern.isMatch(matches.exclude[index]) { return nil }
+        }
+        guard !above.isIncluded else { return matches }
+        var mayFollow = false
+        for (index, pattern) in selection.include.enumerated() {
+            matches.include[index] = pattern.step(above.include[index], name.bytes)
+            matches.isIncluded = matches.isIncluded || pattern.isMatch(matches.include[index])
+            mayFollow = mayFollow || pattern.mayMatchBelow(matches.include[index])
+        }
+        return matches.isIncluded || mayFollow ? matches : nil
+    }
+
+    /// Goes into a directory that is not included itself; anything else is none of the walk's. What can't be read may hold
+    /// something that is: a problem.
+    private func search(_ name: Path, in place: Place, _ matches: Matches) -> Item? {
+        let found = item(name, in: place, matches, isPending: true)
+        guard case .problem = found else { return nil }
+        return found
     }
 
     private func rootItem(_ place: Place) -> Item {
@@ -94,12 +152,15 @@ package final class DirectoryScan {
         }
     }
 
-    private func item(_ name: Path, in place: Place) -> Item {
+    private func item(_ name: Path, in place: Place, _ matches: Matches, isPending: Bool) -> Item {
         let path = place.path.isEmpty ? name.bytes : place.path + [0x2F] + name.bytes
         do throws(FileError) {
             let metadata = try place.directory.metadata(of: name)
-            if metadata.kind == .directory { try descend(name, path, in: place) }
-            return .entry(Found(path: path, metadata: metadata, place: place, name: name))
+            let item = Item.entry(Found(path: path, metadata: metadata, place: place, name: name))
+            if metadata.kind == .directory, device == nil || metadata.device == device {
+                try descend(name, path, in: place, matches, pending: isPending ? item : nil)
+            }
+            return item
         } catch {
             return .problem(path: path, error)
         }
@@ -107,9 +168,12 @@ package final class DirectoryScan {
 
     /// Opens a directory, so that its names follow it. One that can't be read is no entry: a restore would take it
     /// for an empty one.
-    private func descend(_ name: Path, _ path: [UInt8], in place: Place) throws(FileError) {
+    private func descend(
+        _ name: Path, _ path: [UInt8], in place: Place, _ matches: Matches, pending: Item?
+    ) throws(FileError) {
         let directory = try place.directory.openDirectory(name)
         let names = try directory.entries()
-        frames.append(Frame(place: Place(directory, path), names: names))
+        frames.append(
+            Frame(place: Place(directory, path), names: names, matches: matches, pending: pending))
     }
 }

@@ -17,7 +17,12 @@ struct BackupCommand: AsyncParsableCommand {
         commandName: "backup", abstract: "Take a snapshot into an archive store; print its id.",
         discussion: """
             With settings: strongroom backup ENV. Where --store or STRONGROOM_STORE names a store, the arguments are \
-            directories. The exit code is 10 where something could not be captured; the snapshot says what.
+            directories. The exit code is 10 where something could not be captured; the snapshot says what. A source that \
+            lost much of what it held the last time makes the snapshot partial, so that it takes no good one's place; \
+            --accept-shrink says that it is right.
+
+            Patterns are paths below a directory's root: * is any part of a name, ** any number of names; what is below a \
+            matched directory comes with it, and --exclude goes before --include.
             """)
 
     @Argument(
@@ -36,6 +41,11 @@ struct BackupCommand: AsyncParsableCommand {
     )
     var command: [String] = []
 
+    @OptionGroup(title: "Options with --store") var capture: CaptureOptions
+
+    @Flag(help: "Take what the sources hold now as right, however much less it is than the last time.")
+    var acceptShrink = false
+
     @Flag(help: "Print the outcome as JSON.")
     var json = false
 
@@ -44,14 +54,14 @@ struct BackupCommand: AsyncParsableCommand {
     func run() async throws {
         let clock: @Sendable () -> Timestamp = { Process.now }
         let choice: StoreOptions.Choice
-        let backup: EnvironmentBackup
+        var backup: EnvironmentBackup
         if store.isNamed {
             choice = try store.choose()
             backup = EnvironmentBackup(
                 environment: store.environment ?? "default", sources: try sources(),
                 memory: Path(try Locations.memory() + "/captures"), clock: clock)
         } else {
-            guard subjects.count == 1, repository.isEmpty, command.isEmpty else {
+            guard subjects.count == 1, repository.isEmpty, command.isEmpty, capture.isEmpty else {
                 throw Failure(
                     .usage, "name one environment of the settings, or a store with --store",
                     hints: ["strongroom backup ENV, or strongroom backup --store DIR PATH…"])
@@ -71,6 +81,7 @@ struct BackupCommand: AsyncParsableCommand {
                     user: geteuid()),
                 clock: clock, file: SettingsOptions.reader)
         }
+        backup.acceptsShrink = acceptShrink
         let opened = try await store.open(choice)
         guard let identity = try store.identities.load(defaults: choice.identityFiles).first else {
             throw Failure(.usage, "no identity")
@@ -95,6 +106,10 @@ struct BackupCommand: AsyncParsableCommand {
             try Console.json(BackupDocument(outcome))
         } else {
             Console.print(outcome.id.description)
+        }
+        if outcome.status == .torn {
+            Console.note(
+                "strongroom: what is applied changed while the snapshot was taken, and again the second time")
         }
         for source in outcome.sources {
             let size =
@@ -124,7 +139,9 @@ struct BackupCommand: AsyncParsableCommand {
                     .usage, "\(path.isEmpty ? "''" : path): not a directory",
                     hints: ["name the directory that holds it"])
             }
-            sources.append(.directory(name: try name(of: absolute), path: Path(absolute)))
+            sources.append(
+                .directory(
+                    name: try name(of: absolute), path: Path(absolute), selecting: try capture.selection()))
         }
         for url in repository {
             let location = url.contains("://") ? url : try Process.absolute(url)
@@ -138,16 +155,17 @@ struct BackupCommand: AsyncParsableCommand {
                     fetching: FetchOptions(process: FetchChildCommand.process)))
         }
         for text in command {
-            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2 else { throw Failure(.usage, "--command: expected NAME=COMMAND") }
-            let run = CommandRun(arguments: ["/bin/sh", "-c", parts[1]], deadline: .seconds(3_600))
-            sources.append(.command(name: parts[0], run))
+            let (name, script) = try CaptureOptions.named(text, "--command")
+            sources.append(
+                .command(
+                    name: name, capture.run(script, seconds: capture.commandTimeout, minimumByteCount: 1),
+                    restoring: try capture.restoring(name)))
         }
         guard !sources.isEmpty else {
             throw Failure(
                 .usage, "nothing to back up", hints: ["name directories, --repository or --command"])
         }
-        return sources
+        return try capture.ruled(sources)
     }
 
     private func name(of path: String) throws -> String {

@@ -10,7 +10,8 @@ struct SnapshotsForgetCommand: AsyncParsableCommand {
         discussion: """
             A forgotten snapshot can't be brought back. What it alone needed is removed by 'strongroom store prune'. Pinned \
             snapshots stay. By rule, the settings' backup.retention of the environment decides, and nothing goes that this \
-            machine has known for less than its minimumAge. The ids go to standard output.
+            machine has known for less than its minimumAge; --dry-run says of each snapshot why it stays. The ids go to \
+            standard output.
             """)
 
     @Argument(help: "At least eight digits of their ids.")
@@ -47,9 +48,11 @@ struct SnapshotsForgetCommand: AsyncParsableCommand {
             guard let retention = try store.settings.read().environment(name).backup?.retention else {
                 throw Failure(.usage, "\(name): the settings have no backup.retention for it")
             }
-            records = try await StorePrune.expired(
+            let verdicts = try await StorePrune.verdicts(
                 archive.opened, at: choice.location, as: identity, pins: choice.pins,
                 RetentionRules(retention), of: name, in: archive.catalog)
+            if dryRun { explain(verdicts) }
+            records = verdicts.filter { !$0.isKept }.map(\.record)
         } else {
             records = try snapshots.map { text in
                 guard text != "latest" else {
@@ -68,5 +71,18 @@ struct SnapshotsForgetCommand: AsyncParsableCommand {
         for record in records { Console.print(record.id.description) }
         let count = records.count == 1 ? "1 snapshot" : "\(records.count) snapshots"
         Console.note("strongroom: \(count) \(dryRun ? "would be " : "")forgotten")
+    }
+
+    /// Says of each snapshot, oldest first, what becomes of it and why.
+    private func explain(_ verdicts: [RetentionRules.Verdict]) {
+        for verdict in verdicts {
+            let fate =
+                verdict.isKept
+                ? "keep: \(verdict.reasons.joined(separator: "; "))" : "forget: no rule keeps it"
+            let header = verdict.record.header
+            Console.note(
+                "strongroom: \(verdict.record.id.description.prefix(16)) \(header.time) \(header.status.name): \(fate)"
+            )
+        }
     }
 }

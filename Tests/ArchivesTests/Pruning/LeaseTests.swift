@@ -135,7 +135,7 @@ import Testing
         func expired() async throws -> Int {
             let state = test.machine.pruner
             let catalog = try await test.reader().snapshots()
-            return rules.expired(among: state.candidates(catalog), pinned: [], passedDrills: []).count
+            return rules.expired(among: state.candidates(catalog), RetentionRules.Marks()).count
         }
         let writer = try await test.writer(on: TestMachine(process: 3))
         let grace = Duration.seconds(3600)

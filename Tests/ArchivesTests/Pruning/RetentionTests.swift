@@ -22,8 +22,16 @@ import Testing
         passed: Set<SnapshotID> = []
     ) -> [UInt64] {
         let expired = Set(
-            rules.expired(among: candidates, pinned: pinned, passedDrills: passed).map(\.id))
+            rules.expired(among: candidates, marks(pinned, passed)).map(\.id))
         return candidates.map(\.record).filter { !expired.contains($0.id) }.map(\.header.generation)
+    }
+
+    static func marks(
+        _ pinned: Set<SnapshotID>, _ passed: Set<SnapshotID>, tags: [SnapshotID: Set<String>] = [:]
+    ) -> RetentionRules.Marks {
+        var marks = RetentionRules.Marks()
+        (marks.pinned, marks.passedDrills, marks.tags) = (pinned, passed, tags)
+        return marks
     }
 
     @Test func `the newest of each hour, day, week, month and year is kept`() throws {
@@ -68,7 +76,7 @@ import Testing
             Self.candidate("2025-03-01T00:00:00Z", 1), Self.candidate("2025-03-02T00:00:00Z", 2),
             Self.candidate("2025-03-03T00:00:00Z", 3),
             Self.candidate("2025-03-04T00:00:00Z", 4, age: .seconds(14 * 86_400 - 1)),
-            Self.candidate("2025-03-05T00:00:00Z", 5),
+            Self.candidate("2025-03-05T00:00:00Z", 5, age: .seconds(13 * 86_400)),
             Self.candidate("2025-03-01T00:00:00Z", 6, environment: "staging"),
         ]
         let ids = all.map(\.record.id)
@@ -77,5 +85,38 @@ import Testing
         #expect(Self.kept(rules, all, passed: [ids[0], ids[2]]) == [3, 4, 5, 6])
         rules.minimumAge = .zero
         #expect(Self.kept(rules, all) == [5, 6])
+    }
+
+    @Test func `each verdict says why`() throws {
+        let all = try (1...4).map { try Self.candidate("2025-03-0\($0)T00:00:00Z", UInt64($0)) }
+        var rules = RetentionRules()
+        (rules.last, rules.daily, rules.within, rules.tags) = (1, 2, .seconds(86_400), ["release"])
+        let marks = Self.marks(
+            [all[0].record.id], [all[1].record.id], tags: [all[0].record.id: ["release", "other"]])
+        #expect(
+            rules.verdicts(on: all, marks).map(\.reasons) == [
+                ["pinned", "tag release"], ["the last that passed a drill"], ["within 1d", "daily 2 of 2"],
+                ["last 1 of 1", "within 1d", "daily 1 of 2"],
+            ])
+        rules = RetentionRules()
+        rules.tags = ["release"]
+        #expect(rules.expired(among: all, marks).isEmpty, "tags alone are no rule that keeps anything else")
+    }
+
+    @Test func `a time that an agent claims changes no order`() throws {
+        // The second was forged into the far future, the third into the past.
+        let times = [
+            "2025-03-01T00:00:00Z", "2099-01-01T00:00:00Z", "1999-01-01T00:00:00Z", "2025-03-04T00:00:00Z",
+        ]
+        let all = try times.enumerated().map { try Self.candidate($1, UInt64($0 + 1)) }
+        var rules = RetentionRules()
+        rules.last = 2
+        #expect(Self.kept(rules, all) == [3, 4])
+        #expect(rules.expired(among: all, Self.marks([], [])).map(\.header.generation) == [1, 2])
+        // What was seen last came last, whatever it says of its generation.
+        let late = try Self.candidate("2025-01-01T00:00:00Z", 1, age: .seconds(86_400 * 20))
+        let early = try Self.candidate("2025-01-02T00:00:00Z", 9, age: .seconds(86_400 * 30))
+        rules.last = 1
+        #expect(rules.expired(among: [early, late], Self.marks([], [])).map(\.header.generation) == [9])
     }
 }
