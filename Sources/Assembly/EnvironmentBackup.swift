@@ -42,8 +42,13 @@ package struct EnvironmentBackup: Sendable {
         for source in environment.backup?.sources ?? [] {
             sources.append(try BackupSource(source, mirrors: mirrors, access))
         }
-        let documents = try EnvironmentBackup.documents(
+        var documents = try EnvironmentBackup.documents(
             environment, settings: settings, settingsFile: settingsFile, applied: try revisions(), file: file)
+        if environment.backup?.drill != nil {
+            let book = CanaryBook(directory: StateFiles.canaries(settings.state))
+            documents.append(
+                .init(path: Array("canary".utf8), bytes: try book.plant(name, at: clock()).document))
+        }
         sources.append(.documents(name: "keyring", documents))
         var run = BackupRun(
             environment: name, sources: sources, host: MachinePresence.hostName, clock: clock,

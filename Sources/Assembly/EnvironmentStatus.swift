@@ -284,6 +284,8 @@ package struct StatusDocument: Codable, Sendable, Equatable {
         package var nextSync: String?
         /// RFC 3339: the next scheduled snapshot.
         package var nextBackup: String?
+        /// When the next drill is due.
+        package var nextDrill: String?
         /// Polls that failed one after another.
         package var failures: Int
         /// What the last one said.

@@ -49,7 +49,7 @@ struct Strongroom: AsyncParsableCommand {
                 name: "Backups",
                 subcommands: [
                     StoreCommand.self, BackupCommand.self, SnapshotsCommand.self,
-                    RestoreCommand.self,
+                    RestoreCommand.self, DrillCommand.self,
                 ]),
         ])
 

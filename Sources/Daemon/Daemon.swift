@@ -112,7 +112,10 @@ package struct Daemon: Sendable {
 
     private func begin(_ planned: [Planned]) -> [Task<Void, Never>] {
         planned.flatMap { planned in
-            [Task { await planned.loop.sync() }, Task { await planned.loop.backups() }]
+            [
+                Task { await planned.loop.sync() }, Task { await planned.loop.backups() },
+                Task { await planned.loop.drills() },
+            ]
         }
     }
 

@@ -59,6 +59,7 @@ struct EnvironmentLoop: Sendable {
     private let environment: EnvironmentSettings
     private let zone: ZoneRules
     private let backupZone: ZoneRules
+    private let drillZone: ZoneRules
     private let credentials: CredentialSockets?
 
     init(_ parts: LoopParts, _ environment: EnvironmentSettings) throws {
@@ -66,6 +67,7 @@ struct EnvironmentLoop: Sendable {
         self.environment = environment
         zone = try Zones.rules(parts.settings.zone)
         backupZone = try environment.backup?.zone.map { try Zones.rules($0) } ?? zone
+        drillZone = try environment.backup?.drill?.zone.map { try Zones.rules($0) } ?? backupZone
         credentials = CredentialSockets(environment)
     }
 
@@ -282,6 +284,47 @@ extension EnvironmentLoop {
             try await take(backup, occasion)
         } catch {
             if Task.isCancelled { parts.board.noteBroken(name) }
+        }
+    }
+}
+
+extension EnvironmentLoop {
+    /// Holds drills by the schedule until the task is cancelled, one at a time with snapshots. Times that went by meanwhile
+    /// are made up for by one.
+    func drills() async {
+        guard let schedule = environment.backup?.drill?.schedule,
+            let drill = ScheduledDrill(
+                environment, settings: parts.settings, identities: parts.identities,
+                load: parts.options.identities,
+                access: SourceAccess(
+                    process: parts.options.process, identities: parts.identities, user: parts.options.user),
+                buckets: parts.options.buckets)
+        else { return }
+        var last = WallClock.now
+        while !Task.isCancelled, let next = schedule.next(after: last, in: drillZone) {
+            parts.board.update(name) { $0.nextDrill = "\(next)" }
+            guard await WallClock.sleep(until: next) else { break }
+            await hold(drill)
+            last = max(next, WallClock.now)
+        }
+        parts.board.update(name) { $0.nextDrill = nil }
+    }
+
+    private func hold(_ drill: ScheduledDrill) async {
+        do {
+            let report = try await parts.backups.withPlace {
+                try Task.checkCancellation()
+                return try await withTaskExecutorPreference(parts.pool) { try await drill.run() }
+            }
+            let words = "drill of \(report.record.id): \(report.isPassed ? "passed" : "failed")"
+            log(report.isPassed ? .notice : .error, words)
+            for check in report.checks where check.outcome == .failed {
+                log(.error, "drill: \(check.name): \(check.detail)")
+            }
+        } catch {
+            if !(error is CancellationError) {
+                log(.error, "drill: \(parts.options.describe(error).message)")
+            }
         }
     }
 }

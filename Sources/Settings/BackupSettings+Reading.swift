@@ -8,7 +8,6 @@ extension BackupSettings {
         let mapping = try node.mapping(allowed: [
             "store", "schedule", "zone", "beforeChange", "maximumShrink", "sources", "retention", "drill",
         ])
-        try Settings.refuse(mapping, ["drill"])
         drill = try mapping.optional("drill").map { node throws(DocumentError) in try DrillSettings(node) }
         retention = try mapping.optional("retention").map { node throws(DocumentError) in
             try RetentionSettings(node)

@@ -172,8 +172,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("            targets:", "            notify: []\n            targets:"),
-        ("store: main", "store: main\n      drill: { schedule: \"@daily\" }"),
+        ("            targets:", "            notify: []\n            targets:")
     ]) func `a setting that is not carried out is refused, not ignored`(old: String, new: String) {
         #expect(refusal(Self.whole.replacing(old.trimming, with: new.trimming))?.code == .malformed)
     }
@@ -241,6 +240,33 @@ import Testing
         let restore = try #require(command.restore)
         #expect(restore.program.arguments == ["pg_restore", "-d", "app"] && restore.runsInDrills)
         #expect(restore.program.timeoutSeconds == 7_200)
+    }
+
+    @Test func `a drill is read with its defaults`() throws {
+        func drill(_ words: String) throws -> DrillSettings? {
+            try read(Self.whole.replacing("store: main", with: "store: main\n      drill: \(words)"))
+                .environment("prod").backup?.drill
+        }
+        let plain = try #require(try drill("{ schedule: \"@daily\" }"))
+        #expect(plain.schedule == CronExpression("@daily") && plain.maximumAgeSeconds == 26 * 3_600)
+        #expect(plain.identity == nil && plain.maximumTimeSeconds == nil && plain.checks.isEmpty)
+        let full = try #require(
+            try drill(
+                "{ identity: /d, maximumAge: 2h, maximumTime: 30m, scratch: /s, checks: [{ name: app, run: [x, y] }] }"
+            ))
+        #expect(full.schedule == nil && full.identity == "/d" && full.scratch == "/s")
+        #expect(full.maximumAgeSeconds == 7_200 && full.maximumTimeSeconds == 1_800)
+        #expect(full.checks.map(\.name) == ["app"])
+        #expect(
+            full.checks.map(\.program) == [ProgramSettings(arguments: ["x", "y"], timeoutSeconds: 600)])
+        #expect(try read(Self.whole).environment("prod").backup?.drill == nil)
+        for words in [
+            "{ schedule: never }", "{ identity: d }", "{ maximumAge: 2 }", "{ checks: [{ name: app }] }",
+            "{ checks: [{ name: a, run: [x] }, { name: a, run: [y] }] }", "{ every: 1d }", "daily",
+        ] {
+            let text = Self.whole.replacing("store: main", with: "store: main\n      drill: \(words)")
+            #expect(refusal(text)?.code == .malformed, "\(words)")
+        }
     }
 
     @Test(arguments: [

@@ -102,6 +102,12 @@ package struct EnvironmentRestore: Sendable {
                     plan.leftOut.append("\(source.name): no directory in the settings any more")
                     continue
                 }
+                guard !source.isPartOfDirectory, !found.isPartial else {
+                    plan.leftOut.append(
+                        "\(source.name): a part of \(path) is captured, and an exchange would lose the rest; it comes back with --into"
+                    )
+                    continue
+                }
                 plan.places.append(Plan.Place(source: source, target: Path(path)))
             case (.command, let found?):
                 guard let command = found.restoring else {

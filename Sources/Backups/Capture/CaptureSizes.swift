@@ -31,6 +31,8 @@ struct CaptureSizes {
 
     /// What of a directory may go without being looked at: entries, and bytes of content.
     private static let trifle = Extent(entryCount: 10, byteCount: 1 << 20)
+    /// What of a command's output may go likewise.
+    private static let outputTrifle: UInt64 = 4_096
 
     /// The sizes of the sources of `environment` in the store of `writer`, in `memory`.
     init(_ memory: CaptureMemory, _ environment: String, _ writer: StoreWriter) {
@@ -84,7 +86,9 @@ struct CaptureSizes {
             return Double(lost) / Double(old) * 100 > Double(limit)
         }
         if source.kind == .command {
-            guard isLost(last.byteCount, now.byteCount, trifle: 0) else { return source }
+            guard isLost(last.byteCount, now.byteCount, trifle: CaptureSizes.outputTrifle) else {
+                return source
+            }
             let failure = CommandRun.Failure.shrunken(from: last.byteCount, to: now.byteCount)
             return SnapshotSource(
                 name: source.name, kind: source.kind, status: .failed, notes: [failure.words], root: nil,

@@ -124,6 +124,7 @@ struct StatusReport {
         var words = [loop.doing]
         if let next = loop.nextSync { words.append("next sync \(ahead(next))") }
         if let next = loop.nextBackup { words.append("next snapshot \(ahead(next))") }
+        if let next = loop.nextDrill { words.append("next drill \(ahead(next))") }
         if loop.failures > 0 { words.append("\(loop.failures) failed in a row") }
         return words.joined(separator: ", ")
     }

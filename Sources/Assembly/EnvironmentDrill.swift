@@ -1,0 +1,88 @@
+package import Archives
+package import Backups
+internal import Delivery
+package import Encodings
+internal import Files
+internal import Git
+internal import Journal
+package import Keyrings
+package import Settings
+internal import Trust
+
+/// The drill of an environment as its settings describe it: what a drill of a store does, and the sealed values of the commit
+/// that the snapshot was taken at, opened.
+package struct EnvironmentDrill: Sendable {
+    private let environment: EnvironmentSettings
+    private let settings: Settings
+    private let look: SealedLook
+    private let agent: MemberIdentity?
+    private let clock: @Sendable () -> Timestamp
+    /// Where snapshots are restored; nil for the place of the settings.
+    package var scratch: String?
+
+    /// The drill of `environment`. Sealed values are opened with `openers`, which are the identities of the settings'
+    /// `drill.identity` where it names one (`isOwn`); the report is signed by the first of `identities`.
+    package init(
+        _ environment: EnvironmentSettings, settings: Settings, identities: [MemberIdentity],
+        openers: [MemberIdentity], isOwn: Bool, access: SourceAccess,
+        clock: @escaping @Sendable () -> Timestamp
+    ) throws {
+        self.environment = environment
+        self.settings = settings
+        self.clock = clock
+        agent = identities.first
+        look = SealedLook(
+            environment: environment, pins: StateFiles.pins(settings.state), identities: openers,
+            isOwn: isOwn,
+            fetching: try access.options(AccessSettings()), clock: clock)
+    }
+
+    /// Holds the drill on the snapshot that `selection` names, records it in the journal, and writes the report into
+    /// the state directory. Throws `noSnapshot` and what else `StoreDrill.run` throws, which is recorded too.
+    package func run(
+        _ opened: StoreAccess.Opened, from reader: StoreReader, indexCache: IndexCache?,
+        _ selection: SnapshotSelection = .latest
+    ) async throws -> StoreDrill.Result {
+        let journal = try JournalFile.open(StateFiles.journal(settings.state))
+        func record(_ outcome: RunRecord.Outcome, _ message: String) {
+            try? journal.record(
+                RunRecord(
+                    environment: environment.name, kind: .drill, time: clock(), outcome: outcome,
+                    message: message))
+        }
+        do {
+            let plan = try RestorePlan(
+                selection, environment: environment.name, in: try await reader.snapshots())
+            let place = scratch ?? environment.backup?.drill?.scratch ?? "\(settings.state)/drills"
+            let result = try await StoreDrill.run(
+                opened, plan, from: reader, indexCache: indexCache, beneath: Path(place), as: agent,
+                clock: clock, options)
+            let report = result.report
+            _ = try StoreDrill.file(report, in: Path("\(settings.state)/drills"))
+            let failed = report.checks.filter { $0.outcome == .failed }.map { "\($0.name): \($0.detail)" }
+            record(report.isPassed ? .good : .bad, String(failed.joined(separator: "; ").prefix(1_000)))
+            return result
+        } catch {
+            record(.failed, ScheduledBackup.words(error))
+            throw error
+        }
+    }
+
+    private var options: Drill.Options {
+        var options = Drill.Options()
+        guard let backup = environment.backup else { return options }
+        for source in backup.sources {
+            guard case .command(let command) = source.kind, let restore = command.restore,
+                restore.runsInDrills
+            else { continue }
+            options.feeds[source.name] = CommandRun(restore.program)
+        }
+        options.looks = { [look] restored, record in await look.checks(restored, record) }
+        guard let drill = backup.drill else { return options }
+        options.maximumAge = .seconds(drill.maximumAgeSeconds)
+        options.maximumTime = drill.maximumTimeSeconds.map { .seconds($0) }
+        options.canaries = CanaryBook(directory: StateFiles.canaries(settings.state))
+        options.probes = drill.checks.map { Drill.Probe($0.name, CommandRun($0.program)) }
+        return options
+    }
+}

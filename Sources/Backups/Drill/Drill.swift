@@ -1,0 +1,297 @@
+package import Archives
+package import Encodings
+package import Files
+internal import Git
+
+/// A restore on trial: proof that a snapshot gives back what went in, or word of what it doesn't.
+///
+/// On disk: everything happens in a directory of its own beneath the scratch place, which is removed at the end.
+package struct Drill: Sendable {
+    /// A command that judges what was restored: it runs there, and `STRONGROOM_DRILL` names the place.
+    package struct Probe: Sendable {
+        /// Its name in the report.
+        package let name: String
+        /// The command.
+        package let command: CommandRun
+
+        /// A probe of this name.
+        package init(_ name: String, _ command: CommandRun) {
+            self.name = name
+            self.command = command
+        }
+    }
+
+    /// What is looked at besides.
+    package struct Options: Sendable {
+        /// A snapshot that is older fails; nil for any.
+        package var maximumAge: Duration?
+        /// A recovery that takes longer fails; nil for any.
+        package var maximumTime: Duration?
+        /// The canaries that were planted, where backups plant any.
+        package var canaries: CanaryBook?
+        /// What takes back the outputs of commands, by the names of their sources; it knows by `STRONGROOM_DRILL` that it is
+        /// to keep away from what is in use.
+        package var feeds: [String: CommandRun] = [:]
+        /// Commands of the user's.
+        package var probes: [Probe] = []
+        /// Further looks at the restored directory, by the caller.
+        package var looks: @Sendable (Path, SnapshotRecord) async -> [DrillReport.Check] = { _, _ in [] }
+
+        /// Nothing besides.
+        package init() {}
+    }
+
+    private let reader: StoreReader
+    private let damaged: StoreReader
+    private let options: Options
+    private let place: Path
+
+    /// So many seconds a snapshot's time may lie ahead of ours.
+    private static let skewLimit: Int64 = 300
+
+    /// Restores what `plan` chose beneath `scratch` as `user`, and looks at it. `damaged` reads the same store through
+    /// `DamagedPacks`: what it gives must be refused.
+    ///
+    /// What the store does not give back is a check that failed. Throws `files`, `git`, `busy` where the scratch place
+    /// fails, `caller` for cancellation.
+    package static func run(
+        _ plan: RestorePlan, from reader: StoreReader, damaged: StoreReader, beneath scratch: Path,
+        as user: FileOwner, clock: @escaping @Sendable () -> Timestamp, _ options: Options = Options()
+    ) async throws(BackupError) -> DrillReport {
+        do {
+            let folder = try Directory.makePath(scratch)
+            let name = Path("drill-\(String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16))")
+            try folder.makeDirectory(name)
+            defer { try? folder.removeTree(name) }
+            let drill = Drill(
+                reader: reader, damaged: damaged, options: options, place: scratch.appending(name))
+            return try await drill.run(plan, as: user, clock)
+        } catch {
+            throw BackupError.wrapping(error)
+        }
+    }
+
+    private var restored: Path { place.appending("restored") }
+
+    private func run(
+        _ plan: RestorePlan, as user: FileOwner, _ clock: @Sendable () -> Timestamp
+    ) async throws -> DrillReport {
+        let began = ContinuousClock.now
+        let now = clock()
+        let age = now.seconds - plan.record.header.time.seconds
+        var report = DrillReport(
+            record: plan.record, rule: plan.rule, time: now, recoveryPoint: .seconds(max(0, age)))
+        report.checks.append(checkAge(age))
+        let outcome: RestoreReport
+        do throws(BackupError) {
+            outcome = try await Restore.run(plan, from: reader, into: restored, as: user)
+        } catch {
+            guard error.code == .store else { throw error }
+            report.checks.append(.init("restore", .failed, error.context))
+            return report
+        }
+        report.entryCount = outcome.sources.reduce(0) { $0 + $1.entryCount }
+        report.byteCount = outcome.sources.reduce(0) { $0 &+ $1.byteCount }
+        report.checks.append(checkRestore(outcome))
+        for source in outcome.sources {
+            guard let feed = options.feeds[source.name], source.kind == .command else { continue }
+            var command = feed
+            command.input = restored.appending(Path(source.path))
+            report.checks.append(await check("feed \(source.name)", command))
+        }
+        report.recoveryTime = ContinuousClock.now - began
+        if let limit = options.maximumTime {
+            let isLate = report.recoveryTime > limit
+            report.checks.append(
+                .init(
+                    "time", isLate ? .failed : .passed,
+                    "\(report.recoveryTime.components.seconds) s of \(limit.components.seconds) s"))
+        }
+        report.checks += try await checkContent(outcome)
+        if options.canaries != nil { report.checks.append(checkCanary(outcome)) }
+        for source in outcome.sources where source.kind == .repository && source.status != .failed {
+            report.checks.append(checkRepository(source))
+        }
+        report.checks += await options.looks(restored, plan.record)
+        for probe in options.probes {
+            report.checks.append(await check("check \(probe.name)", probe.command))
+        }
+        do {
+            report.checks += try await controls(outcome)
+        } catch let error as ArchiveError where error.code != .cancelled {
+            report.checks.append(.init("control", .failed, error.context))
+        }
+        return report
+    }
+
+    // MARK: - Checks
+
+    private func checkAge(_ seconds: Int64) -> DrillReport.Check {
+        guard seconds > -Drill.skewLimit else {
+            return .init("age", .failed, "the snapshot's time lies \(-seconds) s ahead of this machine's")
+        }
+        guard let limit = options.maximumAge?.components.seconds else {
+            return .init("age", .passed, "\(max(0, seconds)) s")
+        }
+        return .init("age", seconds > limit ? .failed : .passed, "\(max(0, seconds)) s of \(limit) s at most")
+    }
+
+    private func checkRestore(_ outcome: RestoreReport) -> DrillReport.Check {
+        let status = outcome.snapshot.record.header.status
+        guard status == .complete else {
+            return .init("restore", .failed, "no complete snapshot: the newest is \(status.name)")
+        }
+        guard outcome.isWhole, !outcome.isDamaged else {
+            let issues = outcome.sources.flatMap { source in
+                source.issues.filter { $0.kind == .refused || $0.kind == .damaged }.map {
+                    "\(source.name)/\(Path($0.path)): \($0.reason)"
+                }
+            }
+            return .init("restore", .failed, issues.prefix(5).joined(separator: "; "))
+        }
+        let count = outcome.sources.count
+        return .init("restore", .passed, count == 1 ? "1 source" : "\(count) sources")
+    }
+
+    /// The directory in which the tree of `source` stands.
+    private func root(of source: RestoreReport.Source) -> Path {
+        let path = restored.appending(Path(source.path))
+        return source.kind == .command ? path.parent : path
+    }
+
+    private func checkContent(_ outcome: RestoreReport) async throws -> [DrillReport.Check] {
+        let comparison = RestoredComparison(reader: reader)
+        var total = RestoredComparison.Result()
+        for (source, snapshot) in zip(outcome.sources, outcome.snapshot.sources) {
+            guard source.kind != .repository, let root = snapshot.root else { continue }
+            let result: RestoredComparison.Result
+            do {
+                result = try await comparison.compare(root, with: self.root(of: source))
+            } catch let error as ArchiveError {
+                return [.init("content", .failed, "\(source.name): \(error.context)")]
+            }
+            total.fileCount += result.fileCount
+            total.passedCount += result.passedCount
+            total.differences += result.differences.map { "\(source.name)/\($0)" }
+        }
+        guard total.differences.isEmpty else {
+            return [.init("content", .failed, total.differences.prefix(5).joined(separator: "; "))]
+        }
+        let passed = total.passedCount == 0 ? "" : ", \(total.passedCount) with too long paths not looked at"
+        return [
+            .init(
+                "content", total.fileCount > 0 ? .passed : .skipped,
+                "\(total.fileCount) files compared\(passed)")
+        ]
+    }
+
+    private func checkCanary(_ outcome: RestoreReport) -> DrillReport.Check {
+        let header = outcome.snapshot.record.header
+        let place = restored.appending("keyring")
+        guard let bytes = try? Directory(place).read("canary", limit: 4_096),
+            let canary = Canary(document: bytes), canary.environment == header.environment
+        else { return .init("canary", .failed, "there is none in the snapshot") }
+        guard let known = options.canaries?.planted(header.environment) else {
+            return .init("canary", .failed, "this machine planted none: it can't tell whose it is")
+        }
+        guard known.contains(canary) else {
+            return .init("canary", .failed, "the one of \(canary.time) was never planted by this machine")
+        }
+        let age = header.time.seconds - canary.time.seconds
+        guard (-Drill.skewLimit...CanaryBook.renewal + Drill.skewLimit).contains(age) else {
+            return .init("canary", .failed, "planted \(age) s before the snapshot: not a fresh one")
+        }
+        return .init("canary", .passed, "planted \(max(0, age)) s before the snapshot")
+    }
+
+    private func checkRepository(_ source: RestoreReport.Source) -> DrillReport.Check {
+        let name = "repository \(source.name)"
+        do throws(GitError) {
+            let repository = try Repository(at: restored.appending(Path(source.path)))
+            let findings = try repository.check()
+            guard findings.problems.isEmpty else {
+                return .init(name, .failed, findings.problems.prefix(5).joined(separator: "; "))
+            }
+            let count = try repository.references().entries.count
+            return .init(name, .passed, "\(findings.objectCount) objects, \(count) refs")
+        } catch {
+            return .init(name, .failed, error.context)
+        }
+    }
+
+    private func check(_ name: String, _ command: CommandRun) async -> DrillReport.Check {
+        var command = command
+        command.directory = restored
+        command.environment["STRONGROOM_DRILL"] = String(decoding: restored.bytes, as: UTF8.self)
+        do {
+            try await command.run()
+            return .init(name, .passed, "the command succeeded")
+        } catch {
+            return .init(name, .failed, CaptureNotes.reason(error))
+        }
+    }
+
+    // MARK: - Negative controls
+
+    /// What a damaged copy must show: that the checks above can fail.
+    private func controls(_ outcome: RestoreReport) async throws -> [DrillReport.Check] {
+        for (source, snapshot) in zip(outcome.sources, outcome.snapshot.sources) {
+            guard let root = snapshot.root, source.kind != .repository else { continue }
+            var cursor = reader.entries(of: root)
+            while let entry = try await cursor.next() {
+                guard case .file(let content) = entry.kind,
+                    (1...Drill.controlLimit).contains(content.byteCount)
+                else { continue }
+                let path = self.root(of: source)
+                return [
+                    try await controlOfCopy(content, path, Path(entry.path)),
+                    await controlOfPack(root, entry.path),
+                ]
+            }
+        }
+        // Nothing but repositories: their facts are a file in the tree like others.
+        for snapshot in outcome.snapshot.sources {
+            guard let root = snapshot.root else { continue }
+            return [await controlOfPack(root, Array("facts".utf8))]
+        }
+        return [.init("control", .failed, "there is nothing that could be damaged")]
+    }
+
+    /// The longest file that is damaged.
+    private static let controlLimit: UInt64 = 64 << 20
+
+    /// A copy of a restored file with one bit that is another must differ from what the store holds.
+    private func controlOfCopy(
+        _ content: Content, _ path: Path, _ name: Path
+    ) async throws -> DrillReport.Check {
+        let check = "control of a damaged copy"
+        var bytes = try Directory(path).openFile(name).readAll(limit: Int(Drill.controlLimit))
+        guard !bytes.isEmpty else { return .init(check, .failed, "\(name) can't be copied") }
+        bytes[bytes.count / 2] ^= 0x10
+        let scratch = try Directory(place)
+        try unsafe scratch.writeNew(bytes.span.bytes, to: "damaged")
+        guard try await !RestoredComparison(reader: reader).isSame(content, place, "damaged") else {
+            return .init(check, .failed, "the damage was not seen")
+        }
+        return .init(check, .passed, "the damage was seen")
+    }
+
+    /// What is read of damaged packs must be refused as damaged.
+    private func controlOfPack(_ root: NodeID, _ path: [UInt8]) async -> DrillReport.Check {
+        let check = "control of a damaged pack"
+        do throws(ArchiveError) {
+            guard let entry = try await damaged.entry(at: path, of: root), let content = entry.content else {
+                return .init(check, .failed, "the damage was not seen: an entry is missing")
+            }
+            try await damaged.read(content) { _ in
+            } hole: { _ in
+            }
+            return .init(check, .failed, "the damage was not seen")
+        } catch {
+            guard error.code == .damaged else {
+                return .init(check, .failed, "another failure than damage: \(error.context)")
+            }
+            return .init(check, .passed, "the damage was seen")
+        }
+    }
+}

@@ -1,0 +1,187 @@
+import Archives
+import Backups
+import Encodings
+import Files
+import Storage
+import Support
+import Testing
+
+/// Restores on trial: what passes, what must not, and the controls that tell the two apart.
+@Suite struct `Drills` {
+    private struct Scene {
+        let fixture: BackupFixture
+        let book: CanaryBook
+
+        init() async throws {
+            fixture = try await BackupFixture()
+            book = CanaryBook(directory: fixture.path("canaries"))
+            fixture.sh(
+                """
+                mkdir -p live/sub; head -c 300000 /dev/urandom > live/big; echo small > live/sub/small; ln -s big live/link
+                truncate -s 1M live/sparse; printf end >> live/sparse
+                """)
+            let repository = ScratchRepository(creating: fixture.scratch.file("source"))
+            repository.write("a", "a\n")
+            repository.commit("one")
+        }
+
+        func backUp(canary: Canary? = nil, drop: Bool = false) async throws {
+            let canary = try canary ?? book.plant("prod", at: fixture.now())
+            let documents: [BackupSource.Document] =
+                drop ? [] : [.init(path: Array("canary".utf8), bytes: canary.document)]
+            try await fixture.backUp([
+                .directory(name: "live", path: fixture.path("live")),
+                .command(
+                    name: "dump",
+                    CommandRun(arguments: ["seq", "1", "1000"], deadline: .seconds(100_000))),
+                .repository(
+                    name: "app", url: fixture.scratch.file("source"), mirror: fixture.path("mirror.git")),
+                .documents(name: "keyring", documents + [.init(path: Array("rules".utf8), bytes: [1])]),
+            ])
+        }
+
+        func damagedReader() async throws -> StoreReader {
+            let objects = try DirectoryStore(Path(fixture.scratch.file("store")))
+            return try await StoreReader(
+                try await Store.open(DamagedPacks(objects)), write: [fixture.write], read: [fixture.read])
+        }
+
+        func drill(
+            _ change: (inout Drill.Options) -> Void = { _ in }, control: StoreReader? = nil, later: Int64 = 0
+        ) async throws -> DrillReport {
+            var options = Drill.Options()
+            options.maximumAge = .seconds(3_600)
+            options.canaries = book
+            change(&options)
+            let now = Timestamp(nanoseconds: fixture.now().nanoseconds + later * 1_000_000_000)
+            let damaged: StoreReader
+            if let control { damaged = control } else { damaged = try await damagedReader() }
+            return try await Drill.run(
+                try await fixture.plan(.latest), from: try await fixture.reader(), damaged: damaged,
+                beneath: fixture.path("scratch"), as: BackupFixture.user, clock: { now }, options)
+        }
+
+        func command(_ script: String) -> CommandRun {
+            CommandRun(
+                arguments: ["/bin/sh", "-c", script], deadline: .seconds(100_000), minimumByteCount: 0)
+        }
+    }
+
+    private func failed(_ report: DrillReport) -> [String] {
+        report.checks.filter { $0.outcome == .failed }.map(\.name)
+    }
+
+    @Test func `a drill of what is sound passes, and sees what it damages itself`() async throws {
+        let scene = try await Scene()
+        try await scene.backUp()
+        let report = try await scene.drill { options in
+            options.probes = [
+                .init("here", scene.command("test \"$(cat directories/live/sub/small)\" = small")),
+                .init("named", scene.command("test \"$(pwd)\" = \"$STRONGROOM_DRILL\"")),
+            ]
+            options.feeds = ["dump": scene.command("seq 1 1000 | cmp - /dev/stdin")]
+            options.maximumTime = .seconds(100_000)
+        }
+        #expect(report.isPassed, "\(report.checks)")
+        #expect(
+            report.checks.map(\.name) == [
+                "age", "restore", "feed dump", "time", "content", "canary", "repository app", "check here",
+                "check named", "control of a damaged copy", "control of a damaged pack",
+            ])
+        #expect(report.checks.allSatisfy { $0.outcome == .passed })
+        #expect(report.entryCount > 5 && report.recoveryTime > .zero)
+        #expect(scene.fixture.sh("ls -A scratch").text == "", "nothing is left")
+        #expect(report.json.contains("\"outcome\": \"passed\""))
+        let annotation = try report.annotation()
+        guard case .drill(true, let note) = annotation.remark else {
+            Issue.record("not the remark of a drill that passed")
+            return
+        }
+        #expect(note.hasPrefix("report ") && annotation.snapshot == report.record.id)
+    }
+
+    @Test func `a drill whose controls see no damage has failed`() async throws {
+        let scene = try await Scene()
+        try await scene.backUp()
+        let report = try await scene.drill(control: try await scene.fixture.reader())
+        #expect(failed(report) == ["control of a damaged pack"])
+        #expect(!report.isPassed)
+    }
+
+    @Test func `age, commands and feeds that are not as they should be fail a drill`() async throws {
+        let scene = try await Scene()
+        try await scene.backUp()
+        #expect(failed(try await scene.drill(later: 3_700)) == ["age"])
+        #expect(failed(try await scene.drill(later: -1_000)) == ["age"], "a snapshot out of the future")
+        let report = try await scene.drill { options in
+            options.probes = [.init("app", scene.command("exit 3"))]
+            options.feeds = ["dump": scene.command("exit 4")]
+            options.looks = { _, record in [.init("look", .failed, "\(record.header.environment)")] }
+            options.maximumTime = .zero
+        }
+        #expect(failed(report) == ["feed dump", "time", "look", "check app"])
+        guard case .drill(false, let note) = try report.annotation().remark else {
+            Issue.record("not the remark of a drill that failed")
+            return
+        }
+        #expect(note.contains("failed: feed dump, time, look, check app"))
+    }
+
+    @Test func `a canary that is missing, strange or stale fails a drill`() async throws {
+        let scene = try await Scene()
+        let first = try scene.book.plant("prod", at: scene.fixture.now())
+        #expect(try scene.book.plant("prod", at: scene.fixture.now()) == first, "fresh enough")
+        try await scene.backUp(drop: true)
+        #expect(failed(try await scene.drill()) == ["canary"])
+        // One that another machine planted.
+        let other = CanaryBook(directory: scene.fixture.path("elsewhere"))
+        try await scene.backUp(canary: try other.plant("prod", at: scene.fixture.now()))
+        #expect(failed(try await scene.drill()) == ["canary"])
+        #expect(try await scene.drill { $0.canaries = other }.isPassed)
+        // One of this machine's, planted long before the snapshot.
+        let early = Timestamp(nanoseconds: scene.fixture.now().nanoseconds - 10_000 * 1_000_000_000)
+        let old = CanaryBook(directory: scene.fixture.path("old"))
+        try await scene.backUp(canary: try old.plant("prod", at: early))
+        #expect(failed(try await scene.drill { $0.canaries = old }) == ["canary"])
+        let renewed = try old.plant("prod", at: scene.fixture.now())
+        #expect(old.planted("prod")?.map(\.token).last == renewed.token)
+        #expect(old.planted("prod")?.count == 2 && old.planted("staging") == nil)
+        try await scene.backUp()
+        #expect(try await scene.drill().isPassed)
+    }
+
+    @Test func `what the store doesn't give back fails a drill`() async throws {
+        let scene = try await Scene()
+        try await scene.backUp()
+        // One byte in each pack.
+        scene.fixture.sh(
+            """
+            for pack in $(find store/packs -type f); do
+                chmod u+w "$pack"; size=$(stat -c %s "$pack")
+                for part in 1 2 3 4 5 6 7; do
+                    printf '\\377\\001' | dd of="$pack" bs=1 seek=$((size * part / 9)) conv=notrunc status=none
+                done
+            done
+            """)
+        let report = try await scene.drill()
+        #expect(!report.isPassed && failed(report).contains("restore"), "\(report.checks)")
+        #expect(scene.fixture.sh("ls -A scratch").text == "")
+    }
+
+    @Test func `a snapshot that is not complete fails a drill`() async throws {
+        let fixture = try await BackupFixture()
+        fixture.sh("mkdir live; echo x > live/x")
+        try await fixture.backUp([
+            .directory(name: "live", path: fixture.path("live")),
+            .directory(name: "gone", path: fixture.path("gone")),
+        ])
+        let objects = try DirectoryStore(Path(fixture.scratch.file("store")))
+        let damaged = try await StoreReader(
+            try await Store.open(DamagedPacks(objects)), write: [fixture.write], read: [fixture.read])
+        let now = fixture.now()
+        let report = try await Drill.run(
+            try await fixture.plan(.latest), from: try await fixture.reader(), damaged: damaged,
+            beneath: fixture.path("scratch"), as: BackupFixture.user, clock: { now })
+        #expect(failed(report) == ["restore"])
+    }
+}

@@ -1,0 +1,222 @@
+import Support
+import Testing
+
+/// `strongroom drill` with the real program: by settings and with a store alone, with databases.
+@Suite struct DrillVerbTests {
+    /// A world whose environment has a member for drills, who reads the store, and a first backup.
+    private func world(role: String = "drill") -> World {
+        let world = World()
+        world.write(
+            "drill.recipient", world.must("keys", "new", "--output", world.path("drill.identity"), in: "host")
+        )
+        world.must(
+            "keys", "add", "--environment", "prod", "--signing-key", world.path("alice"), "--role", role,
+            "drill=" + world.text("drill.recipient"), identity: "alice")
+        world.config.commit("Let drills open")
+        world.must(
+            "store", "init", world.path("store"), "--identity", world.path("host.identity"), "--reader",
+            world.text("alice.recipient"), "--reader", world.text("drill.recipient"), "--writer",
+            world.text("host.recipient"))
+        world.writeUploads()
+        world.edit(
+            "host/strongroom.yaml", "      beforeChange: never\n",
+            """
+                  beforeChange: never
+                  retention: { last: 1, minimumAge: 1s }
+                  drill:
+                    identity: \(world.path("drill.identity"))
+                    checks:
+                      - { name: readme, run: [grep, -q, hello, directories/uploads/readme] }
+
+            """)
+        expect(world.sync(), 0)
+        return world
+    }
+
+    /// Adds a source of the backup, as it stands in the settings.
+    private func addCommand(_ world: World, _ text: String) {
+        let last = "        - command: { name: orders"
+        world.edit(
+            "host/strongroom.yaml", last,
+            text.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n") + "\n" + last)
+    }
+
+    private func drill(_ world: World, _ options: String...) -> ShellCommand.Outcome {
+        world.run(["drill", "prod", "--config", world.settings] + options)
+    }
+
+    @Test func `a drill restores, opens what is sealed and signs what it found`() throws {
+        let world = world()
+        let first = world.backup()
+        let outcome = drill(world, "--report", world.path("report.json"))
+        expect(
+            outcome, 0, "passed: restore", "passed: content", "passed: canary", "passed: repository config",
+            "2 files with sealed values opened by drill (drill)", "passed: check readme",
+            "passed: control of a damaged copy", "passed: control of a damaged pack")
+        #expect(outcome.text == "passed")
+        #expect(!outcome.errorText.contains("not signed"), "\(outcome.errorText)")
+        #expect(world.text("report.json").contains("\"snapshot\": \"\(first)\""))
+        #expect(!world.text("report.json").contains("CANARY"))
+        #expect(ShellCommand.run("ls", ["-A", world.path("host/state/drills")]).text.hasSuffix(".json"))
+        #expect(drill(world, "--json").text.contains("\"outcome\": \"passed\""))
+
+        // The second snapshot evicts nothing that passed.
+        world.write("host/uploads/readme", "not as it was")
+        _ = world.backup()
+        expect(drill(world), 10, "the drill of prod failed")
+        let rules = world.run(
+            "snapshots", "forget", "--by-rule", "--dry-run", "--environment", "prod", "--config",
+            world.settings)
+        expect(rules, 0, "keep: the last that passed a drill", "last 1 of 1")
+        #expect(rules.text == "")
+    }
+
+    @Test func `an identity without a role for drills fails the drill`() throws {
+        let world = world(role: "none")
+        _ = world.backup()
+        let outcome = drill(world)
+        expect(outcome, 10, "the drill of prod failed")
+        #expect(outcome.errorText.contains("neither the role drill nor escrow"))
+    }
+
+    @Test func `a damaged store fails the drill with 9`() throws {
+        let world = world()
+        _ = world.backup()
+        let script = """
+            for pack in $(find "$1/packs" -type f); do
+                chmod u+w "$pack"; size=$(stat -c %s "$pack")
+                for part in 1 2 3 4 5 6 7; do
+                    printf '\\377\\001' | dd of="$pack" bs=1 seek=$((size * part / 9)) conv=notrunc status=none
+                done
+            done
+            """
+        #expect(ShellCommand.run("sh", ["-c", script, "sh", world.path("store")]).status == 0)
+        expect(drill(world), 9)
+    }
+
+    @Test func `a store alone is drilled as well`() throws {
+        let world = World()
+        world.makeStore()
+        world.writeUploads()
+        world.must(
+            "backup", "--store", world.path("store"), world.path("host/uploads"), "--exclude", "albums",
+            identity: "host")
+        func drill(_ options: String...) -> ShellCommand.Outcome {
+            world.run(["drill", "--store", world.path("store")] + options, identity: "alice")
+        }
+        expect(
+            drill("--check", "no-albums=test ! -e directories/uploads/albums"), 0, "passed: check no-albums")
+        expect(drill("--check", "albums=test -e directories/uploads/albums"), 10)
+        expect(drill("--snapshot", "00000000"), 2)
+        expect(world.run("drill", "--store", world.path("store"), identity: "host"), 4, "not read it")
+    }
+
+    @Test func `options of a capture are carried out without settings, and refused beside them`() throws {
+        let world = World()
+        world.makeStore()
+        world.writeUploads()
+        let log = world.path("log")
+        func backup(_ options: String...) -> ShellCommand.Outcome {
+            world.run(["backup", "--store", world.path("store")] + options, identity: "host")
+        }
+        let uploads = world.path("host/uploads")
+        let hooks = [
+            "--before", "uploads=echo before >> '\(log)'", "--after", "uploads=echo after >> '\(log)'",
+        ]
+        expect(world.run(["backup", "--store", world.path("store"), uploads] + hooks, identity: "host"), 0)
+        #expect(world.text("log") == "before\nafter\n")
+        expect(backup(uploads, "--before", "uploads=exit 3"), 10, "the snapshot is failed")
+        expect(backup(uploads, "--before", "other=true"), 2, "no source is called other")
+        expect(backup(uploads, "--exclude", "/albums"), 2, "--exclude /albums")
+        expect(backup("--command", "big=seq 1 100000", "--restore", "big=cat > /dev/null"), 0)
+        expect(backup("--command", "big=echo", "--maximum-shrink", "50"), 10)
+        expect(backup("--command", "big=echo", "--maximum-shrink", "50", "--accept-shrink"), 0)
+        expect(backup("--command", "big=sleep 86400", "--command-timeout", "1"), 10)
+        expect(world.run("backup", "prod", "--exclude", "x", "--config", world.settings), 2)
+    }
+
+    @Test func `an SQLite database comes back through its restore command`() throws {
+        let world = world()
+        let database = world.path("host/shop.db")
+        func sql(_ file: String, _ text: String) -> String {
+            ShellCommand.run("sqlite3", [file, text]).text
+        }
+        _ = sql(
+            database,
+            "CREATE TABLE orders(id INTEGER PRIMARY KEY, what TEXT, blob BLOB); INSERT INTO orders VALUES (1, 'a lamp', x'00ff'), (2, 'ä', NULL);"
+        )
+        let dump = sql(database, ".dump")
+        addCommand(
+            world,
+            """
+                  - command:
+                      name: shop
+                      run: [sqlite3, -readonly, "\(database)", .dump]
+                      restore: { run: [sh, -c, 'sqlite3 "${STRONGROOM_DRILL:-\(world.path("host"))}/shop.db"'], drill: true }
+
+            """)
+        world.edit(
+            "host/strongroom.yaml", "checks:\n",
+            """
+            checks:
+                      - { name: orders, run: [sh, -c, 'test "$(sqlite3 shop.db "SELECT count(*) FROM orders")" = 2'] }
+
+            """)
+        _ = world.backup()
+        expect(drill(world), 0, "passed: feed shop", "passed: check orders")
+        #expect(sql(database, ".dump") == dump, "what is in use is left alone")
+        // Fed back by hand, the database is what it was.
+        TemporaryDirectory.removeTree(database)
+        world.must(
+            "restore", "--store", world.path("store"), "--snapshot", "latest", "--source", "shop", "--into",
+            world.path("shop-back"), identity: "alice")
+        #expect(
+            ShellCommand.run("sh", ["-c", "sqlite3 '\(database)' < '\(world.path("shop-back/shop"))'"]).status
+                == 0)
+        #expect(sql(database, ".dump") == dump)
+    }
+
+    @Test(.enabled(if: PostgresServer.isInstalled, "PostgreSQL is not installed (Scripts/packages)"))
+    func `a PostgreSQL database comes back equal through its restore command`() throws {
+        let server = PostgresServer()
+        let world = world()
+        server.query("CREATE DATABASE app")
+        server.query(
+            """
+            CREATE TABLE orders(id serial PRIMARY KEY, what text NOT NULL, at timestamptz DEFAULT now(), raw bytea);
+            CREATE INDEX ON orders(what);
+            INSERT INTO orders(what, raw) SELECT 'order ' || n, decode(md5(n::text), 'hex') FROM generate_series(1, 5000) n;
+            CREATE VIEW few AS SELECT * FROM orders WHERE id < 10;
+            """, in: "app")
+        let before = server.dump("app")
+        let restore = """
+            set -eu; database=app
+            if [ -n "${STRONGROOM_DRILL:-}" ]; then database=trial; createdb -h \(server.socket) -U postgres trial; fi
+            pg_restore -h \(server.socket) -U postgres --exit-on-error --clean --if-exists -d "$database"
+            """
+        world.write("host/feed", restore)
+        addCommand(
+            world,
+            """
+                  - command:
+                      name: database
+                      run: [pg_dump, -Fc, -Z0, -h, "\(server.socket)", -U, postgres, app]
+                      restore: { run: [sh, "\(world.path("host/feed"))"], drill: true }
+
+            """)
+        _ = world.backup()
+        expect(drill(world), 0, "passed: feed database")
+        #expect(server.dump("trial") == before)
+        // In place: what happened since is gone, what was there is back.
+        server.query("DELETE FROM orders WHERE id > 100; DROP VIEW few", in: "app")
+        #expect(server.dump("app") != before)
+        world.must(
+            "restore", "--store", world.path("store"), "--snapshot", "latest", "--source", "database",
+            "--into",
+            world.path("back"), identity: "alice")
+        let fed = ShellCommand.run(
+            "sh", ["-c", "sh '\(world.path("host/feed"))' < '\(world.path("back/database"))'"])
+        #expect(fed.status == 0, "\(fed.errorText)")
+        #expect(server.dump("app") == before)
+    }
+}
