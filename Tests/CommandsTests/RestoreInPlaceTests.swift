@@ -105,6 +105,38 @@ import Testing
         #expect(try scene.world.delivered() == scene.secondDelivery)
     }
 
+    /// A scene whose settings have a command that takes the orders back.
+    private func feedable(_ command: String) throws -> Scene {
+        let scene = try Scene()
+        scene.world.write("host/orders.sql", "INSERT INTO orders VALUES (2, 'a chair');\n")
+        let orders = scene.world.path("host/orders.sql")
+        scene.world.edit(
+            "host/strongroom.yaml", "run: [\"cat\", \"\(orders)\"]",
+            "run: [\"cat\", \"\(orders)\"], restore: [\"sh\", \"-c\", \"\(command.replacing("ORDERS", with: orders))\"]"
+        )
+        return scene
+    }
+
+    @Test func `what a command printed is fed to the command of the settings that takes it back`() throws {
+        let scene = try feedable("cat > ORDERS")
+        let plan = scene.restore("--dry-run")
+        #expect(plan.text.contains("feed orders"), "\(plan.text)")
+        expect(scene.restore(), 0)
+        #expect(scene.world.text("host/orders.sql") == "INSERT INTO orders VALUES (1, 'a lamp');\n")
+        #expect(try scene.uploads() == scene.before)
+        #expect(scene.leftovers == "")
+    }
+
+    @Test func `where that command fails, directories and revision are as before`() throws {
+        let scene = try feedable("exit 3")
+        let outcome = scene.restore()
+        expect(outcome, 7, "orders: its restore: command failed (exited(3))")
+        #expect(try scene.uploads() == scene.now)
+        #expect(try scene.world.delivered() == scene.secondDelivery)
+        #expect(scene.leftovers == "")
+        expect(scene.world.sync(), 0)
+    }
+
     @Test func `what can't be replaced is refused before anything is touched`() throws {
         let scene = try Scene()
         let script = "cd \(scene.world.path("host")) && mv uploads elsewhere && ln -s elsewhere uploads"
