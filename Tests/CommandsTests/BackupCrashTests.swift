@@ -47,7 +47,14 @@ import Testing
                     // I5, I11: what lists as complete is complete, whatever the exit code was.
                     guard snapshot.status == "complete" else { continue }
                     try scene.expectRestores(snapshot.id, scene.now, "second of \(call)")
-                    #expect(outcome.status == 0, "\(call): exit \(outcome.status) with a complete snapshot")
+                    // Where the directory can't be forced to the disk after the rename, whether the snapshot stays is
+                    // open (D2): it is there, and no success.
+                    let isOpen = outcome.calls.contains { line in
+                        line.contains(" fsync ") && line.hasSuffix("/store/snapshots -\(errno)")
+                    }
+                    #expect(
+                        outcome.status == 0 || isOpen && outcome.status == 7,
+                        "\(call): exit \(outcome.status) with a complete snapshot: \(error)")
                 }
                 if outcome.status == 0 {
                     #expect(scene.listed().count == 2, "success without a snapshot: \(call)")
