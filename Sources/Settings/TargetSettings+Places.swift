@@ -1,6 +1,6 @@
 extension TargetSettings {
     /// The absolute path that is the target's own, with everything below it; nil where it has none.
-    private var place: String? {
+    package var place: String? {
         switch self {
         case .files(let settings): settings.directory
         case .compose(let settings): settings.files.directory

@@ -141,6 +141,7 @@ import Testing
         let fixture = try await BackupFixture()
         try await fixture.backUp()
         fixture.sh("mkdir -p .back.restoring/content/deep; printf x > .back.restoring/content/deep/half")
+        fixture.sh(": > .back.restoring/strongroom-restore")
         fixture.sh("chmod 0 .back.restoring/content/deep; : > .back.restoring/lock")
         do {
             let staging = try Directory(fixture.path(".back.restoring"))
@@ -151,6 +152,23 @@ import Testing
         try await fixture.restore(into: "back")
         #expect(fixture.names() == ["back"])
         #expect(fixture.sh("ls -A back").text == "REPORT.json\nkeyring")
+    }
+
+    @Test func `what only has the name of a restore's working place is left alone`() async throws {
+        let fixture = try await BackupFixture()
+        try await fixture.backUp()
+        for (files, kept) in [
+            ("", "mine"), ("", "content/mine"), ("strongroom-restore exchanged", "content/mine"),
+        ] {
+            fixture.sh(
+                """
+                rm -rf .back.restoring; mkdir -p .back.restoring/content; cd .back.restoring
+                for file in \(files); do : > $file; done; printf mine > \(kept)
+                """)
+            #expect(await code { try await fixture.restore(into: "back") } == .occupied)
+            #expect(fixture.sh("cat .back.restoring/\(kept)").text == "mine")
+            #expect(fixture.names() == [".back.restoring"])
+        }
     }
 
     @Test func `without the read key nothing is restored and nothing is left`() async throws {

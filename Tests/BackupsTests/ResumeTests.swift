@@ -27,7 +27,9 @@ import Testing
             """)
         try await fixture.backUp([source])
         try await fixture.restore(into: "first")
-        fixture.sh("xargs chmod u+w < packs; mkdir .back.restoring; mv first .back.restoring/content")
+        fixture.sh(
+            "xargs chmod u+w < packs; mkdir .back.restoring; mv first .back.restoring/content; : > .back.restoring/strongroom-restore"
+        )
         return fixture
     }
 

@@ -137,6 +137,37 @@ import Testing
         expect(scene.world.sync(), 0)
     }
 
+    @Test func `what a killed run took out is removed by nobody, and comes back`() throws {
+        let scene = try feedable("kill -9 $PPID; cat > /dev/null")
+        #expect(scene.restore().status == 137)
+        #expect(try scene.uploads() == scene.before)
+        let world = scene.world
+        let taken = world.path("host/.uploads.restoring/content")
+        func move(_ from: String, _ to: String) {
+            #expect(ShellCommand.run("mv", [world.path(from), world.path(to)]).status == 0)
+        }
+
+        move("host/uploads", "host/aside")
+        let into = [
+            "restore", "--into", world.path("host/uploads"), "--environment", "prod", "--config",
+            world.settings,
+            "--snapshot", scene.first, "--source", "uploads",
+        ]
+        expect(world.run(into, identity: "alice"), 2, "holds what stood at")
+        #expect(try FileTree(taken, withTimes: true) == scene.now)
+        move("host/aside", "host/uploads")
+
+        // Not even where nothing is known of that run any more.
+        move("host/state/restores/prod/record", "host/record")
+        expect(scene.restore(), 2, "holds what stood at")
+        #expect(try FileTree(taken, withTimes: true) == scene.now)
+        move("host/record", "host/state/restores/prod/record")
+
+        expect(scene.undo(), 0)
+        #expect(try scene.uploads() == scene.now)
+        #expect(scene.leftovers == "")
+    }
+
     @Test func `what can't be replaced is refused before anything is touched`() throws {
         let scene = try Scene()
         let script = "cd \(scene.world.path("host")) && mv uploads elsewhere && ln -s elsewhere uploads"

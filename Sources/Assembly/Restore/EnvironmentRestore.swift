@@ -56,13 +56,16 @@ package struct EnvironmentRestore: Sendable {
     private let sync: EnvironmentSync
     private let memory: StateMemory
     private let clock: @Sendable () -> Timestamp
+    // Paths that no exchange may carry away: the store's, the targets'.
+    private let kept: [String]
     /// Told what goes on, a line each.
     private let tell: @Sendable (String) -> Void
 
-    /// A restore of `environment`, whose state lies in `state`, by `author` as `user`; `sync` delivers the revision.
+    /// A restore of `environment`, whose state lies in `state`, by `author` as `user`; `sync` delivers the revision. No directory
+    /// is exchanged that is, contains or lies in one of the paths `kept`: the store's, if it has one.
     package init(
         _ environment: EnvironmentSettings, state: String, author: String, user: FileOwner,
-        sync: EnvironmentSync,
+        sync: EnvironmentSync, keeping kept: [String],
         clock: @escaping @Sendable () -> Timestamp, tell: @escaping @Sendable (String) -> Void
     ) throws {
         self.environment = environment
@@ -71,6 +74,7 @@ package struct EnvironmentRestore: Sendable {
         self.user = user
         self.sync = sync
         self.clock = clock
+        self.kept = kept + environment.targets.compactMap(\.place)
         self.tell = tell
         memory = try StateMemory(state)
     }
@@ -122,9 +126,7 @@ package struct EnvironmentRestore: Sendable {
             case (.kubernetes, _): plan.leftOut.append("\(source.name): resources come back with --into")
             }
         }
-        for (first, second) in zip(plan.places, plan.places.dropFirst()) where first.target == second.target {
-            throw BackupError(.occupied, "\(first.target) is the place of two sources")
-        }
+        try ExchangeCheck.run(plan.places.map(\.target), apartFrom: [state.description] + kept)
         return plan
     }
 
@@ -300,10 +302,22 @@ package struct EnvironmentRestore: Sendable {
             throw BackupError(.files, "\(directory.path)/record: not a record of a restore")
         }
         if record.phase != .done {
-            for swap in record.swaps.reversed() { try swap.takeBack() }
+            // One that can't be taken back keeps none of the others from it.
+            var failure: BackupError?
+            for swap in record.swaps.reversed() {
+                do throws(BackupError) {
+                    try swap.takeBack()
+                } catch {
+                    tell("\(swap.target): not taken back: \(error.context)")
+                    failure = failure ?? error
+                }
+            }
+            if let failure { throw failure }
             try await takeBackRevision(record)
         }
-        for target in record.targets { try RestoreLeftovers.remove(target) }
+        for target in record.targets {
+            try RestoreLeftovers.remove(target, isDone: record.phase == .done)
+        }
         try directory.removeFile("record")
         try directory.synchronize()
         return true
@@ -357,8 +371,8 @@ package struct EnvironmentRestore: Sendable {
 
 /// Staging directories that are not in use any more.
 private enum RestoreLeftovers {
-    static func remove(_ target: Path) throws(BackupError) {
+    static func remove(_ target: Path, isDone: Bool) throws(BackupError) {
         let none = FileIdentity(device: DeviceNumber(major: 0, minor: 0), inode: 0)
-        try DirectorySwap(target: target, new: none, old: nil).finish()
+        try DirectorySwap(target: target, new: none, old: nil).finish(isDone: isDone)
     }
 }

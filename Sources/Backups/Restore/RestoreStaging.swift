@@ -2,9 +2,10 @@ internal import Files
 
 /// The place where a restore grows before anybody sees it.
 ///
-/// On disk, beside the directory it is for: `.<name>.restoring/` with `lock`, held as long as the restore lives, and
-/// `content`, which gets the final name by one rename. What a restore that was cut off left there is `earlier-<n>` for the
-/// next one, which takes from it what has the right bytes, and removes it.
+/// On disk, beside the directory it is for: `.<name>.restoring/` with `strongroom-restore`, which says that it is one (what has
+/// none is not touched), `lock`, held as long as the restore lives, and `content`, which gets the final name by one rename. What a restore that was cut off left there is `earlier-<n>` for the
+/// next one, which takes from it what has the right bytes, and removes it. While there is `exchanged`, `content` may be what
+/// stood at the target before: nobody but the restore in place that put it there removes it.
 struct RestoreStaging: ~Copyable {
     /// The directory above the target.
     private let parent: Directory
@@ -15,6 +16,8 @@ struct RestoreStaging: ~Copyable {
     let target: Path
 
     static let content: Path = "content"
+    private static let mark: Path = "strongroom-restore"
+    private static let exchanged: Path = "exchanged"
 
     /// The name of the staging directory beside `target`.
     static func stagingName(_ target: Path) -> Path {
@@ -34,7 +37,13 @@ struct RestoreStaging: ~Copyable {
     init(in parent: consuming Directory, _ target: Path) throws {
         let stagingName = RestoreStaging.stagingName(target)
         let staging = try parent.makeDirectories(stagingName)
+        try RestoreStaging.requireOwn(staging, target)
         let lock = try RestoreStaging.lock(staging, target)
+        try RestoreStaging.requireOwn(staging, target)
+        if try staging.metadataIfPresent(of: RestoreStaging.mark) == nil {
+            try staging.writeNew([], to: RestoreStaging.mark)
+            try staging.synchronize()
+        }
         try RestoreStaging.setAside(in: staging)
         try staging.removeTree("scratch")
         self.init(parent, staging, lock, stagingName, target)
@@ -59,6 +68,85 @@ struct RestoreStaging: ~Copyable {
             guard error.code == .locked else { throw error }
             throw BackupError(.busy, "another restore into \(target) is under way", underlying: error)
         }
+    }
+
+    // MARK: - Whose it is
+
+    /// Whether what stands in a staging directory's place is one, and holds nothing that was in use.
+    private enum Content { case own, exchanged, foreign }
+
+    private static func content(of staging: borrowing Directory) throws(FileError) -> Content {
+        let names = Set(try staging.entries().map(\.name))
+        if names.contains(exchanged) { return .exchanged }
+        // Cut off before it was marked, it holds nothing else.
+        return names.contains(mark) || names.isSubset(of: ["lock"]) ? .own : .foreign
+    }
+
+    private static func requireOwn(_ staging: borrowing Directory, _ target: Path) throws {
+        let place = target.parent.appending(stagingName(target))
+        switch try content(of: staging) {
+        case .own: return
+        case .exchanged:
+            throw BackupError(
+                .occupied,
+                "\(place)/content holds what stood at \(target) before a restore in place, which was cut off: "
+                    + "restore --in-place --undo puts it back; without its state directory, move it away by hand"
+            )
+        case .foreign:
+            throw BackupError(
+                .occupied, "\(place) is in the way and not of a restore: move it away, or restore elsewhere")
+        }
+    }
+
+    /// Notes that the content may be what stood at `target`, on the disk when it returns.
+    static func markExchanged(for target: Path) throws {
+        let staging = try directory(for: target)
+        guard try staging.metadataIfPresent(of: exchanged) == nil else { return }
+        try staging.writeNew([], to: exchanged)
+        try staging.synchronize()
+    }
+
+    /// Notes that the content is not what stood at `target`, where it is the directory `restored`, or there is none.
+    static func unmarkExchanged(for target: Path, holding restored: FileIdentity) throws {
+        let staging: Directory
+        do throws(FileError) {
+            staging = try Directory(target.parent).openDirectory(stagingName(target))
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return
+        }
+        guard try staging.metadataIfPresent(of: exchanged) != nil else { return }
+        if let found = try staging.metadataIfPresent(of: content) {
+            guard FileIdentity(found) == restored else { return }
+        }
+        try staging.removeFile(exchanged)
+        try staging.synchronize()
+    }
+
+    /// Removes the staging directory of `target` with what is in it. One that isn't of a restore stays, and without
+    /// `withExchanged` one that may hold what stood at `target`.
+    static func remove(for target: Path, withExchanged: Bool) throws {
+        let parent: Directory
+        do throws(FileError) {
+            parent = try Directory(target.parent)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return
+        }
+        guard try parent.metadataIfPresent(of: stagingName(target)) != nil else { return }
+        let found = try content(of: parent.openDirectory(stagingName(target)))
+        guard found == .own || withExchanged && found == .exchanged else { return }
+        try clear(stagingName(target), in: parent)
+    }
+
+    /// Removes a staging directory, what says that it is one last: a removal that is cut off is gone on with.
+    private static func clear(_ stagingName: Path, in parent: borrowing Directory) throws(FileError) {
+        let staging = try parent.openDirectory(stagingName)
+        for entry in try staging.entries() where ![mark, exchanged, "lock"].contains(entry.name) {
+            try staging.removeTree(entry.name)
+        }
+        if try staging.metadataIfPresent(of: exchanged) != nil { try staging.removeFile(exchanged) }
+        try parent.removeTree(stagingName)
     }
 
     // MARK: - What was left
@@ -134,12 +222,12 @@ struct RestoreStaging: ~Copyable {
             try content.synchronize()
         }
         try parent.synchronize()
-        try parent.removeTree(stagingName)
+        try RestoreStaging.clear(stagingName, in: parent)
     }
 
     /// Removes everything again.
     borrowing func discard() {
-        try? parent.removeTree(stagingName)
+        try? RestoreStaging.clear(stagingName, in: parent)
     }
 
     /// Leaves what was restored so far for the next run, where there is anything; else removes everything. Returns the place

@@ -37,18 +37,29 @@ package struct DirectorySwap: Sendable, Hashable {
     /// Puts the restored directory in its place (RENAME_EXCHANGE of renameat2(2)): whoever looks sees the one or the other.
     /// Does nothing where it stands there. Throws `occupied` where something else stands there by now.
     package func exchange() throws(BackupError) {
+        do {
+            try RestoreStaging.markExchanged(for: target)
+        } catch {
+            throw BackupError.wrapping(error)
+        }
         try change(from: old, to: new)
     }
 
     /// Puts what stood there before back. Does nothing where it stands there.
     package func takeBack() throws(BackupError) {
         try change(from: new, to: old)
+        do {
+            try RestoreStaging.unmarkExchanged(for: target, holding: new)
+        } catch {
+            throw BackupError.wrapping(error)
+        }
     }
 
-    /// Removes the staging directory with what is in it: the directory that is not in use.
-    package func finish() throws(BackupError) {
+    /// Removes the staging directory with what is in it. Where that may be what stood at `target`, it goes only with `isDone`:
+    /// the restore that took it out is through.
+    package func finish(isDone: Bool) throws(BackupError) {
         do {
-            try RestoreStaging.remove(for: target)
+            try RestoreStaging.remove(for: target, withExchanged: isDone)
         } catch {
             throw BackupError.wrapping(error)
         }
@@ -168,19 +179,6 @@ extension RestoreStaging {
     /// The staging directory of `target`, which is there.
     static func directory(for target: Path) throws -> Directory {
         try Directory(target.parent).openDirectory(stagingName(target))
-    }
-
-    /// Removes the staging directory of `target` with what is in it.
-    static func remove(for target: Path) throws {
-        let parent: Directory
-        do throws(FileError) {
-            parent = try Directory(target.parent)
-        } catch {
-            guard error.code == .notFound else { throw error }
-            return
-        }
-        guard try parent.metadataIfPresent(of: stagingName(target)) != nil else { return }
-        try parent.removeTree(stagingName(target))
     }
 
     /// Exchanges `name` and the staged content; where one of them is absent, the other is moved. On the disk when it returns.

@@ -37,9 +37,11 @@ struct RestoreInPlace {
                 process: FetchChildCommand.process, user: geteuid()),
             identities: try store.identities.load(defaults: settings.identities),
             signers: SettingsOptions.reader)
+        let location = try environment.backup.map { try store.choice(settings, $0).location }
         restore = try EnvironmentRestore(
             environment, state: settings.state, author: Process.author,
-            user: FileOwner(user: geteuid(), group: getegid()), sync: sync, clock: { Process.now },
+            user: FileOwner(user: geteuid(), group: getegid()), sync: sync,
+            keeping: location.map { $0.hasPrefix("/") ? [$0] : [] } ?? [], clock: { Process.now },
             tell: { Console.note("strongroom: \($0)") })
     }
 
