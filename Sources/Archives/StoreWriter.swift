@@ -2,30 +2,6 @@ import Sodium
 import Storage
 import Synchronization
 
-/// How a writer works; nothing of it shows in what is read.
-package struct WriterOptions: Sendable {
-    /// Chunks that are under way at once: hashed, compressed, sealed. The runtime works on as many as there are
-    /// processors; the others wait, so that no processor does.
-    package var parallelism: Int
-    /// The zstd level.
-    package var compressionLevel: Int
-    /// Length at which a pack is closed.
-    package var packByteCount: Int
-    /// Packs after which an index object is written, so that an interrupted first backup goes on where it was.
-    package var packsPerIndex: Int
-
-    /// Options, with the defaults of the program.
-    package init(
-        parallelism: Int = 16, compressionLevel: Int = 1, packByteCount: Int = 16 << 20,
-        packsPerIndex: Int = 64
-    ) {
-        self.parallelism = max(1, parallelism)
-        self.compressionLevel = compressionLevel
-        self.packByteCount = packByteCount
-        self.packsPerIndex = max(1, packsPerIndex)
-    }
-}
-
 /// Adds one snapshot to a store: contents, trees, then `commit`. Needs `write` and an enrolled agent's key; what it
 /// adds it can't read.
 ///
@@ -409,18 +385,4 @@ package final class StoreWriter: Sendable {
         }
         return error
     }
-}
-
-/// What a session has done.
-package struct WriterStatistics: Equatable, Sendable {
-    /// Plaintext that was cut into chunks.
-    package var contentByteCount: UInt64 = 0
-    /// Chunks and nodes that were new.
-    package var addedPieceCount: UInt64 = 0
-    /// Their sealed bytes.
-    package var addedByteCount: UInt64 = 0
-    /// Packs stored.
-    package var packCount: UInt64 = 0
-    /// Their bytes.
-    package var storedByteCount: UInt64 = 0
 }

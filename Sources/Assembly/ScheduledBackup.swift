@@ -65,11 +65,8 @@ package struct ScheduledBackup: Sendable {
         let store = try settings.store(plan.store)
         let place = try StorePlace(store, buckets)
         let pins = StorePins(directory: Path(StateFiles.pins(settings.state)))
-        var trust = try pins.trust(for: place.name)
-        if let root = try store.trust.map({ try Fingerprint(text: Hex.encode($0)) }) {
-            if trust.root != root { trust = StoreTrust() }
-            trust.root = root
-        }
+        var trust = try pins.trust(
+            for: place.name, root: store.trust.map { try Fingerprint(text: Hex.encode($0)) })
         let backup = try EnvironmentBackup(
             environment, settings: settings, settingsFile: settingsFile, access: access,
             clock: { WallClock.now },

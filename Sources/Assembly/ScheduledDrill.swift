@@ -40,11 +40,8 @@ package struct ScheduledDrill: Sendable {
         let store = try settings.store(plan.store)
         let place = try StorePlace(store, buckets)
         let pins = StorePins(directory: Path(StateFiles.pins(settings.state)))
-        var trust = try pins.trust(for: place.name)
-        if let root = try store.trust.map({ try Fingerprint(text: Hex.encode($0)) }) {
-            if trust.root != root { trust = StoreTrust() }
-            trust.root = root
-        }
+        let trust = try pins.trust(
+            for: place.name, root: store.trust.map { try Fingerprint(text: Hex.encode($0)) })
         let own = try drill.identity.map { try load([$0]) }
         let opened = try await StoreAccess.open(place, trust: trust, identities: (own ?? []) + identities)
         let cache = IndexCache(directory: pins.memory)

@@ -3,7 +3,7 @@ internal import Encodings
 package import Files
 internal import Glibc
 internal import Sodium
-internal import Trust
+package import Trust
 
 /// What was seen of archive stores before, one file a location: another store in its place, or an older state of the
 /// same one, is noticed (CASES D10). What is seen of a directory is kept under its path as it is written and under its real one,
@@ -35,6 +35,14 @@ package struct StorePins: Sendable {
             trust.agents.merge(pin.agents) { max($0, $1) }
         }
         return trust
+    }
+
+    /// What is known of the store at `location`, whose root is to be `root` where one is given: of another store there,
+    /// nothing but that.
+    package func trust(for location: String, root: Fingerprint?) throws -> StoreTrust {
+        let trust = try trust(for: location)
+        guard let root, trust.root != root else { return trust }
+        return StoreTrust(root: root)
     }
 
     private func pin(for location: String) throws -> StoreTrust {

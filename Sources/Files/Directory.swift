@@ -32,23 +32,32 @@ package struct Directory: ~Copyable, Sendable {
 
     /// Opens the regular file at `path` for reading. Never waits: a FIFO or a device is `notRegular`.
     package borrowing func openFile(_ path: Path) throws(FileError) -> Descriptor {
-        var metadata: FileMetadata?
-        return try openFile(path, &metadata)
+        let file = try openWithoutWaiting(path)
+        try Directory.requireRegular(try file.metadata(), file.path)
+        return file
     }
 
     /// Opens the regular file at `path` for reading, and tells its facts, which it looks at anyway.
     package borrowing func openFile(
-        _ path: Path, _ metadata: inout FileMetadata?
+        _ path: Path, _ metadata: inout FileMetadata
     ) throws(FileError) -> Descriptor {
+        let file = try openWithoutWaiting(path)
+        metadata = try file.metadata()
+        try Directory.requireRegular(metadata, file.path)
+        return file
+    }
+
+    private borrowing func openWithoutWaiting(_ path: Path) throws(FileError) -> Descriptor {
         // O_NONBLOCK has no effect on a regular file, and keeps a FIFO without a writer from blocking the
         // open.
-        let file = try open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
-        let found = try file.metadata()
-        metadata = found
-        switch found.kind {
-        case .regular: return file
-        case .directory: throw .refused(.isDirectory, "openat2(2)", file.path)
-        default: throw .refused(.notRegular, "openat2(2)", file.path)
+        try open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+    }
+
+    private static func requireRegular(_ metadata: FileMetadata, _ path: Path) throws(FileError) {
+        switch metadata.kind {
+        case .regular: return
+        case .directory: throw .refused(.isDirectory, "openat2(2)", path)
+        default: throw .refused(.notRegular, "openat2(2)", path)
         }
     }
 

@@ -5,10 +5,35 @@ medians, and only ratios within one run are worth quoting.
 """
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
 import time
+
+
+def surroundings(work, **more):
+    """Gives the programs a home and caches beneath `work`, and nothing else of this user's."""
+    os.environ.update(
+        HOME=f"{work}/home", XDG_CONFIG_HOME=f"{work}/home/.config", XDG_STATE_HOME=f"{work}/home/.state",
+        XDG_CACHE_HOME=f"{work}/home/.cache", RESTIC_PASSWORD="x", RESTIC_CACHE_DIR=f"{work}/restic-cache",
+        BORG_PASSPHRASE="x", BORG_BASE_DIR=f"{work}/borg-base", BORG_RELOCATED_REPO_ACCESS_IS_OK="yes",
+        STRONGROOM_IDENTITY=f"{work}/identity", **more)
+    for name in ("STRONGROOM_TRUST", "STRONGROOM_STORE"):
+        os.environ.pop(name, None)
+
+
+def quietly(*words, cwd=None, stdin=None):
+    """Runs a step that is not measured; returns its output."""
+    done = subprocess.run(words, cwd=cwd, stdin=stdin, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"bench: {' '.join(words)[:200]}: {done.stderr[-600:]}")
+    return done.stdout
+
+
+def wipe(*paths):
+    for path in paths:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 class Sample:

@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 
-from measure import Table, machine, run
+from measure import Table, machine, quietly, run, surroundings, wipe
 
 parser = argparse.ArgumentParser()
 for name in ("strongroom", "restic", "borg", "age", "corpus", "work"):
@@ -27,26 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BASE, MORE = f"{options.corpus}/repository.git", f"{options.corpus}/repository-20.git"
 LIVE, OUT, BUNDLE = f"{WORK}/live.git", f"{WORK}/out", f"{WORK}/plain.bundle"
 
-os.environ.update(
-    HOME=f"{WORK}/home", XDG_CONFIG_HOME=f"{WORK}/home/.config", XDG_STATE_HOME=f"{WORK}/home/.state",
-    XDG_CACHE_HOME=f"{WORK}/home/.cache", RESTIC_PASSWORD="x", RESTIC_CACHE_DIR=f"{WORK}/restic-cache",
-    BORG_PASSPHRASE="x", BORG_BASE_DIR=f"{WORK}/borg-base", BORG_RELOCATED_REPO_ACCESS_IS_OK="yes",
-    STRONGROOM_IDENTITY=f"{WORK}/identity", GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL=os.devnull)
-for name in ("STRONGROOM_TRUST", "STRONGROOM_STORE"):
-    os.environ.pop(name, None)
-
-
-def quietly(*words, stdin=None):
-    """Runs a step that is not measured; returns its output."""
-    done = subprocess.run(words, capture_output=True, text=True, stdin=stdin)
-    if done.returncode != 0:
-        sys.exit(f"bench: {' '.join(words)[:200]}: {done.stderr[-600:]}")
-    return done.stdout
-
-
-def wipe(*paths):
-    for path in paths:
-        shutil.rmtree(path, ignore_errors=True)
+surroundings(WORK, GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL=os.devnull)
 
 
 def history(repository, start, count, *settings):

@@ -7,11 +7,10 @@ import argparse
 import os
 import shutil
 import subprocess
-import sys
 
 import corpus
 import floor
-from measure import Table, alternate, machine, run, seconds, together, verdict
+from measure import Table, alternate, machine, quietly, run, seconds, surroundings, together, verdict
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--strongroom", required=True)
@@ -28,20 +27,9 @@ AGE_KEYGEN = AGE + "-keygen"
 IDENTITY = f"{WORK}/identity"
 SEALED_VALUES = 5_000
 
-os.environ.update(
-    HOME=f"{WORK}/home", XDG_CONFIG_HOME=f"{WORK}/home/.config", XDG_STATE_HOME=f"{WORK}/home/.state",
-    GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL=f"{WORK}/home/.gitconfig", STRONGROOM_IDENTITY=IDENTITY,
-    GIT_PAGER="cat", PATH=f"{WORK}/bin:" + os.environ["PATH"])
-for name in ("STRONGROOM_TRUST", "STRONGROOM_STORE"):
-    os.environ.pop(name, None)
-
-
-def quietly(*words, cwd=None):
-    """Runs a step that is not measured; returns its output."""
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"bench: {' '.join(words)[:200]}: {done.stderr[-600:]}")
-    return done.stdout
+surroundings(
+    WORK, GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL=f"{WORK}/home/.gitconfig", GIT_PAGER="cat",
+    PATH=f"{WORK}/bin:" + os.environ["PATH"])
 
 
 def wanted(part):

@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 
-from measure import Table, machine, run
+from measure import Table, machine, quietly, run, surroundings, wipe
 
 parser = argparse.ArgumentParser()
 for name in ("strongroom", "restic", "borg", "age", "corpus", "work"):
@@ -29,26 +29,7 @@ DISK = f"{CORPUS}/.out"
 TREES = f"{os.path.dirname(os.path.abspath(__file__))}/trees.py"
 ONE = "app/python3.11/argparse.py"
 
-os.environ.update(
-    HOME=f"{WORK}/home", XDG_CONFIG_HOME=f"{WORK}/home/.config", XDG_STATE_HOME=f"{WORK}/home/.state",
-    XDG_CACHE_HOME=f"{WORK}/home/.cache", RESTIC_PASSWORD="x", RESTIC_CACHE_DIR=f"{WORK}/restic-cache",
-    BORG_PASSPHRASE="x", BORG_BASE_DIR=f"{WORK}/borg-base", BORG_RELOCATED_REPO_ACCESS_IS_OK="yes",
-    BORG_DELETE_I_KNOW_WHAT_I_AM_DOING="YES", STRONGROOM_IDENTITY=f"{WORK}/identity")
-for name in ("STRONGROOM_TRUST", "STRONGROOM_STORE"):
-    os.environ.pop(name, None)
-
-
-def quietly(*words, cwd=None):
-    """Runs a step that is not measured; returns its output."""
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"bench: {' '.join(words)[:200]}: {done.stderr[-600:]}")
-    return done.stdout
-
-
-def wipe(*paths):
-    for path in paths:
-        shutil.rmtree(path, ignore_errors=True)
+surroundings(WORK, BORG_DELETE_I_KNOW_WHAT_I_AM_DOING="YES")
 
 
 class Tool:

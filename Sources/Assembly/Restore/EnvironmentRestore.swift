@@ -316,7 +316,7 @@ package struct EnvironmentRestore: Sendable {
             try await takeBackRevision(record)
         }
         for target in record.targets {
-            try RestoreLeftovers.remove(target, isDone: record.phase == .done)
+            try StagedRestore.removeLeftovers(of: target, isDone: record.phase == .done)
         }
         try directory.removeFile("record")
         try directory.synchronize()
@@ -366,13 +366,5 @@ package struct EnvironmentRestore: Sendable {
     private func write(_ kind: AuditEvent.Kind, _ fields: [String: String]) throws {
         try memory.audit.append(
             AuditEvent(kind, fields.merging(["environment": name, "by": author]) { $1 }), at: clock())
-    }
-}
-
-/// Staging directories that are not in use any more.
-private enum RestoreLeftovers {
-    static func remove(_ target: Path, isDone: Bool) throws(BackupError) {
-        let none = FileIdentity(device: DeviceNumber(major: 0, minor: 0), inode: 0)
-        try DirectorySwap(target: target, new: none, old: nil).finish(isDone: isDone)
     }
 }

@@ -8,16 +8,11 @@ internal import Sodium
 /// A file that is as the last capture left it is not opened (`CaptureMemory`). What can't be read, and what changed while it was read, becomes a note; the rest goes on (CASES.md F079-F083).
 struct DirectoryCapture: ~Copyable {
     /// A file with several names.
-    private struct Identity: Hashable {
-        let device: DeviceNumber
-        let inode: UInt64
-    }
-
     private let writer: StoreWriter
     private var tree: EntryTreeWriter
     private var notes = CaptureNotes()
     // Where each file with several names was met first.
-    private var firstNames: [Identity: [UInt8]] = [:]
+    private var firstNames: [FileIdentity: [UInt8]] = [:]
     private let memory: CaptureLedger
     // Found so far of a leaf whose entries are all as the last capture left them.
     private var leaf: CaptureBlock?
@@ -161,7 +156,7 @@ struct DirectoryCapture: ~Copyable {
     }
 
     private mutating func addFile(_ found: DirectoryScan.Found, _ known: CaptureRecord?) async throws {
-        let identity = Identity(device: found.metadata.device, inode: found.metadata.inode)
+        let identity = FileIdentity(found.metadata)
         if found.metadata.linkCount > 1, let first = firstNames[identity] {
             let attributes: [Entry.Attribute]
             do throws(FileError) {
@@ -185,9 +180,9 @@ struct DirectoryCapture: ~Copyable {
         var record: CaptureRecord
         let hasChanged: Bool
         do {
-            var facts: FileMetadata?
+            var facts = found.metadata
             let file = try found.open(&facts)
-            opened = try facts ?? file.metadata()
+            opened = facts
             record = CaptureRecord(FileState(opened))
             record.attributes = try file.ownAttributes().map { Entry.Attribute($0) }
             entry = Entry(found, opened, .file(.empty), record.attributes)
@@ -201,8 +196,7 @@ struct DirectoryCapture: ~Copyable {
             }
             let after = try file.metadata()
             hasChanged =
-                !after.isSame(as: opened) || opened.inode != identity.inode
-                || opened.device != identity.device
+                !after.isSame(as: opened) || FileIdentity(opened) != identity
         } catch let error as FileError {
             notes.add("not read: \(error.at(Path(found.path)).description)")
             return
@@ -217,7 +211,7 @@ struct DirectoryCapture: ~Copyable {
         let isKept = try await add(
             entry, hasChanged ? nil : record, content: content, expecting: hasChanged ? nil : known?.content)
         if isKept, opened.linkCount > 1 {
-            firstNames[Identity(device: opened.device, inode: opened.inode)] = found.path
+            firstNames[FileIdentity(opened)] = found.path
         }
     }
 

@@ -36,7 +36,7 @@ package final class DirectoryScan {
         package func open() throws(FileError) -> Descriptor { try place.directory.openFile(name) }
 
         /// Opens a regular file for reading, and tells its facts as they are now.
-        package func open(_ metadata: inout FileMetadata?) throws(FileError) -> Descriptor {
+        package func open(_ metadata: inout FileMetadata) throws(FileError) -> Descriptor {
             try place.directory.openFile(name, &metadata)
         }
     }

@@ -1,5 +1,4 @@
 package import Archives
-internal import Encodings
 package import Files
 internal import Git
 
@@ -38,10 +37,10 @@ package struct Restore: Sendable {
         let only: [[UInt8]]
     }
 
-    private let reader: StoreReader
-    private let snapshot: Snapshot
-    private let user: FileOwner
-    private let options: Options
+    let reader: StoreReader
+    let snapshot: Snapshot
+    let user: FileOwner
+    let options: Options
 
     /// Restores what `plan` chose into `target` as `user`, the process's own user and group.
     ///
@@ -226,45 +225,6 @@ package struct Restore: Sendable {
         return report
     }
 
-    // MARK: - Desired state
-
-    /// Whether the files of a commit belong to what was chosen.
-    private func isWanted(_ desired: DesiredState) -> Bool {
-        let names = options.sources + options.wholeSources
-        guard names.isEmpty, options.only.isEmpty else {
-            return names.contains { [desired.source, "repository:\(desired.source)"].contains($0) }
-        }
-        return true
-    }
-
-    /// Writes the files of a commit into `desired/<source>`. Throws what fails for a reason of this machine or the store.
-    private func restore(
-        _ desired: DesiredState, _ content: borrowing Directory, _ scratch: Path
-    ) async throws -> RestoreReport.Desired {
-        let path = Path("desired").appending(Path(desired.source))
-        var report = RestoreReport.Desired(state: desired, path: path.description)
-        let holder = try await reader.open(desired.holder)
-        let name = Array(desired.source.utf8)
-        guard Path(desired.source).isName,
-            let source = holder.sources.first(where: { $0.kind == .repository && Array($0.name.utf8) == name }
-            )
-        else { throw BackupError(.unknownSource, "the snapshot has no repository \(desired.source)") }
-        do {
-            let outcome = try await RepositoryCheckout.run(
-                desired.commit, of: source, from: reader, scratch: scratch,
-                into: try content.makeDirectories(path))
-            report.entryCount = outcome.entryCount
-            report.byteCount = outcome.byteCount
-            report.issues = outcome.issues
-        } catch let error as BackupError {
-            guard let cause = error.underlying as? ArchiveError, cause.isDamage else { throw error }
-            try content.removeTree(path)
-            let words = "left out, the repository is damaged in the store: \(cause.context)"
-            report.issues.append(RestoreIssue([], .damaged, words))
-        }
-        return report
-    }
-
     private func restore(
         _ part: Part, _ content: borrowing Directory, _ staging: borrowing RestoreStaging
     ) async throws -> RestoreReport.Source {
@@ -322,88 +282,6 @@ package struct Restore: Sendable {
         )
     }
 
-    // MARK: - Trees
-
-    /// Restores the entries beneath `prefixes` (all where there is none) and the directories above them. Entries of
-    /// a plain tree have no owner and no time of their own: they get the user's and the snapshot's.
-    private func tree(
-        _ prefixes: [[UInt8]], _ root: NodeID, into directory: consuming Directory, isPlain: Bool,
-        _ earlier: EarlierFiles, _ report: inout RestoreReport.Source
-    ) async throws {
-        var restorer = TreeRestorer(
-            into: directory, as: user, from: reader, options: options.tree, earlier: earlier)
-        do {
-            try await fill(prefixes, root, &restorer, isPlain: isPlain)
-            try await restorer.finish()
-        } catch {
-            await restorer.abandon()
-            throw error
-        }
-        report.entryCount = restorer.entryCount
-        report.byteCount = restorer.byteCount
-        report.issues = restorer.issues
-    }
-
-    private func fill(
-        _ prefixes: [[UInt8]], _ root: NodeID, _ restorer: inout TreeRestorer, isPlain: Bool
-    ) async throws {
-        var links = LinkTargets(prefixes)
-        var made: Set<[UInt8]> = []
-        var found: [Entry] = []
-        for prefix in links.prefixes {
-            for ancestor in prefix.ancestors where made.insert(ancestor).inserted {
-                do throws(ArchiveError) {
-                    guard let entry = try await reader.entry(at: ancestor, of: root) else { continue }
-                    found.append(isPlain ? plain(entry) : entry)
-                } catch {
-                    guard error.isDamage else { throw error }
-                    restorer.miss(.init(firstPath: ancestor, entryCount: 1), because: error)
-                }
-                for entry in found { try await restorer.restore(entry) }
-                found = []
-            }
-            var cursor = reader.entries(of: root, under: prefix)
-            while true {
-                try Task.checkCancellation()
-                var next: Entry?
-                do throws(ArchiveError) {
-                    next = try await cursor.next()
-                } catch {
-                    guard error.isDamage else { throw error }
-                    restorer.miss(cursor.unread, because: error)
-                    continue
-                }
-                guard let next else { break }
-                try await restore(isPlain ? plain(next) : next, root, &links, &restorer)
-            }
-        }
-    }
-
-    private func restore(
-        _ entry: Entry, _ root: NodeID, _ links: inout LinkTargets, _ restorer: inout TreeRestorer
-    ) async throws {
-        var entry = entry
-        if case .hardLink(let target) = entry.kind, !links.isWithin(target) {
-            do {
-                entry.kind = try await links.kind(of: entry.path, linkedTo: target, root, reader)
-            } catch let error as ArchiveError where error.isDamage {
-                return restorer.miss(.init(firstPath: entry.path, entryCount: 1), because: error)
-            }
-        }
-        try await restorer.restore(entry)
-    }
-
-    private func plain(_ entry: Entry) -> Entry {
-        var entry = entry
-        (entry.userID, entry.groupID) = (user.user, user.group)
-        if entry.modifiedSeconds == 0, entry.modifiedNanoseconds == 0 {
-            let time = snapshot.record.header.time
-            entry.modifiedSeconds = time.seconds
-            entry.modifiedNanoseconds = UInt32(time.nanoseconds - time.seconds * 1_000_000_000)
-        }
-        return entry
-    }
-
     // MARK: - Repositories
 
     /// Makes a bare repository at `path` with every object, ref and HEAD. One whose bundles or names are refused is
@@ -424,39 +302,6 @@ package struct Restore: Sendable {
             report.issues.append(RestoreIssue([], .damaged, words))
         }
         return report
-    }
-}
-
-/// Hard links in a restore or export of a part of a tree: the file that one names may lie outside of the part.
-struct LinkTargets {
-    /// What is restored: sorted, none beneath another.
-    let prefixes: [[UInt8]]
-    // The first restored name of a file outside.
-    private var standIns: [[UInt8]: [UInt8]] = [:]
-
-    /// A part of what is at `paths` and beneath them; everything where there is none.
-    init(_ paths: [[UInt8]]) {
-        var kept: [[UInt8]] = []
-        for path in (paths.isEmpty ? [[]] : paths).sorted(by: PathOrder.precedes) {
-            if let last = kept.last, PathOrder.contains(last, path) { continue }
-            kept.append(path)
-        }
-        prefixes = kept
-    }
-
-    /// Whether a path is in the part.
-    func isWithin(_ path: [UInt8]) -> Bool { prefixes.contains { PathOrder.contains($0, path) } }
-
-    /// What the entry at `path`, another name of `target` outside, is restored as: the file itself the first time.
-    mutating func kind(
-        of path: [UInt8], linkedTo target: [UInt8], _ root: NodeID, _ reader: StoreReader
-    ) async throws -> Entry.Kind {
-        if let standIn = standIns[target] { return .hardLink(standIn) }
-        guard let found = try await reader.entry(at: target, of: root), found.content != nil else {
-            return .hardLink(target)
-        }
-        standIns[target] = path
-        return found.kind
     }
 }
 

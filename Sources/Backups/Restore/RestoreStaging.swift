@@ -126,13 +126,7 @@ struct RestoreStaging: ~Copyable {
     /// Removes the staging directory of `target` with what is in it. One that isn't of a restore stays, and without
     /// `withExchanged` one that may hold what stood at `target`.
     static func remove(for target: Path, withExchanged: Bool) throws {
-        let parent: Directory
-        do throws(FileError) {
-            parent = try Directory(target.parent)
-        } catch {
-            guard error.code == .notFound else { throw error }
-            return
-        }
+        guard let parent = try parentIfPresent(of: target) else { return }
         guard try parent.metadataIfPresent(of: stagingName(target)) != nil else { return }
         let found = try content(of: parent.openDirectory(stagingName(target)))
         guard found == .own || withExchanged && found == .exchanged else { return }
@@ -247,14 +241,17 @@ struct RestoreStaging: ~Copyable {
         guard target.name.isName else {
             throw BackupError(.occupied, "a restore needs a directory with a name, not \(target)")
         }
-        let parent: Directory
+        guard let parent = try parentIfPresent(of: target) else { return }
+        try checkFree(target.name, in: parent, target)
+    }
+
+    private static func parentIfPresent(of target: Path) throws(FileError) -> Directory? {
         do throws(FileError) {
-            parent = try Directory(target.parent)
+            return try Directory(target.parent)
         } catch {
             guard error.code == .notFound else { throw error }
-            return
+            return nil
         }
-        try checkFree(target.name, in: parent, target)
     }
 
     private static func checkFree(

@@ -41,7 +41,7 @@ struct RestoreInPlace {
         restore = try EnvironmentRestore(
             environment, state: settings.state, author: Process.author,
             user: FileOwner(user: geteuid(), group: getegid()), sync: sync,
-            keeping: location.map { $0.hasPrefix("/") ? [$0] : [] } ?? [], clock: { Process.now },
+            keeping: location.map { [$0] } ?? [], clock: { Process.now },
             tell: { Console.note("strongroom: \($0)") })
     }
 

@@ -28,18 +28,14 @@ extension StoreOptions {
             identityFiles: [String]
         ) throws {
             let pins = StorePins(directory: Path(pins))
-            var trust = try pins.trust(for: place.name)
             let root = try storeTrust.map { text in
                 try Failure.about("--store-trust") { try Fingerprint(text: text) }
             }
-            if let root = try root ?? trusted.map({ try Fingerprint(text: Hex.encode($0)) }) {
-                if trust.root != root { trust = StoreTrust() }
-                trust.root = root
-            }
-            if forgets { trust = StoreTrust(root: trust.root) }
+            let trust = try pins.trust(
+                for: place.name, root: root ?? trusted.map { try Fingerprint(text: Hex.encode($0)) })
             self.forgets = forgets
             self.place = place
-            self.trust = trust
+            self.trust = forgets ? StoreTrust(root: trust.root) : trust
             self.pins = pins
             self.identityFiles = identityFiles
         }
