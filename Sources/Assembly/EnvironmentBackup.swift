@@ -53,6 +53,9 @@ package struct EnvironmentBackup: Sendable {
         var run = BackupRun(
             environment: name, sources: sources, host: MachinePresence.hostName, clock: clock,
             revisions: { try revisions() })
+        run.moment = { [state = settings.state] in
+            try StandingRestore.moment(environment: name, state: state)
+        }
         run.memory = CaptureMemory(directory: Path("\(settings.state)/captures"))
         self.run = run
         self.journal = journal

@@ -12,11 +12,13 @@ package struct EnvironmentControl: Sendable {
     private let journal: JournalFile
     private let audit: AuditLog
     private let author: String
+    private let state: String
 
     /// Control over `environment`, whose state lies in `state`, by `author`.
     package init(_ environment: EnvironmentSettings, state: String, author: String) throws {
         self.environment = environment
         self.author = author
+        self.state = state
         let memory = try StateMemory(state)
         journal = memory.journal
         audit = memory.audit
@@ -33,7 +35,14 @@ package struct EnvironmentControl: Sendable {
 
     /// Takes care of the environment again: lifts a suspension, a held commit and all quarantines. Returns what was
     /// lifted, in words.
+    ///
+    /// Throws `restoreCutOff` and `locked` where a restore in place has not come to its end: what it suspended is of two
+    /// moments.
     package func resume(at now: Timestamp) throws -> [String] {
+        if let restore = try StandingRestore(environment: name, state: state) {
+            throw ServiceError(
+                restore.isUnderWay ? .locked : .restoreCutOff, "\(name): not resumed: \(restore.words)")
+        }
         var lifted: [String] = []
         if let order = try journal.suspension(environment: name) {
             lifted.append("suspended since \(order.time.toSecond) by \(order.author)")

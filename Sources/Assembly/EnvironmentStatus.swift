@@ -70,6 +70,8 @@ package struct EnvironmentStatus: Codable, Sendable, Equatable {
     package enum State: String, Codable, Sendable {
         /// As its source says, and well.
         case ok
+        /// A restore in place was cut off: live state may be of two moments.
+        case interrupted
         /// Left alone by somebody's order.
         case suspended
         /// Kept at a commit by somebody's order.
@@ -130,6 +132,8 @@ package struct EnvironmentStatus: Codable, Sendable, Equatable {
     package var lastBackup: Run?
     /// How the last drill ended.
     package var lastDrill: Run?
+    /// The restore in place that is under way or was cut off; nil where none is.
+    package var restore: StandingRestore?
     /// The suspension, where there is one.
     package var suspended: Order?
     /// The commit that it stays at by hand.
@@ -144,8 +148,8 @@ package struct EnvironmentStatus: Codable, Sendable, Equatable {
 }
 
 extension EnvironmentStatus {
-    /// What `journal` tells of `environment`.
-    package init(_ environment: EnvironmentSettings, journal: JournalFile) throws {
+    /// What `journal` and the state `directory`, in which it lies, tell of `environment`.
+    package init(_ environment: EnvironmentSettings, in directory: String, journal: JournalFile) throws {
         let name = environment.name
         let source = environment.deliveredSource?.name ?? ""
         self.name = name
@@ -188,6 +192,7 @@ extension EnvironmentStatus {
                 store: snapshot.store
             )
         }
+        restore = try StandingRestore(environment: name, state: directory)
         suspended = try journal.suspension(environment: name).map { order in
             Order(commit: nil, time: "\(order.time)", by: order.author, reason: order.reason)
         }
@@ -205,6 +210,7 @@ extension EnvironmentStatus {
 
     /// The first of the reasons for which the environment is not as its source wants it.
     private func judged(_ sync: SyncRecord?) -> (State, String?) {
+        if let restore, !restore.isUnderWay { return (.interrupted, restore.words) }
         if let suspended {
             return (.suspended, "suspended by \(suspended.by ?? ""): \(suspended.reason)")
         }
@@ -319,7 +325,7 @@ package struct StatusDocument: Codable, Sendable, Equatable {
     package init(_ settings: Settings, journal: JournalFile) throws {
         auditHead = (try? AuditLog(reading: StateFiles.audit(settings.state)).head()).map { "\($0)" }
         environments = try settings.environments.values.sorted { $0.name < $1.name }.map { environment in
-            try EnvironmentStatus(environment, journal: journal)
+            try EnvironmentStatus(environment, in: settings.state, journal: journal)
         }
     }
 }

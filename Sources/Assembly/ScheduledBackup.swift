@@ -47,7 +47,7 @@ package struct ScheduledBackup: Sendable {
                 RunRecord(
                     environment: environment.name, kind: .backup, time: WallClock.now,
                     outcome: outcome.status == .complete ? .good : .bad,
-                    message: outcome.status == .complete ? "" : "the snapshot is \(outcome.status.name)"))
+                    message: ScheduledBackup.words(outcome)))
             return outcome
         } catch {
             try? journal.record(
@@ -83,6 +83,13 @@ package struct ScheduledBackup: Sendable {
             throw DeliveryError(.io, "\(environment.name): no source of the backup could be captured")
         }
         return outcome
+    }
+
+    /// What is wrong with a snapshot; empty where nothing is.
+    private static func words(_ outcome: BackupOutcome) -> String {
+        guard outcome.status != .complete else { return "" }
+        let reason = outcome.disturbance.map { ": \($0)" } ?? ""
+        return "the snapshot is \(outcome.status.name)\(reason)"
     }
 
     /// What an error says, where it is one of ours: those hold no value.

@@ -2,7 +2,7 @@
 package struct ServiceError: Error, Sendable {
     /// The fact, for callers and tests to match on.
     package enum Code: Sendable, Hashable {
-        /// Another service works on the same state directory (CASES.md F048).
+        /// Another service works on the same state directory (CASES.md F048), or a restore in place is under way.
         case locked
         /// The socket can't be had.
         case socket
@@ -10,6 +10,8 @@ package struct ServiceError: Error, Sendable {
         case needsRestart
         /// No snapshot could be taken before a change.
         case noSnapshot
+        /// A restore in place that was cut off is to be taken back or ended before.
+        case restoreCutOff
     }
 
     /// The fact.

@@ -19,11 +19,26 @@ package struct FileLock: ~Copyable, Sendable {
     // Closing alone would leave the lock with a child that was just forked and has not yet called exec.
     deinit { flock(file.rawValue, LOCK_UN) }
 
-    /// Whether the exclusive lock of an open file could be had without waiting.
-    static func take(_ file: borrowing Descriptor) throws(FileError) -> Bool {
+    /// Whether another holder has the lock `name`, as far as can be said of a moment; nobody has one that is not there. Where it is
+    /// free, it is held for an instant.
+    package static func isHeld(_ name: Path, in directory: borrowing Directory) throws(FileError) -> Bool {
+        let file: Descriptor
+        do throws(FileError) {
+            file = try directory.open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return false
+        }
+        let isFree = try take(file, LOCK_SH)
+        flock(file.rawValue, LOCK_UN)
+        return !isFree
+    }
+
+    /// Takes the exclusive lock of an open file, or that of another `kind`, where it can be had without waiting; whether it was.
+    static func take(_ file: borrowing Descriptor, _ kind: Int32 = LOCK_EX) throws(FileError) -> Bool {
         let number = file.rawValue
         do {
-            try SystemCall.run("flock(2)", file.path) { flock(number, LOCK_EX | LOCK_NB) }
+            try SystemCall.run("flock(2)", file.path) { flock(number, kind | LOCK_NB) }
             return true
         } catch  where error.code == .locked {
             return false

@@ -2,6 +2,7 @@ import Archives
 import Backups
 import Files
 import Support
+import Synchronization
 import Testing
 
 /// Commands, repositories, documents: F084, F086, torn snapshots.
@@ -176,6 +177,58 @@ import Testing
         #expect(torn.status == .torn)
         #expect(torn.header.revisions == [Revision(source: "config", commit: first)])
         #expect(try await fixture.backUp(at: second, second).status == .complete)
+    }
+
+    /// Backs up a document and a directory while `moments` are told one after the other; how often the directory was captured.
+    private func backUp(_ moments: [LiveMoment]) async throws -> (BackupOutcome, captures: Int) {
+        let fixture = try await BackupFixture()
+        fixture.sh("mkdir live; : > captures")
+        let asked = Mutex(0)
+        var rules = SourceRules()
+        rules.before = SourceHook(
+            CommandRun(
+                arguments: ["sh", "-c", "echo >> '\(fixture.path("captures"))'"], deadline: .seconds(100_000),
+                minimumByteCount: 0)
+        )
+        var run = BackupRun(
+            environment: "prod",
+            sources: [
+                .documents(name: "config", [.init(path: [0x61], bytes: [1])]),
+                .ruled(.directory(name: "live", path: fixture.path("live")), rules),
+            ], host: "host", clock: { fixture.now() })
+        run.moment = {
+            asked.withLock { count in
+                defer { count += 1 }
+                return moments[min(count, moments.count - 1)]
+            }
+        }
+        let outcome = try await run.run(in: try await fixture.writer())
+        return (outcome, Int(fixture.sh("wc -l < captures").text) ?? 0)
+    }
+
+    @Test func `a restore in place amid the capture makes it anew, and again makes a torn snapshot`()
+        async throws
+    {
+        let marks = (1...4).map { LiveMoment(mark: "\($0)") }
+        let (one, captures) = try await backUp([marks[0], marks[1], marks[1]])
+        #expect(one.status == .complete)
+        #expect(one.disturbance == nil)
+        #expect(captures == 2)
+        let (torn, again) = try await backUp(marks)
+        #expect(torn.status == .torn)
+        #expect(again == 2)
+        // Said of live state, not of what lies in Git.
+        #expect(
+            torn.sources.map(\.notes) == [[], ["a restore in place went on while the snapshot was taken"]])
+        #expect(torn.sources.map(\.status) == [.complete, .complete])
+    }
+
+    @Test func `live state of two moments makes a torn snapshot at once`() async throws {
+        let (torn, captures) = try await backUp([LiveMoment(mark: "1", disturbance: "half restored")])
+        #expect(torn.status == .torn)
+        #expect(torn.disturbance == "half restored")
+        #expect(torn.sources.map(\.notes) == [[], ["half restored"]])
+        #expect(captures == 1)
     }
 
     @Test func `sources that can't stand beside each other are refused`() async throws {

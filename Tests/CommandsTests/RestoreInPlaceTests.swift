@@ -3,60 +3,8 @@ import Testing
 
 /// `restore --in-place`: live state and revision go back together, or nothing does.
 @Suite struct RestoreInPlaceTests {
-    /// An environment with a snapshot at its first commit, and live data and a delivery that are newer.
-    private struct Scene {
-        let world = World()
-        let commit: String
-        let first: String
-        let before: FileTree?
-        let now: FileTree?
-        let firstDelivery: FileTree?
-        let secondDelivery: FileTree?
-
-        init() throws {
-            world.makeStore()
-            world.writeUploads()
-            commit = world.config.git("rev-parse", "HEAD")
-            expect(world.sync(), 0)
-            first = world.backup()
-            before = try FileTree(world.path("host/uploads"), withTimes: true)
-            firstDelivery = try world.delivered()
-            world.write("host/uploads/readme", "changed")
-            world.write("host/uploads/second", "new")
-            world.config.write("deploy/prod/app.yaml", "listen: 9090\n")
-            world.config.commit("Second")
-            expect(world.sync(), 0)
-            now = try FileTree(world.path("host/uploads"), withTimes: true)
-            secondDelivery = try world.delivered()
-            World.copy(world.path("host"), to: world.path("host-before"))
-        }
-
-        var arguments: [String] {
-            ["restore", "--in-place", "--environment", "prod", "--config", world.settings]
-        }
-
-        func restore(_ options: String...) -> ShellCommand.Outcome {
-            world.run(arguments + ["--commit", commit] + options, identity: "alice")
-        }
-
-        func undo() -> ShellCommand.Outcome {
-            world.run(arguments + ["--undo"], identity: "alice")
-        }
-
-        /// Puts the host back to where it was before the run.
-        func putBack() { World.replace(world.path("host"), with: world.path("host-before")) }
-
-        func uploads() throws -> FileTree? { try FileTree(world.path("host/uploads"), withTimes: true) }
-
-        var leftovers: String {
-            ShellCommand.run(
-                "find", [world.path("host"), "-name", "*.restoring", "-o", "-path", "*restores/prod/record"]
-            ).text
-        }
-    }
-
     @Test func `live state and revision of a commit come back, and stay until resume`() throws {
-        let scene = try Scene()
+        let scene = try InPlaceScene()
         let plan = scene.restore("--dry-run")
         expect(plan, 0)
         #expect(plan.text.contains("exchange \(scene.world.path("host/uploads"))"))
@@ -76,7 +24,7 @@ import Testing
     }
 
     @Test func `one source comes back alone, and the revision is left as it is`() throws {
-        let scene = try Scene()
+        let scene = try InPlaceScene()
         expect(scene.restore("--source", "uploads"), 0)
         #expect(try scene.uploads() == scene.before)
         #expect(try scene.world.delivered() == scene.secondDelivery)
@@ -86,7 +34,7 @@ import Testing
     }
 
     @Test func `where the restored revision is not healthy, everything is as before`() throws {
-        let scene = try Scene()
+        let scene = try InPlaceScene()
         scene.world.edit(
             "host/strongroom.yaml", "    backup:\n",
             """
@@ -105,20 +53,8 @@ import Testing
         #expect(try scene.world.delivered() == scene.secondDelivery)
     }
 
-    /// A scene whose settings have a command that takes the orders back.
-    private func feedable(_ command: String) throws -> Scene {
-        let scene = try Scene()
-        scene.world.write("host/orders.sql", "INSERT INTO orders VALUES (2, 'a chair');\n")
-        let orders = scene.world.path("host/orders.sql")
-        scene.world.edit(
-            "host/strongroom.yaml", "run: [\"cat\", \"\(orders)\"]",
-            "run: [\"cat\", \"\(orders)\"], restore: [\"sh\", \"-c\", \"\(command.replacing("ORDERS", with: orders))\"]"
-        )
-        return scene
-    }
-
     @Test func `what a command printed is fed to the command of the settings that takes it back`() throws {
-        let scene = try feedable("cat > ORDERS")
+        let scene = try InPlaceScene(feeding: "cat > ORDERS")
         let plan = scene.restore("--dry-run")
         #expect(plan.text.contains("feed orders"), "\(plan.text)")
         expect(scene.restore(), 0)
@@ -128,7 +64,7 @@ import Testing
     }
 
     @Test func `where that command fails, directories and revision are as before`() throws {
-        let scene = try feedable("exit 3")
+        let scene = try InPlaceScene(feeding: "exit 3")
         let outcome = scene.restore()
         expect(outcome, 7, "orders: its restore: command failed (exited(3))")
         #expect(try scene.uploads() == scene.now)
@@ -138,7 +74,7 @@ import Testing
     }
 
     @Test func `what a killed run took out is removed by nobody, and comes back`() throws {
-        let scene = try feedable("kill -9 $PPID; cat > /dev/null")
+        let scene = try InPlaceScene(feeding: "kill -9 $PPID; cat > /dev/null")
         #expect(scene.restore().status == 137)
         #expect(try scene.uploads() == scene.before)
         let world = scene.world
@@ -169,7 +105,7 @@ import Testing
     }
 
     @Test func `what can't be replaced is refused before anything is touched`() throws {
-        let scene = try Scene()
+        let scene = try InPlaceScene()
         let script = "cd \(scene.world.path("host")) && mv uploads elsewhere && ln -s elsewhere uploads"
         #expect(ShellCommand.run("sh", ["-euc", script]).status == 0)
         expect(scene.restore(), 2, "no directory")
@@ -185,7 +121,7 @@ import Testing
             share: Int
         ) throws
     {
-        let scene = try Scene()
+        let scene = try InPlaceScene()
         let points = CrashPoints(
             World.program, scene.arguments + ["--commit", scene.commit],
             environment: [

@@ -13,34 +13,6 @@ package import Settings
 /// `<state>/restores/<environment>/` (`RestoreRecord`), so that after a kill at any moment the next run takes it back, or
 /// ends it where all was done. Paths and commands are those of the settings, never those that a snapshot names.
 package struct EnvironmentRestore: Sendable {
-    /// What is to be done.
-    package struct Plan: Sendable {
-        /// A directory and the source that it becomes.
-        package struct Place: Sendable {
-            /// What is restored.
-            package let source: SnapshotSource
-            /// Where it stands.
-            package let target: Path
-        }
-
-        /// A command that takes an output back.
-        package struct Feed: Sendable {
-            /// The command's output in the snapshot.
-            package let source: SnapshotSource
-            /// What reads it from its standard input.
-            package let command: CommandRun
-        }
-
-        /// Directories that are exchanged, in order.
-        package fileprivate(set) var places: [Place] = []
-        /// Commands that are fed after that, in order.
-        package fileprivate(set) var feeds: [Feed] = []
-        /// What of the snapshot isn't brought back, and why.
-        package fileprivate(set) var leftOut: [String] = []
-        /// The commit that the environment is held at from then on, 40 hexadecimal digits; nil leaves it where it is.
-        package fileprivate(set) var commit: String?
-    }
-
     /// What was done.
     package struct Report: Sendable {
         /// What was restored of each source, in order.
@@ -49,17 +21,17 @@ package struct EnvironmentRestore: Sendable {
         package var commit: String?
     }
 
-    private let environment: EnvironmentSettings
-    private let state: Path
+    let environment: EnvironmentSettings
+    let state: Path
     private let author: String
     private let user: FileOwner
     private let sync: EnvironmentSync
-    private let memory: StateMemory
-    private let clock: @Sendable () -> Timestamp
-    // Paths that no exchange may carry away: the store's, the targets'.
-    private let kept: [String]
+    let memory: StateMemory
+    let clock: @Sendable () -> Timestamp
+    /// Paths that no exchange may carry away: the store's, the targets'.
+    let kept: [String]
     /// Told what goes on, a line each.
-    private let tell: @Sendable (String) -> Void
+    let tell: @Sendable (String) -> Void
 
     /// A restore of `environment`, whose state lies in `state`, by `author` as `user`; `sync` delivers the revision. No directory
     /// is exchanged that is, contains or lies in one of the paths `kept`: the store's, if it has one.
@@ -79,56 +51,7 @@ package struct EnvironmentRestore: Sendable {
         memory = try StateMemory(state)
     }
 
-    private var name: String { environment.name }
-
-    // MARK: - The plan
-
-    /// What bringing back the sources called `chosen` (all where there is none) of `snapshot` means; `commit`, 20 bytes, is
-    /// the revision that is set. Throws `unknownSource` for a name that the snapshot or the settings don't have.
-    package func plan(_ snapshot: Snapshot, _ chosen: [String], commit: [UInt8]?) throws -> Plan {
-        var plan = Plan()
-        plan.commit = commit.map { Hex.encode($0) }
-        for name in chosen
-        where !snapshot.sources.contains(where: { Array($0.name.utf8) == Array(name.utf8) }) {
-            let names = snapshot.sources.map(\.name).joined(separator: ", ")
-            throw BackupError(.unknownSource, "the snapshot has no source \(name); it has \(names)")
-        }
-        let settings = environment.backup?.sources ?? []
-        for source in snapshot.sources
-        where chosen.isEmpty || chosen.contains(where: { Array($0.utf8) == Array(source.name.utf8) }) {
-            guard source.root != nil else {
-                plan.leftOut.append("\(source.name): nothing was captured of it")
-                continue
-            }
-            switch (source.kind, settings.first { Array($0.name.utf8) == Array(source.name.utf8) }) {
-            case (.directory, let found?):
-                guard let path = found.directoryPath else {
-                    plan.leftOut.append("\(source.name): no directory in the settings any more")
-                    continue
-                }
-                guard !source.isPartOfDirectory, !found.isPartial else {
-                    plan.leftOut.append(
-                        "\(source.name): a part of \(path) is captured, and an exchange would lose the rest; it comes back with --into"
-                    )
-                    continue
-                }
-                plan.places.append(Plan.Place(source: source, target: Path(path)))
-            case (.command, let found?):
-                guard let command = found.restoring else {
-                    plan.leftOut.append("\(source.name): the settings have no restore: command for it")
-                    continue
-                }
-                plan.feeds.append(Plan.Feed(source: source, command: command))
-            case (.directory, nil), (.command, nil):
-                plan.leftOut.append("\(source.name): the settings don't name it any more")
-            case (.repository, _): plan.leftOut.append("\(source.name): repositories come back with --into")
-            case (.keyring, _): plan.leftOut.append("\(source.name): keyring and rules come back with --into")
-            case (.kubernetes, _): plan.leftOut.append("\(source.name): resources come back with --into")
-            }
-        }
-        try ExchangeCheck.run(plan.places.map(\.target), apartFrom: [state.description] + kept)
-        return plan
-    }
+    var name: String { environment.name }
 
     // MARK: - Carrying it out
 
@@ -141,12 +64,13 @@ package struct EnvironmentRestore: Sendable {
         _ plan: Plan, of snapshot: Snapshot, from reader: StoreReader, _ options: TreeRestorer.Options
     ) async throws -> Report {
         let directory = try own()
-        let lock = try lock(directory)
+        let lock = try await lock(directory)
         defer { _ = lock }
         try await recover(directory)
         let journal = memory.journal
         var record = RestoreRecord(
-            snapshot: snapshot.record.id.description, suspension: try journal.suspension(environment: name),
+            snapshot: snapshot.record.id.description, begun: clock(),
+            suspension: try journal.suspension(environment: name),
             hold: try journal.hold(environment: name))
         record.targets = plan.places.map(\.target)
         try save(record, in: directory)
@@ -193,7 +117,7 @@ package struct EnvironmentRestore: Sendable {
         }
         var outputs: [(feed: Plan.Feed, path: Path)] = []
         for (number, feed) in plan.feeds.enumerated() {
-            let target = state.appending(Path("restores")).appending(Path(name)).appending(Path("\(number)"))
+            let target = directory.path.appending(Path("\(number)"))
             record.targets.append(target)
             try save(record, in: directory)
             let one = try await StagedRestore.make(
@@ -250,7 +174,7 @@ package struct EnvironmentRestore: Sendable {
     }
 
     /// One sync; waits for one that runs.
-    private func deliver() async throws -> EnvironmentSync.Report {
+    func deliver() async throws -> EnvironmentSync.Report {
         while true {
             do {
                 return try await sync.run(at: clock())
@@ -283,87 +207,41 @@ package struct EnvironmentRestore: Sendable {
         throw BackupError(.store, words, underlying: ArchiveError(.damaged, words))
     }
 
-    // MARK: - After a kill
-
-    /// Takes back what a run that was cut off has begun, or ends it where all was done. Returns whether there was one.
-    @discardableResult
-    package func recover() async throws -> Bool {
-        let directory = try own()
-        let lock = try lock(directory)
-        defer { _ = lock }
-        return try await recover(directory)
-    }
-
-    @discardableResult
-    private func recover(_ directory: borrowing Directory) async throws -> Bool {
-        guard try directory.metadataIfPresent(of: "record") != nil else { return false }
-        let bytes = try directory.read("record", limit: 1 << 24)
-        guard let record = RestoreRecord(String(decoding: bytes, as: UTF8.self)) else {
-            throw BackupError(.files, "\(directory.path)/record: not a record of a restore")
-        }
-        if record.phase != .done {
-            // One that can't be taken back keeps none of the others from it.
-            var failure: BackupError?
-            for swap in record.swaps.reversed() {
-                do throws(BackupError) {
-                    try swap.takeBack()
-                } catch {
-                    tell("\(swap.target): not taken back: \(error.context)")
-                    failure = failure ?? error
-                }
-            }
-            if let failure { throw failure }
-            try await takeBackRevision(record)
-        }
-        for target in record.targets {
-            try StagedRestore.removeLeftovers(of: target, isDone: record.phase == .done)
-        }
-        try directory.removeFile("record")
-        try directory.synchronize()
-        return true
-    }
-
-    private func takeBackRevision(_ record: RestoreRecord) async throws {
-        let journal = memory.journal
-        let held = try journal.hold(environment: name)
-        if record.phase == .setting, held != record.hold {
-            try write(.resume, ["lifted": "hold of a restore in place"])
-            try journal.setHold(record.hold, environment: name)
-            try journal.setSuspension(nil, environment: name)
-            do {
-                _ = try await deliver()
-            } catch let error as DeliveryError {
-                tell("\(name): not delivered again: \(error.context)")
-            }
-        }
-        guard try journal.suspension(environment: name) != record.suspension else { return }
-        try write(.resume, ["lifted": "restore in place"])
-        try journal.setSuspension(record.suspension, environment: name)
-    }
-
     // MARK: - Files and log
 
-    private func own() throws -> Directory {
-        try Directory.makePath(state.appending(Path("restores")).appending(Path(name)))
+    /// Where the record lies; it is made where it is missing.
+    func own() throws -> Directory {
+        try Directory.makePath(RestoreRecord.directory(of: name, in: state))
     }
 
-    private func lock(_ directory: borrowing Directory) throws -> FileLock {
-        do throws(FileError) {
-            return try FileLock("lock", in: directory)
-        } catch {
-            guard error.code == .locked else { throw error }
-            throw BackupError(.busy, "\(name): another restore in place is under way", underlying: error)
+    /// Keeps every other restore in place of the environment out as long as it lives. Throws `busy`.
+    func lock(_ directory: borrowing Directory) async throws -> FileLock {
+        var tries = 0
+        while true {
+            do throws(FileError) {
+                return try FileLock(RestoreRecord.lockName, in: directory)
+            } catch {
+                guard error.code == .locked else { throw error }
+                // Who asks for the state holds it for an instant.
+                guard tries < 5 else {
+                    throw BackupError(
+                        .busy, "\(name): another restore in place is under way", underlying: error)
+                }
+            }
+            tries += 1
+            try await Task.sleep(for: .milliseconds(20))
         }
     }
 
     private func save(_ record: RestoreRecord, in directory: borrowing Directory) throws {
-        try directory.removeStaleTemporaries(of: "record")
-        var file = try AtomicFile("record", in: directory)
+        try directory.removeStaleTemporaries(of: RestoreRecord.fileName)
+        var file = try AtomicFile(RestoreRecord.fileName, in: directory)
         try unsafe file.write(Array(record.text.utf8).span.bytes)
         try file.commit()
     }
 
-    private func write(_ kind: AuditEvent.Kind, _ fields: [String: String]) throws {
+    /// Writes a line of the audit log.
+    func write(_ kind: AuditEvent.Kind, _ fields: [String: String]) throws {
         try memory.audit.append(
             AuditEvent(kind, fields.merging(["environment": name, "by": author]) { $1 }), at: clock())
     }

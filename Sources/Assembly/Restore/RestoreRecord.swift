@@ -8,16 +8,19 @@ internal import Journal
 /// On disk: `<state>/restores/<environment>/record`, lines of words, replaced as a whole (`AtomicFile`); the first is the
 /// format's name, the last `end`. Paths and texts stand in hexadecimal digits.
 struct RestoreRecord: Equatable {
-    /// What was begun.
-    enum Phase: String {
-        /// Nothing in use was changed but the suspension.
-        case staging
-        /// Directories may have been exchanged.
-        case exchanging
-        /// The revision may have been set as well.
-        case setting
-        /// All is done but for removing what is not in use.
-        case done
+    /// How far it came.
+    typealias Phase = StandingRestore.Phase
+
+    /// The file's name in its directory.
+    static let fileName: Path = "record"
+    /// That of the lock beside it, held while a restore is under way.
+    static let lockName: Path = "lock"
+    /// No record is longer, in bytes.
+    static let byteLimit = 1 << 24
+
+    /// Where the record of `environment` lies below the state directory.
+    static func directory(of environment: String, in state: Path) -> Path {
+        state.appending("restores").appending(Path(environment))
     }
 
     private static let format = "strongroom-restore-in-place-1"
@@ -26,6 +29,8 @@ struct RestoreRecord: Equatable {
     var phase = Phase.staging
     /// The snapshot's id.
     let snapshot: String
+    /// When the restore began; nil in records that don't say.
+    let begun: Timestamp?
     /// What the environment was told before the restore.
     let suspension: Suspension?
     /// What the environment was held at before the restore.
@@ -38,6 +43,7 @@ struct RestoreRecord: Equatable {
     /// The text of the file.
     var text: String {
         var lines = [RestoreRecord.format, "phase \(phase.rawValue)", "snapshot \(snapshot)"]
+        if let begun { lines.append("begun \(begun.nanoseconds)") }
         if let suspension { lines.append("suspended \(RestoreRecord.words(suspension))") }
         if let hold {
             lines.append("held \(hex(hold.source)) \(hold.commit) \(RestoreRecord.words(hold.order))")
@@ -45,7 +51,8 @@ struct RestoreRecord: Equatable {
         lines += targets.map { "target \(Hex.encode($0.bytes))" }
         lines += swaps.map { swap in
             let old = swap.old.map { "\(number($0))" } ?? "-"
-            return "swap \(Hex.encode(swap.target.bytes)) \(number(swap.new)) \(old)"
+            let digest = swap.digest.map { " \(Hex.encode($0))" } ?? ""
+            return "swap \(Hex.encode(swap.target.bytes)) \(number(swap.new)) \(old)\(digest)"
         }
         return (lines + ["end"]).joined(separator: "\n") + "\n"
     }
@@ -60,9 +67,10 @@ struct RestoreRecord: Equatable {
         "\(order.time.nanoseconds) \(Hex.encode(Array(order.author.utf8))). \(Hex.encode(Array(order.reason.utf8)))."
     }
 
-    /// A record of a restore of `snapshot` that begins.
-    init(snapshot: String, suspension: Suspension?, hold: HeldCommit?) {
+    /// A record of a restore of `snapshot` that begins at `begun`.
+    init(snapshot: String, begun: Timestamp?, suspension: Suspension?, hold: HeldCommit?) {
         self.snapshot = snapshot
+        self.begun = begun
         self.suspension = suspension
         self.hold = hold
     }
@@ -75,6 +83,7 @@ struct RestoreRecord: Equatable {
         }
         var phase: Phase?
         var snapshot: String?
+        var begun: Timestamp?
         var suspension: Suspension?
         var hold: HeldCommit?
         var targets: [Path] = []
@@ -84,6 +93,9 @@ struct RestoreRecord: Equatable {
             switch (words.first, words.count) {
             case ("phase", 2): phase = Phase(rawValue: words[1])
             case ("snapshot", 2): snapshot = words[1]
+            case ("begun", 2):
+                guard let time = Int64(words[1]) else { return nil }
+                begun = Timestamp(nanoseconds: time)
             case ("suspended", 4):
                 guard let order = RestoreRecord.order(words[1...]) else { return nil }
                 suspension = order
@@ -94,18 +106,23 @@ struct RestoreRecord: Equatable {
             case ("target", 2):
                 guard let path = try? Hex.decode(words[1]) else { return nil }
                 targets.append(Path(path))
-            case ("swap", 4):
+            case ("swap", 4), ("swap", 5):
                 guard let path = try? Hex.decode(words[1]), let new = RestoreRecord.identity(words[2]) else {
                     return nil
                 }
                 let old = RestoreRecord.identity(words[3])
                 guard old != nil || words[3] == "-" else { return nil }
-                swaps.append(DirectorySwap(target: Path(path), new: new, old: old))
+                var digest: [UInt8]?
+                if words.count == 5 {
+                    guard let bytes = try? Hex.decode(words[4]) else { return nil }
+                    digest = bytes
+                }
+                swaps.append(DirectorySwap(target: Path(path), new: new, old: old, digest: digest))
             default: return nil
             }
         }
         guard let phase, let snapshot else { return nil }
-        self.init(snapshot: snapshot, suspension: suspension, hold: hold)
+        self.init(snapshot: snapshot, begun: begun, suspension: suspension, hold: hold)
         self.phase = phase
         self.targets = targets
         self.swaps = swaps

@@ -10,6 +10,8 @@ package struct BackupOutcome: Sendable {
     package let header: SnapshotHeader
     /// Each source with its status, notes and size, in the order in which they were given.
     package let sources: [SnapshotSource]
+    /// Why what was captured is not of one moment though the revisions are; nil where it is, and where they are not.
+    package let disturbance: String?
     /// What was read, and what was new to the store.
     package let statistics: WriterStatistics
 
@@ -29,6 +31,8 @@ package struct BackupRun: Sendable {
     package var host: String
     /// What is applied and healthy; asked before and after the capture.
     package var revisions: @Sendable () async throws -> [Revision]
+    /// What restores in place do to live state; asked before and after the capture.
+    package var moment: @Sendable () async throws -> LiveMoment = { LiveMoment(mark: "") }
     /// The time now.
     package var clock: @Sendable () -> Timestamp
     /// Where unchanged files, and the sizes of sources, are remembered; nil reads everything each time.
@@ -54,8 +58,9 @@ package struct BackupRun: Sendable {
     ///
     /// A source that fails, and entries that can't be read, make the snapshot `partial` (`failed` where no source
     /// gave anything) and never stop the others; so does a source that lost more than its rules let it lose since it was
-    /// captured well the last time. Where revisions differ before and after, everything is captured once more; where they
-    /// differ again, the snapshot is `torn`. It records those from before. Its time is that at which the capture began. The
+    /// captured well the last time. Where revisions differ before and after, or a restore in place went on, everything is
+    /// captured once more; where it is so again, or one that was cut off stands, the snapshot is `torn`, and a restore is
+    /// noted at each source of live state. It records the revisions from before. Its time is that at which the capture began. The
     /// directories that repositories are mirrored to are written, hooks are run. Throws `invalidSources`, `store`, `caller`
     /// (revisions, recording, cancellation): then there is no snapshot, but for a store that fails in or after its put. The
     /// writer is closed in any case.
@@ -66,7 +71,8 @@ package struct BackupRun: Sendable {
             try BackupSource.check(sources)
             let sizes = memory.map { CaptureSizes($0, environment, writer) }
             var round = try await capture(in: writer, sizes)
-            if round.isTorn { round = try await capture(in: writer, sizes) }
+            if round.isTorn, !round.isDisturbedFromTheStart { round = try await capture(in: writer, sizes) }
+            if let disturbance = round.disturbance { round.note(disturbance) }
             let draft = SnapshotDraft(
                 environment: environment, time: round.time,
                 status: round.isTorn ? .torn : BackupRun.status(round.sources),
@@ -75,33 +81,46 @@ package struct BackupRun: Sendable {
             try await recording(prepared)
             let id = try await writer.commit(prepared)
             for (source, captured) in zip(sources, round.sources)
-            where captured.status == .complete && source.maximumShrink != nil {
+            where captured.status == .complete && source.maximumShrink != nil && round.disturbance == nil {
                 sizes?.record(captured)
             }
             return BackupOutcome(
-                id: id, header: prepared.header, sources: round.sources, statistics: writer.statistics)
+                id: id, header: prepared.header, sources: round.sources, disturbance: round.disturbance,
+                statistics: writer.statistics)
         } catch {
             await writer.close()
             throw BackupError.wrapping(error)
         }
     }
 
-    /// All sources between two looks at the revisions.
+    /// All sources between two looks at the revisions and at live state.
     private struct Round {
         let time: Timestamp
         let before: [Revision]
         var sources: [SnapshotSource] = []
+        var isDisturbedFromTheStart = false
+        var disturbance: String?
         var isTorn = false
+
+        /// Says of each source of live state why it is not of one moment.
+        mutating func note(_ disturbance: String) {
+            for index in sources.indices where sources[index].kind.isLive {
+                sources[index].notes.append(disturbance)
+            }
+        }
     }
 
     private func capture(in writer: StoreWriter, _ sizes: CaptureSizes?) async throws -> Round {
+        let moment = try await moment()
         var round = Round(time: clock(), before: try await revisions().sorted())
+        round.isDisturbedFromTheStart = moment.disturbance != nil
         for source in sources {
             let time = round.time
             let captured = try await WorkExecutor.run { try await capture(source, writer, startedAt: time) }
             round.sources.append(judged(captured, source, sizes))
         }
-        round.isTorn = try await revisions().sorted() != round.before
+        round.disturbance = moment.disturbance(until: try await self.moment())
+        round.isTorn = try await revisions().sorted() != round.before || round.disturbance != nil
         return round
     }
 

@@ -9,12 +9,15 @@ package struct DirectorySwap: Sendable, Hashable {
     package let new: FileIdentity
     /// What stood there before; nil where nothing did.
     package let old: FileIdentity?
+    /// What the restored directory looked like before the exchange (`TreeDigest`); nil where that is not known.
+    package let digest: [UInt8]?
 
-    /// The exchange at `target` of these two.
-    package init(target: Path, new: FileIdentity, old: FileIdentity?) {
+    /// The exchange at `target` of these two, of which the new one looked like `digest`.
+    package init(target: Path, new: FileIdentity, old: FileIdentity?, digest: [UInt8]?) {
         self.target = target
         self.new = new
         self.old = old
+        self.digest = digest
     }
 
     /// Puts the restored directory in its place (RENAME_EXCHANGE of renameat2(2)): whoever looks sees the one or the other.
@@ -33,6 +36,17 @@ package struct DirectorySwap: Sendable, Hashable {
         try change(from: new, to: old)
         do {
             try RestoreStaging.unmarkExchanged(for: target, holding: new)
+        } catch {
+            throw BackupError.wrapping(error)
+        }
+    }
+
+    /// To be called after `takeBack`: where the restored directory was written to since it was exchanged, gives it a name of its
+    /// own beside the target (`<name>.undone`, or with a number) and returns that; `tell` is told it before. One that is as it
+    /// was restored is among the leavings from then on, and nil is returned.
+    package func keepWritten(_ tell: (Path) -> Void) throws(BackupError) -> Path? {
+        do {
+            return try RestoreStaging.keep(new, for: target, unless: digest, tell)
         } catch {
             throw BackupError.wrapping(error)
         }

@@ -331,7 +331,7 @@ extension SnapshotSource {
 
 extension SourceKind {
     /// Whether it is state that lives outside of Git.
-    fileprivate var isLive: Bool {
+    var isLive: Bool {
         switch self {
         case .directory, .command, .kubernetes: true
         case .repository, .keyring: false

@@ -98,7 +98,8 @@ package struct RestorePlan: Sendable {
         case .complete: break
         case .partial: notices.append("the snapshot is partial: its sources say what is missing")
         case .failed: notices.append("the snapshot failed: no source gave anything")
-        case .torn: notices.append("the snapshot is torn: a deploy went on while it was taken")
+        case .torn:
+            notices.append("the snapshot is torn: a deploy or a restore in place went on while it was taken")
         }
         for other in passing.prefix(10) {
             notices.append("passed over: \(other.id), newer and \(other.header.status.name)")

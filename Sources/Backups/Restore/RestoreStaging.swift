@@ -16,6 +16,8 @@ struct RestoreStaging: ~Copyable {
     let target: Path
 
     static let content: Path = "content"
+    /// What is removed with the next removal, or before.
+    static let scratch: Path = "scratch"
     private static let mark: Path = "strongroom-restore"
     private static let exchanged: Path = "exchanged"
 
@@ -45,7 +47,7 @@ struct RestoreStaging: ~Copyable {
             try staging.synchronize()
         }
         try RestoreStaging.setAside(in: staging)
-        try staging.removeTree("scratch")
+        try staging.removeTree(RestoreStaging.scratch)
         self.init(parent, staging, lock, stagingName, target)
     }
 
@@ -184,7 +186,7 @@ struct RestoreStaging: ~Copyable {
     }
 
     /// Where something that is removed again may be made.
-    var scratchPath: Path { target.parent.appending(stagingName).appending("scratch") }
+    var scratchPath: Path { target.parent.appending(stagingName).appending(RestoreStaging.scratch) }
 
     /// Makes the empty content and opens it.
     borrowing func makeContent() throws(FileError) -> Directory {
@@ -245,7 +247,8 @@ struct RestoreStaging: ~Copyable {
         try checkFree(target.name, in: parent, target)
     }
 
-    private static func parentIfPresent(of target: Path) throws(FileError) -> Directory? {
+    /// The directory above `target`; nil where there is none.
+    static func parentIfPresent(of target: Path) throws(FileError) -> Directory? {
         do throws(FileError) {
             return try Directory(target.parent)
         } catch {

@@ -53,7 +53,8 @@ package final class StagedRestore {
     package func swap() throws(BackupError) -> DirectorySwap {
         do {
             let found = try staging.identities()
-            return DirectorySwap(target: target, new: found.new, old: found.old)
+            let digest = try TreeDigest.of(staging.openContent())
+            return DirectorySwap(target: target, new: found.new, old: found.old, digest: digest)
         } catch {
             throw BackupError.wrapping(error)
         }
@@ -70,6 +71,9 @@ private final class Writable {
         mode = try self.directory.metadata().mode
         if mode & 0o700 != 0o700 { try self.directory.setMode(mode | 0o700) }
     }
+
+    /// What is below it.
+    func digest() throws(FileError) -> [UInt8] { try TreeDigest.of(directory) }
 
     func close() {
         if mode & 0o700 != 0o700 { try? directory.setMode(mode) }
@@ -103,6 +107,40 @@ extension RestoreStaging {
             FileIdentity(try openContent().metadata()),
             try parent.metadataIfPresent(of: target.name).map { FileIdentity($0) }
         )
+    }
+
+    /// Where the content is the directory `restored` and does not look like `digest` any more, moves it beside `target`, tells
+    /// its path before and returns it. Where it does, makes it what the next removal takes, whatever becomes of it meanwhile.
+    static func keep(
+        _ restored: FileIdentity, for target: Path, unless digest: [UInt8]?, _ tell: (Path) -> Void
+    ) throws -> Path? {
+        guard let parent = try parentIfPresent(of: target),
+            try parent.metadataIfPresent(of: stagingName(target)) != nil
+        else { return nil }
+        let staging = try parent.openDirectory(stagingName(target))
+        guard let found = try staging.metadataIfPresent(of: content), FileIdentity(found) == restored else {
+            return nil
+        }
+        let directory = try Writable(staging.openDirectory(content))
+        defer { directory.close() }
+        if let digest, try directory.digest() == digest {
+            try staging.removeTree(scratch)
+            try staging.rename(content, to: scratch, .exclusive)
+            return nil
+        }
+        var number = 1
+        while try parent.metadataIfPresent(of: undoneName(target, number)) != nil { number += 1 }
+        let name = undoneName(target, number)
+        tell(target.parent.appending(name))
+        try staging.rename(content, to: name, in: parent, .exclusive)
+        try parent.synchronize()
+        try staging.synchronize()
+        return target.parent.appending(name)
+    }
+
+    private static func undoneName(_ target: Path, _ number: Int) -> Path {
+        let end = number == 1 ? ".undone" : ".undone-\(number)"
+        return Path(target.name.bytes.prefix(200) + Array(end.utf8))
     }
 
     /// The staging directory of `target`, which is there.

@@ -108,8 +108,8 @@ struct BackupCommand: AsyncParsableCommand {
             Console.print(outcome.id.description)
         }
         if outcome.status == .torn {
-            Console.note(
-                "strongroom: what is applied changed while the snapshot was taken, and again the second time")
+            let deploys = "what is applied changed while the snapshot was taken, and again the second time"
+            Console.note("strongroom: \(outcome.disturbance ?? deploys)")
         }
         for source in outcome.sources {
             let size =

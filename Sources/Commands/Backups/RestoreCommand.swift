@@ -25,7 +25,10 @@ struct RestoreCommand: AsyncParsableCommand {
             --in-place suspends the environment, restores each directory whole beside its place, exchanges them at once, \
             feeds commands' outputs to their restore: commands, holds the environment at the commit, resumes, delivers \
             and waits until it is healthy. What fails is taken back (but for what a command did), and what a kill left \
-            half done the next run, or --undo, takes back first. Places and commands are those of the settings. Programs \
+            half done the next run, or --undo, takes back first; what was written to a directory meanwhile is kept beside it \
+            as NAME.undone. Until then status tells of it, resume refuses, and snapshots count as torn. A source of which the \
+            snapshot holds a part only is refused without --accept-partial; where it was accepted, or a source of live state \
+            can't be brought back at all, the exit code is 10. Places and commands are those of the settings. Programs \
             that have files in these directories open are to be stopped before.
 
             What is not as it was is listed in REPORT.json and on standard error: the exit code is 9 \
@@ -52,6 +55,9 @@ struct RestoreCommand: AsyncParsableCommand {
 
     @Flag(help: "With --in-place: leave the delivered commit as it is.")
     var keepRevision = false
+
+    @Flag(help: "With --in-place: bring back what the snapshot holds of a source, where that is a part only.")
+    var acceptPartial = false
 
     @Flag(help: "With --in-place alone: take back, or end, what a restore that was cut off has begun.")
     var undo = false
@@ -85,10 +91,13 @@ struct RestoreCommand: AsyncParsableCommand {
             throw ValidationError("say where to: --into DIR or --in-place")
         }
         guard inPlace || !keepRevision else { throw ValidationError("--keep-revision goes with --in-place") }
+        guard inPlace || !acceptPartial else {
+            throw ValidationError("--accept-partial goes with --in-place")
+        }
     }
 
     func run() async throws {
-        if undo { return try await RestoreInPlace(store).undo() }
+        if undo { return try await RestoreInPlace(store).undo(json: json) }
         let archive = try await OpenArchive(store)
         let scratch = try HistoryScratch()
         defer { scratch.remove() }
@@ -106,6 +115,7 @@ struct RestoreCommand: AsyncParsableCommand {
             var inPlace = RestoreInPlace.Options()
             inPlace.sources = options.sources + options.wholeSources
             inPlace.tree = options.tree
+            inPlace.acceptsPartial = acceptPartial
             inPlace.setsRevision = !keepRevision && inPlace.sources.isEmpty
             return try await RestoreInPlace(store).run(
                 plan, snapshot, archive.reader, inPlace, dryRun: dryRun, json: json)

@@ -14,6 +14,8 @@ struct RestoreInPlace {
         var sources: [String] = []
         /// Facts that are put on entries only when asked for.
         var tree = TreeRestorer.Options()
+        /// Whether sources are brought back of which the snapshot holds a part only.
+        var acceptsPartial = false
         /// Whether the environment is held at the commit that was restored.
         var setsRevision = true
     }
@@ -46,11 +48,44 @@ struct RestoreInPlace {
     }
 
     /// Takes back, or ends, what a run that was cut off has begun.
-    func undo() async throws {
+    func undo(json: Bool) async throws {
         let found = try await restore.recover()
+        if json { try Console.json(Undone(found, environment.name)) }
+        guard let found else {
+            return Console.note("strongroom: \(environment.name): no restore was cut off")
+        }
+        let what =
+            found.isEnded
+            ? "all was done; what stood there before is removed" : "what it had begun is taken back"
         Console.note(
-            "strongroom: \(environment.name): "
-                + (found ? "what a restore had begun is taken back or ended" : "no restore was cut off"))
+            "strongroom: \(environment.name): a restore of snapshot \(found.snapshot) was cut off: \(what)")
+        for kept in found.kept {
+            Console.note(
+                "strongroom: \(kept.path): what stood at \(kept.target) after the exchange and was written to since; "
+                    + "nothing removes it")
+        }
+    }
+
+    /// What `--undo` did, as JSON.
+    private struct Undone: Encodable {
+        struct Kept: Encodable {
+            let target: String
+            let path: String
+        }
+
+        let environment: String
+        let outcome: String
+        let snapshot: String?
+        let kept: [Kept]
+
+        init(_ recovery: EnvironmentRestore.Recovery?, _ environment: String) {
+            self.environment = environment
+            outcome = recovery.map { $0.isEnded ? "ended" : "taken back" } ?? "nothing"
+            snapshot = recovery?.snapshot
+            kept = (recovery?.kept ?? []).map {
+                Kept(target: $0.target.description, path: $0.path.description)
+            }
+        }
     }
 
     /// Brings back `snapshot`, or with `dryRun` says what that means.
@@ -68,11 +103,22 @@ struct RestoreInPlace {
         guard !steps.places.isEmpty || !steps.feeds.isEmpty else {
             throw Failure(
                 .usage, "nothing of the snapshot can be brought back in place",
-                hints: steps.leftOut)
+                hints: steps.leftOut.map(\.words))
         }
         let document = Document(plan, steps, environment.name)
         if dryRun { return try document.show(json: json) }
-        for line in steps.leftOut { Console.note("strongroom: \(line)") }
+        for omission in steps.leftOut { Console.note("strongroom: \(omission.words)") }
+        for source in steps.partial {
+            Console.note("strongroom: \(source.name): not whole in the snapshot: \(source.captureWords)")
+        }
+        if let source = steps.partial.first, !options.acceptsPartial {
+            throw Failure(
+                .usage,
+                "\(source.name): the snapshot holds a part of it only, and what is missing there would be gone: \(source.captureWords)",
+                hints: [
+                    "--accept-partial brings it back all the same; --source names others; --into DIR restores beside"
+                ])
+        }
         let report = try await restore.run(steps, of: snapshot, from: reader, options.tree)
         if json {
             try Console.json(document)
@@ -88,10 +134,24 @@ struct RestoreInPlace {
                 Console.note("strongroom: \(source.name)/\(Path(issue.path)): \(issue.reason)")
             }
         }
-        guard let commit = report.commit else { return }
-        Console.note(
-            "strongroom: \(environment.name) stays at commit \(commit) until strongroom resume \(environment.name)"
-        )
+        if let commit = report.commit {
+            Console.note(
+                "strongroom: \(environment.name) stays at commit \(commit) until strongroom resume \(environment.name)"
+            )
+        }
+        try requireWhole(steps)
+    }
+
+    /// Throws `partial` where live state that the snapshot should have did not come back whole.
+    private func requireWhole(_ steps: EnvironmentRestore.Plan) throws {
+        let missing =
+            steps.partial.map { "\($0.name) (a part of it)" }
+            + steps.leftOut.filter(\.isShortfall).map { "\($0.source) (nothing of it)" }
+        guard !missing.isEmpty else { return }
+        throw Failure(
+            .partial,
+            "\(environment.name): restored in place, but not all of the live state: \(missing.joined(separator: ", "))",
+            hints: ["why is told above, and by --dry-run"])
     }
 
     /// The commit that was asked for, else the one that was applied when the snapshot was taken.
@@ -110,12 +170,20 @@ struct RestoreInPlace {
             let path: String
             let entries: UInt64
             let bytes: UInt64
+            let status: String
         }
 
         struct Feed: Encodable {
             let source: String
             let program: String
             let bytes: UInt64
+            let status: String
+        }
+
+        struct Partial: Encodable {
+            let source: String
+            let status: String
+            let notes: [String]
         }
 
         let snapshot: String
@@ -125,7 +193,9 @@ struct RestoreInPlace {
         let notices: [String]
         let replaced: [Place]
         let fed: [Feed]
+        let partial: [Partial]
         let leftOut: [String]
+        let missing: [String]
         let commit: String?
 
         init(_ plan: RestorePlan, _ steps: EnvironmentRestore.Plan, _ environment: String) {
@@ -138,14 +208,18 @@ struct RestoreInPlace {
                 Place(
                     source: place.source.name, path: place.target.description,
                     entries: place.source.entryCount,
-                    bytes: place.source.byteCount)
+                    bytes: place.source.byteCount, status: place.source.status.name)
             }
             fed = steps.feeds.map { feed in
                 Feed(
-                    source: feed.source.name, program: feed.command.arguments[0], bytes: feed.source.byteCount
-                )
+                    source: feed.source.name, program: feed.command.arguments[0],
+                    bytes: feed.source.byteCount, status: feed.source.status.name)
             }
-            leftOut = steps.leftOut
+            partial = steps.partial.map {
+                Partial(source: $0.name, status: $0.status.name, notes: $0.notes)
+            }
+            leftOut = steps.leftOut.map(\.words)
+            missing = steps.leftOut.filter(\.isShortfall).map(\.source)
             commit = steps.commit
         }
 
@@ -162,6 +236,11 @@ struct RestoreInPlace {
             lines.append(
                 "resume \(environment)" + (commit == nil ? "" : ", deliver, wait until it is healthy"))
             for (number, line) in lines.enumerated() { Console.print("\(number + 1). \(line)") }
+            for source in partial {
+                let notes = source.notes.map { "; \($0)" }.joined()
+                Console.print(
+                    "a part only, which needs --accept-partial: \(source.source): \(source.status)\(notes)")
+            }
             for line in leftOut { Console.print("not: \(line)") }
         }
     }

@@ -31,7 +31,10 @@ struct ResumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume",
         abstract: "Take care of an environment again: lift suspension, held commit and quarantines.",
-        discussion: "The next sync follows the source; a commit that failed its health check is tried again.")
+        discussion: """
+            The next sync follows the source; a commit that failed its health check is tried again. Refused where a restore in \
+            place has not come to its end.
+            """)
 
     @Argument(help: ArgumentHelp("The environment in the settings.", valueName: "env"))
     var environment: String

@@ -65,6 +65,7 @@ struct StatusReport {
         var facts: [(String, String)] = []
         if let reason = environment.whyNot { facts.append(("why", reason)) }
         for line in advice(environment) { facts.append(("to do", line)) }
+        if let restore = environment.restore, restore.isUnderWay { facts.append(("restore", restore.words)) }
         facts.append(
             ("wanted", environment.wanted.map { "\($0.commit), seen \(ago($0.time))" } ?? "not seen yet"))
         facts.append(
@@ -134,6 +135,12 @@ struct StatusReport {
         let name = environment.name
         switch environment.state {
         case .ok: return []
+        case .interrupted:
+            let ends = environment.restore?.phase == .done ? "ends it" : "takes it back"
+            return [
+                "strongroom restore --in-place --environment \(name) --undo \(ends)",
+                "or restore in place again, which does that first",
+            ]
         case .suspended: return ["strongroom resume \(name), when it is to go on"]
         case .held: return ["strongroom resume \(name), to follow the source again"]
         case .quarantined:

@@ -290,6 +290,13 @@ extension ServiceError: Reportable {
         case .locked: Failure(.locked, context)
         case .socket: Failure(.inputOutput, context)
         case .needsRestart: Failure(.usage, context)
+        case .restoreCutOff:
+            Failure(
+                .locked, context,
+                hints: [
+                    "strongroom restore --in-place --environment ENV --undo takes it back, or ends it where all was done; "
+                        + "so does the next restore in place, before anything else"
+                ])
         case .noSnapshot: Failure.withoutSnapshot(underlying.map { Failure($0) }, context)
         }
     }
