@@ -224,10 +224,11 @@ extension BackupSource {
 }
 
 extension CommandRun {
-    /// The program of settings.
+    /// The program of settings, with the environment that commands get.
     init(_ program: ProgramSettings, minimumByteCount: UInt64 = 0) {
         self.init(
             arguments: program.arguments, deadline: .seconds(program.timeoutSeconds),
             minimumByteCount: minimumByteCount)
+        environment = CommandEnvironment.own
     }
 }

@@ -66,7 +66,7 @@ import Testing
     @Test func `where that command fails, directories and revision are as before`() throws {
         let scene = try InPlaceScene(feeding: "exit 3")
         let outcome = scene.restore()
-        expect(outcome, 7, "orders: its restore: command failed (exited(3))")
+        expect(outcome, 7, "orders: its restore: command failed: the command ended with status 3")
         #expect(try scene.uploads() == scene.now)
         #expect(try scene.world.delivered() == scene.secondDelivery)
         #expect(scene.leftovers == "")

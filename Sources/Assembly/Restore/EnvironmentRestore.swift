@@ -139,7 +139,8 @@ package struct EnvironmentRestore: Sendable {
             do {
                 try await feed.command.reading(path).run()
             } catch let failure as CommandRun.Failure {
-                throw BackupError(.caller, "\(feed.source.name): its restore: command failed (\(failure))")
+                throw BackupError(
+                    .caller, "\(feed.source.name): its restore: command failed: \(failure.words)")
             }
         }
         try write(.restore, ["snapshot": record.snapshot])

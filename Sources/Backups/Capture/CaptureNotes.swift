@@ -41,18 +41,3 @@ struct CaptureNotes {
         }
     }
 }
-
-extension CommandRun.Failure {
-    /// The failure in words.
-    var words: String {
-        switch self {
-        case .notStarted: "the command can't be started"
-        case .exited(let status): "the command ended with status \(status)"
-        case .signalled(let signal): "signal \(signal) ended the command"
-        case .timedOut: "the command was not done in time"
-        case .tooShort(let byteCount): "the command printed no more than \(byteCount) bytes"
-        case .shrunken(let old, let new):
-            "the command printed \(new) bytes, and \(old) the last time; accept it, if it is right"
-        }
-    }
-}

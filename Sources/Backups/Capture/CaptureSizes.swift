@@ -89,7 +89,7 @@ struct CaptureSizes {
             guard isLost(last.byteCount, now.byteCount, trifle: CaptureSizes.outputTrifle) else {
                 return source
             }
-            let failure = CommandRun.Failure.shrunken(from: last.byteCount, to: now.byteCount)
+            let failure = CommandRun.Failure(.shrunken(from: last.byteCount, to: now.byteCount))
             return SnapshotSource(
                 name: source.name, kind: source.kind, status: .failed, notes: [failure.words], root: nil,
                 facts: source.facts)

@@ -2,14 +2,15 @@ internal import Archives
 
 /// A command that runs before or after a source is captured: one that flushes, freezes, or mounts what a snapshot needs.
 package struct SourceHook: Sendable {
-    /// The command; its output is dropped.
-    package let command: CommandRun
+    /// The command; its output is dropped. What it leaves running is not waited for.
+    package private(set) var command: CommandRun
     /// Whether the source counts as captured only where the command succeeded.
     package let isRequired: Bool
 
     /// A hook of this command.
     package init(_ command: CommandRun, isRequired: Bool = true) {
         self.command = command
+        self.command.isDoneAtExit = true
         self.isRequired = isRequired
     }
 

@@ -23,6 +23,10 @@ struct BackupCommand: AsyncParsableCommand {
 
             Patterns are paths below a directory's root: * is any part of a name, ** any number of names; what is below a \
             matched directory comes with it, and --exclude goes before --include.
+
+            Commands and hooks get, of the environment, PATH, HOME, the user's name, shell, language and time zone, TMPDIR, \
+            XDG_RUNTIME_DIR, and the variables PG*, MYSQL_* and MARIADB_*; nothing else. A command's output is read to its \
+            end. What they say on standard error is shown where they fail.
             """)
 
     @Argument(
@@ -32,7 +36,8 @@ struct BackupCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "With --store: a Git repository, with all references; repeatable.", valueName: "url"))
+            "With --store: a Git repository, with all references: a directory, or a URL of https, ssh or file; repeatable.",
+            valueName: "url"))
     var repository: [String] = []
 
     @Option(

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Assembly
 internal import Backups
 
 /// What the command line says about how sources are captured.
@@ -84,9 +85,7 @@ struct CaptureOptions: ParsableArguments {
 
     /// A run of `script` by sh.
     func run(_ script: String, seconds: Int64, minimumByteCount: UInt64 = 0) -> CommandRun {
-        CommandRun(
-            arguments: ["/bin/sh", "-c", script], deadline: .seconds(seconds),
-            minimumByteCount: minimumByteCount)
+        CommandRun(script: script, seconds: seconds, minimumByteCount: minimumByteCount)
     }
 
     /// What takes back the output of the command `name`.
@@ -122,5 +121,15 @@ struct CaptureOptions: ParsableArguments {
         let found = try texts.map { try named($0, option) }.filter { $0.name == name }
         guard found.count <= 1 else { throw Failure(.usage, "\(option): more than one for \(name)") }
         return found.first?.command
+    }
+}
+
+extension CommandRun {
+    /// A run of `script` by sh, with the environment that commands get.
+    init(script: String, seconds: Int64, minimumByteCount: UInt64 = 0) {
+        self.init(
+            arguments: ["/bin/sh", "-c", script], deadline: .seconds(seconds),
+            minimumByteCount: minimumByteCount)
+        environment = CommandEnvironment.own
     }
 }

@@ -101,7 +101,7 @@ package struct RemoteLocation: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// `text` without what stands before `@` in the authority of each URL in it.
-    static func withoutCredentials(_ text: String) -> String {
+    package static func withoutCredentials(_ text: String) -> String {
         var result: [UInt8] = []
         var rest = Array(text.utf8)[...]
         let mark = Array("://".utf8)

@@ -1,0 +1,133 @@
+internal import Archives
+package import Files
+internal import Glibc
+internal import Subprocess
+internal import SystemPackage
+
+/// One run of a command whose standard output is to be archived, or of one that is run for what it does.
+///
+/// The command is started without a shell, in a process group of its own, with an empty standard input unless a file is named,
+/// and no other environment than is given here. It is done when it has ended and its standard output is at its end: what it
+/// started in the background may still write there. Past the deadline the whole group is ended; what it leaves running is
+/// ended with it. Of its standard error the last lines are kept, for a failure to tell.
+package struct CommandRun: Sendable {
+    /// The program, looked up in PATH where it has no slash, and its arguments.
+    package let arguments: [String]
+    /// How long it may take.
+    package let deadline: Duration
+    /// Less output than this counts as a failure: an empty dump is no backup.
+    package let minimumByteCount: UInt64
+    /// All of its environment.
+    package var environment = CommandRun.standardEnvironment
+    /// Where it runs; nil for where the caller does.
+    package var directory: Path?
+    /// The file that it reads; nil for an empty input.
+    package var input: Path?
+    /// Whether it is done as soon as it has ended, whoever still holds its output: right for what starts a service.
+    package var isDoneAtExit = false
+
+    /// The environment of a command that is given no other.
+    package static let standardEnvironment = [
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
+    ]
+
+    /// A command with its deadline and the least output that counts.
+    package init(arguments: [String], deadline: Duration, minimumByteCount: UInt64 = 1) {
+        precondition(!arguments.isEmpty)
+        self.arguments = arguments
+        self.deadline = deadline
+        self.minimumByteCount = minimumByteCount
+    }
+
+    /// Bytes that are read at a time, and what the pipe holds where the kernel lets it.
+    private static let stepByteCount = 1 << 18
+
+    /// The program: a path where it has a slash, else a name that is looked up in PATH.
+    private var executable: Executable {
+        arguments[0].utf8.contains(0x2F) ? .path(FilePath(arguments[0])) : .name(arguments[0])
+    }
+
+    /// Runs the command for what it does; what it prints is dropped. Throws `Failure`, and `CancellationError`.
+    package func run() async throws { _ = try await stream { _ in } }
+
+    /// Runs the command and hands its output to `sink` as it comes, in order. Returns the number of bytes.
+    ///
+    /// Throws `Failure` where the command failed, `CancellationError`, and what `sink` throws; what was handed over by then is
+    /// not to be used.
+    package func stream(to sink: (RawSpan) async throws -> Void) async throws -> UInt64 {
+        var options = PlatformOptions()
+        options.processGroupID = 0
+        var byteCount: UInt64 = 0
+        var sinkFailure: (any Error)?
+        var last = CommandOutput.Step.ended
+        var said = ""
+        let status: TerminationStatus
+        let variables = environment.reduce(into: [Environment.Key: String]()) { variables, entry in
+            if let key = Environment.Key(rawValue: entry.key) { variables[key] = entry.value }
+        }
+        // The command begins with the limit that others expect.
+        DescriptorLimit.restore(of: 0)
+        defer { DescriptorLimit.raiseAgain() }
+        do {
+            let feed = try FileDescriptor.open(
+                FilePath(input.map { String(describing: $0) } ?? "/dev/null"), .readOnly,
+                options: .closeOnExec)
+            let (output, errors) = (try CommandRun.makePipe(), try CommandRun.makePipe())
+            let result = try await Subprocess.run(
+                executable, arguments: Arguments(Array(arguments.dropFirst())),
+                environment: .custom(variables),
+                workingDirectory: directory.map { FilePath(String(describing: $0)) },
+                platformOptions: options,
+                input: .fileDescriptor(feed, closeAfterSpawningProcess: true),
+                output: .fileDescriptor(output.writer, closeAfterSpawningProcess: true),
+                error: .fileDescriptor(errors.writer, closeAfterSpawningProcess: true)
+            ) { execution in
+                DescriptorLimit.raiseAgain()
+                let heard = CommandOutput(
+                    of: execution.processIdentifier.value, execution.processIdentifier.processDescriptor,
+                    output: output.reader, errors: errors.reader, deadline: deadline,
+                    isDoneAtExit: isDoneAtExit)
+                var buffer = [UInt8](repeating: 0, count: CommandRun.stepByteCount)
+                reading: while true {
+                    last = await WorkExecutor.run { heard.next(into: &buffer) }
+                    guard case .output(let count) = last else { break reading }
+                    byteCount += UInt64(count)
+                    do {
+                        try await sink(unsafe buffer.span.bytes.extracting(first: count))
+                    } catch {
+                        sinkFailure = error
+                        break reading
+                    }
+                }
+                // What the command left running in its group ends with it. It isn't reaped yet: its number is nobody else's.
+                kill(-execution.processIdentifier.value, SIGKILL)
+                said = heard.words.text(hiding: environment)
+            }
+            status = result.terminationStatus
+        } catch is SubprocessError {
+            throw Failure(.notStarted)
+        } catch is Errno {
+            throw Failure(.notStarted)
+        }
+        if let sinkFailure { throw sinkFailure }
+        switch last {
+        case .timedOut(isHeld: false): throw Failure(.timedOut, said)
+        case .timedOut(isHeld: true): throw Failure(.heldOpen, said)
+        case .cancelled: throw CancellationError()
+        case .output, .ended: break
+        }
+        switch status {
+        case .exited(0): break
+        case .exited(let code): throw Failure(.exited(Int32(code)), said)
+        case .signaled(let signal): throw Failure(.signalled(Int32(signal)), said)
+        }
+        guard byteCount >= minimumByteCount else { throw Failure(.tooShort(byteCount: byteCount), said) }
+        return byteCount
+    }
+
+    /// A pipe of which no other program gets an end (pipe2(2)).
+    private static func makePipe() throws(Errno) -> (reader: CommandOutput.Reader, writer: FileDescriptor) {
+        let (reader, writer) = try FileDescriptor.pipe(options: .closeOnExec)
+        return (CommandOutput.Reader(reader.rawValue, byteCount: stepByteCount), writer)
+    }
+}
