@@ -103,6 +103,20 @@ package struct Store: Sendable {
         configs = generations.map(\.config)
     }
 
+    /// The same verified store, of which `objects` are read in place of its own.
+    func reading(_ objects: any ObjectStore) -> Store {
+        Store(objects: objects, chain: chain, configs: configs, trust: trust)
+    }
+
+    private init(
+        objects: any ObjectStore, chain: GenerationChain, configs: [StoreConfig], trust: StoreTrust
+    ) {
+        self.objects = objects
+        self.chain = chain
+        self.configs = configs
+        self.trust = trust
+    }
+
     /// The store with one more generation, verified like the rest.
     func appending(_ next: ConfigObject) throws(ArchiveError) -> Store {
         let before = zip(chain.generations, configs).map { ConfigObject(generation: $0, config: $1) }
@@ -174,6 +188,16 @@ struct OpenedWrite: Sendable {
         guard !keys.isEmpty else { throw ArchiveError(.invalid, "no write key") }
         self.store = store
         self.keys = keys
+    }
+
+    /// The same keys, of a store of which `objects` are read in place of its own.
+    func reading(_ objects: any ObjectStore) -> OpenedWrite {
+        OpenedWrite(keys, of: store.reading(objects))
+    }
+
+    private init(_ keys: [WriteKey], of store: Store) {
+        self.keys = keys
+        self.store = store
     }
 
     /// The key of that number, if it is at hand.

@@ -1,5 +1,5 @@
 import Sodium
-import Storage
+package import Storage
 import Synchronization
 
 /// Reads a store: lists with `write` alone, opens with `read`. Nothing is written.
@@ -43,6 +43,22 @@ package final class StoreReader: Sendable {
         self.notice = notice
         indexFailures = loaded.failures.map(\.error)
         codecs = CodecPool(limit: max(Node.contentByteLimit, Int(store.config.cutting.maximum)), level: 1)
+    }
+
+    /// A reader with this one's keys and with its index as it is now, for which `objects` stand in place of the store's: what a
+    /// damaged copy of the store would show. Nothing that this one holds in memory is taken over but the index.
+    package func reading(_ objects: any ObjectStore) -> StoreReader {
+        StoreReader(self, objects)
+    }
+
+    private init(_ other: StoreReader, _ objects: any ObjectStore) {
+        keys = other.keys.reading(objects)
+        identities = other.identities
+        renewal = Mutex(Renewal(source: NodeSource(keys: keys, index: other.source.index)))
+        notice = { _ in }
+        indexFailures = []
+        codecs = CodecPool(
+            limit: max(Node.contentByteLimit, Int(other.keys.store.config.cutting.maximum)), level: 1)
     }
 
     /// The snapshots. See `SnapshotCatalog`.

@@ -40,8 +40,7 @@ package struct EnvironmentDrill: Sendable {
     /// Holds the drill on the snapshot that `selection` names, records it in the journal, and writes the report into
     /// the state directory. Throws `noSnapshot` and what else `StoreDrill.run` throws, which is recorded too.
     package func run(
-        _ opened: StoreAccess.Opened, from reader: StoreReader, indexCache: IndexCache?,
-        _ selection: SnapshotSelection = .latest
+        _ opened: StoreAccess.Opened, from reader: StoreReader, _ selection: SnapshotSelection = .latest
     ) async throws -> StoreDrill.Result {
         let journal = try JournalFile.open(StateFiles.journal(settings.state))
         func record(_ outcome: RunRecord.Outcome, _ message: String) {
@@ -55,12 +54,20 @@ package struct EnvironmentDrill: Sendable {
                 selection, environment: environment.name, in: try await reader.snapshots())
             let place = scratch ?? environment.backup?.drill?.scratch ?? "\(settings.state)/drills"
             let result = try await StoreDrill.run(
-                opened, plan, from: reader, indexCache: indexCache, beneath: Path(place), as: agent,
-                clock: clock, options)
+                opened, plan, from: reader, beneath: Path(place), as: agent, clock: clock, options)
             let report = result.report
-            _ = try StoreDrill.file(report, in: Path("\(settings.state)/drills"))
-            let failed = report.checks.filter { $0.outcome == .failed }.map { "\($0.name): \($0.detail)" }
-            record(report.isPassed ? .good : .bad, String(failed.joined(separator: "; ").prefix(1_000)))
+            var failed = report.checks.filter { $0.outcome == .failed }.map { "\($0.name): \($0.detail)" }
+            if let failure = result.failure { failed.append("the report is not signed: \(failure.context)") }
+            do throws(FileError) {
+                _ = try StoreDrill.file(report, in: Path("\(settings.state)/drills"))
+            } catch {
+                failed.append("the report can't be written: \(error)")
+            }
+            // Which snapshot: what is wrong may have come or gone with it.
+            let snapshot = failed.isEmpty ? "" : "snapshot \(report.record.id.description.prefix(12)): "
+            record(
+                failed.isEmpty && report.isPassed ? .good : .bad,
+                String((snapshot + failed.joined(separator: "; ")).prefix(1_000)))
             return result
         } catch {
             record(.failed, ScheduledBackup.words(error))

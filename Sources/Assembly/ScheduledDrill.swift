@@ -50,6 +50,6 @@ package struct ScheduledDrill: Sendable {
         return try await EnvironmentDrill(
             environment, settings: settings, identities: identities, openers: own ?? identities,
             isOwn: own != nil, access: access, clock: { WallClock.now }
-        ).run(opened, from: reader, indexCache: cache).report
+        ).run(opened, from: reader).report
     }
 }

@@ -13,21 +13,19 @@ package enum StoreDrill {
         package let report: DrillReport
         /// Why the store has no signed word of it, if so.
         package let notSigned: String?
+        /// The store's failure because of which there is none; nil where the agent just has no power for it.
+        package var failure: ArchiveError?
     }
 
     /// Restores what `plan` chose beneath `scratch` and looks at it; the outcome and the report's hash are signed by the
-    /// agent of `agent`, beside the snapshot. Throws what `Drill.run` throws, and what opening the store again throws.
+    /// agent of `agent`, beside the snapshot. Throws what `Drill.run` throws.
     package static func run(
-        _ opened: StoreAccess.Opened, _ plan: RestorePlan, from reader: StoreReader, indexCache: IndexCache?,
+        _ opened: StoreAccess.Opened, _ plan: RestorePlan, from reader: StoreReader,
         beneath scratch: Path, as agent: MemberIdentity?, clock: @escaping @Sendable () -> Timestamp,
         _ options: Drill.Options
     ) async throws -> Result {
-        let damaged = try await StoreReader(
-            try await Store.open(
-                DamagedPacks(opened.objects), trust: StoreTrust(root: opened.store.fingerprint)),
-            write: opened.writeKeys, read: opened.readKeys, indexCache: indexCache)
         let report = try await Drill.run(
-            plan, from: reader, damaged: damaged, beneath: scratch,
+            plan, from: reader, damaged: DamagedPacks(opened.objects), beneath: scratch,
             as: FileOwner(user: geteuid(), group: getegid()), clock: clock, options)
         guard let agent else { return Result(report: report, notSigned: "no identity of an agent") }
         do throws(ArchiveError) {
@@ -36,8 +34,9 @@ package enum StoreDrill {
             try await keeping.annotate(try report.annotation())
             return Result(report: report, notSigned: nil)
         } catch {
-            guard error.code == .refused else { throw error }
-            return Result(report: report, notSigned: error.context)
+            // What was found is told all the same.
+            return Result(
+                report: report, notSigned: error.context, failure: error.code == .refused ? nil : error)
         }
     }
 

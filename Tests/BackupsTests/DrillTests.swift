@@ -2,6 +2,7 @@ import Archives
 import Backups
 import Encodings
 import Files
+import Glibc
 import Storage
 import Support
 import Testing
@@ -40,24 +41,22 @@ import Testing
             ])
         }
 
-        func damagedReader() async throws -> StoreReader {
-            let objects = try DirectoryStore(Path(fixture.scratch.file("store")))
-            return try await StoreReader(
-                try await Store.open(DamagedPacks(objects)), write: [fixture.write], read: [fixture.read])
+        var objects: DirectoryStore {
+            get throws { try DirectoryStore(Path(fixture.scratch.file("store"))) }
         }
 
         func drill(
-            _ change: (inout Drill.Options) -> Void = { _ in }, control: StoreReader? = nil, later: Int64 = 0
+            _ change: (inout Drill.Options) -> Void = { _ in }, control: (any ObjectStore)? = nil,
+            later: Int64 = 0
         ) async throws -> DrillReport {
             var options = Drill.Options()
             options.maximumAge = .seconds(3_600)
             options.canaries = book
             change(&options)
             let now = Timestamp(nanoseconds: fixture.now().nanoseconds + later * 1_000_000_000)
-            let damaged: StoreReader
-            if let control { damaged = control } else { damaged = try await damagedReader() }
             return try await Drill.run(
-                try await fixture.plan(.latest), from: try await fixture.reader(), damaged: damaged,
+                try await fixture.plan(.latest), from: try await fixture.reader(),
+                damaged: try control ?? DamagedPacks(objects),
                 beneath: fixture.path("scratch"), as: BackupFixture.user, clock: { now }, options)
         }
 
@@ -103,7 +102,7 @@ import Testing
     @Test func `a drill whose controls see no damage has failed`() async throws {
         let scene = try await Scene()
         try await scene.backUp()
-        let report = try await scene.drill(control: try await scene.fixture.reader())
+        let report = try await scene.drill(control: try scene.objects)
         #expect(failed(report) == ["control of a damaged pack"])
         #expect(!report.isPassed)
     }
@@ -168,6 +167,67 @@ import Testing
         #expect(scene.fixture.sh("ls -A scratch").text == "")
     }
 
+    @Test func `packs that are gone fail a drill, which names what they held and goes on`() async throws {
+        let scene = try await Scene()
+        try await scene.backUp()
+        scene.fixture.sh("find store/packs -type f > packs; head -c 400000 /dev/urandom > live/added")
+        try await scene.backUp()
+        // The packs of the first snapshot: a file of it is what the controls would take first.
+        scene.fixture.sh("xargs rm -f < packs")
+        let report = try await scene.drill { $0.probes = [.init("kept", scene.command("exit 0"))] }
+        let restore = try #require(report.checks.first { $0.name == "restore" })
+        #expect(restore.outcome == .failed && restore.detail.contains("live/big"), "\(report.checks)")
+        #expect(!failed(report).contains("drill") && !failed(report).contains("check kept"))
+        #expect(scene.fixture.sh("ls -A scratch").text == "")
+        // Nothing at all is left.
+        scene.fixture.sh("find store/packs -type f -delete")
+        let empty = try await scene.drill()
+        #expect(failed(empty).contains("restore"), "\(empty.checks)")
+        guard case .drill(false, _) = try empty.annotation().remark else {
+            Issue.record("not the remark of a drill that failed")
+            return
+        }
+    }
+
+    @Test func `index objects that are damaged or gone cost a drill nothing, nor its controls`() async throws
+    {
+        let scene = try await Scene()
+        try await scene.backUp()
+        scene.fixture.sh(
+            """
+            for object in $(find store/index -type f); do
+                chmod u+w "$object"; printf '\\377\\001' | dd of="$object" bs=1 seek=100 conv=notrunc status=none
+            done
+            """)
+        #expect(try await scene.drill().isPassed)
+        #expect(failed(try await scene.drill(control: try scene.objects)) == ["control of a damaged pack"])
+        scene.fixture.sh("find store/index -type f -delete")
+        #expect(try await scene.drill().isPassed)
+    }
+
+    @Test func `a scratch place that fails fails a drill in its report`() async throws {
+        let scene = try await Scene()
+        try await scene.backUp()
+        scene.fixture.sh("echo no directory > scratch")
+        let report = try await scene.drill()
+        #expect(failed(report) == ["drill"] && report.checks.last?.detail.contains("scratch") == true)
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "needs root, to mount"))
+    func `a scratch place that can't be removed fails a drill in its report`() async throws {
+        let scene = try await Scene()
+        try await scene.backUp()
+        // What is mounted is not removed with the rest.
+        let left = try await scene.drill {
+            $0.probes = [.init("mounts", scene.command("mkdir m && mount -t tmpfs none m"))]
+        }
+        let place = scene.fixture.sh("ls -d scratch/drill-*/restored/m || true").text
+        try #require(!place.isEmpty, "\(left.checks)")
+        scene.fixture.sh("umount '\(place)'")
+        #expect(failed(left) == ["scratch"])
+        #expect(left.checks.last?.detail.contains("removed by hand") == true)
+    }
+
     @Test func `a snapshot that is not complete fails a drill`() async throws {
         let fixture = try await BackupFixture()
         fixture.sh("mkdir live; echo x > live/x")
@@ -176,11 +236,9 @@ import Testing
             .directory(name: "gone", path: fixture.path("gone")),
         ])
         let objects = try DirectoryStore(Path(fixture.scratch.file("store")))
-        let damaged = try await StoreReader(
-            try await Store.open(DamagedPacks(objects)), write: [fixture.write], read: [fixture.read])
         let now = fixture.now()
         let report = try await Drill.run(
-            try await fixture.plan(.latest), from: try await fixture.reader(), damaged: damaged,
+            try await fixture.plan(.latest), from: try await fixture.reader(), damaged: DamagedPacks(objects),
             beneath: fixture.path("scratch"), as: BackupFixture.user, clock: { now })
         #expect(failed(report) == ["restore"])
     }

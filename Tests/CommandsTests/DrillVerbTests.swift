@@ -135,6 +135,79 @@ import Testing
         expect(world.run("backup", "prod", "--exclude", "x", "--config", world.settings), 2)
     }
 
+    @Test func `commands and hooks get nothing of the environment that is a key`() throws {
+        let world = World()
+        world.makeStore()
+        world.writeUploads()
+        let given = [
+            "AWS_SECRET_ACCESS_KEY": "k", "STRONGROOM_PASSPHRASE": "p", "PGHOST": "/run", "LC_TIME": "C",
+        ]
+        let outcome = world.run(
+            [
+                "backup", "--store", world.path("store"), world.path("host/uploads"), "--command",
+                "variables=env",
+                "--before", "uploads=env > '\(world.path("hook"))'", "--command",
+                "broken=echo no such host >&2; exit 1",
+            ], identity: "host", adding: given)
+        expect(outcome, 10)
+        #expect(outcome.errorText.contains("broken: the command ended with status 1: no such host"))
+        let output = world.run(
+            "snapshots", "cat", "latest", "variables/variables", "--store", world.path("store"),
+            identity: "alice")
+        for text in [output.text, world.text("hook")] {
+            let names = Set(text.split(separator: "\n").map { String($0.prefix { $0 != "=" }) })
+            #expect(names.isSuperset(of: ["PATH", "HOME", "LC_ALL", "TZ", "PGHOST", "LC_TIME"]))
+            #expect(
+                names.isDisjoint(with: [
+                    "AWS_SECRET_ACCESS_KEY", "STRONGROOM_PASSPHRASE", "STRONGROOM_IDENTITY",
+                ]))
+        }
+    }
+
+    @Test func `packs that are gone end a drill with 9 and a signed report that names what they held`() throws
+    {
+        let world = world()
+        _ = world.backup()
+        #expect(
+            ShellCommand.run("sh", ["-c", "find \"$1/packs\" -type f -delete", "sh", world.path("store")])
+                .status
+                == 0)
+        let outcome = drill(world, "--report", world.path("report.json"))
+        expect(outcome, 9)
+        #expect(outcome.errorText.contains("failed: restore: "), "\(outcome.errorText)")
+        #expect(!outcome.errorText.contains("not signed"), "\(outcome.errorText)")
+        #expect(world.text("report.json").contains("\"outcome\": \"failed\""))
+        #expect(world.text("report.json").contains("uploads"))
+    }
+
+    @Test func `the status says which drill failed, why, and what to do, until one passes`() throws {
+        let world = world()
+        func status() -> String { world.must("status", "--config", world.settings, in: "host") }
+        _ = world.backup()
+        expect(drill(world), 0)
+        #expect(status().hasSuffix("all is well"))
+        world.write("host/uploads/readme", "not as it was")
+        let second = world.backup()
+        expect(drill(world), 10)
+        let bad = status()
+        #expect(!bad.contains("all is well"))
+        #expect(bad.contains("prod         UNPROVEN"), "\(bad)")
+        #expect(
+            bad.contains("  why       the drill failed: snapshot \(second.prefix(12)): check readme: "),
+            "\(bad)")
+        #expect(bad.contains("  to do     strongroom drill prod holds another"))
+        #expect(bad.contains("; the last that passed: "))
+        #expect(world.status("[e['drillTrouble']['kind'], e['state']]") == "[\"failed\", \"unproven\"]")
+        // Beside what is worse, too.
+        world.must("suspend", "prod", "--reason", "repairs", "--config", world.settings, in: "host")
+        #expect(status().contains("  unproven  the drill failed: "))
+        world.must("resume", "prod", "--config", world.settings, in: "host")
+        world.write("host/uploads/readme", "hello")
+        _ = world.backup()
+        expect(drill(world), 0)
+        #expect(status().hasSuffix("all is well"))
+    }
+
     @Test func `an SQLite database comes back through its restore command`() throws {
         let world = world()
         let database = world.path("host/shop.db")

@@ -2,6 +2,7 @@ package import Archives
 package import Encodings
 package import Files
 internal import Git
+package import Storage
 
 /// A restore on trial: proof that a snapshot gives back what went in, or word of what it doesn't.
 ///
@@ -42,45 +43,60 @@ package struct Drill: Sendable {
     }
 
     private let reader: StoreReader
-    private let damaged: StoreReader
+    private let damaged: any ObjectStore
     private let options: Options
     private let place: Path
 
     /// So many seconds a snapshot's time may lie ahead of ours.
     private static let skewLimit: Int64 = 300
 
-    /// Restores what `plan` chose beneath `scratch` as `user`, and looks at it. `damaged` reads the same store through
-    /// `DamagedPacks`: what it gives must be refused.
+    /// Restores what `plan` chose beneath `scratch` as `user`, and looks at it. `damaged` is the store as `DamagedPacks` shows
+    /// it: what it gives must be refused.
     ///
-    /// What the store does not give back is a check that failed. Throws `files`, `git`, `busy` where the scratch place
-    /// fails, `caller` for cancellation.
+    /// Whatever fails is a check that failed, also where the scratch place did: there is a report in any case. Throws `caller`,
+    /// or what came of it, where the task is cancelled.
     package static func run(
-        _ plan: RestorePlan, from reader: StoreReader, damaged: StoreReader, beneath scratch: Path,
+        _ plan: RestorePlan, from reader: StoreReader, damaged: any ObjectStore, beneath scratch: Path,
         as user: FileOwner, clock: @escaping @Sendable () -> Timestamp, _ options: Options = Options()
     ) async throws(BackupError) -> DrillReport {
+        let now = clock()
+        let age = now.seconds - plan.record.header.time.seconds
+        var report = DrillReport(
+            record: plan.record, rule: plan.rule, time: now, recoveryPoint: .seconds(max(0, age)))
+        let name = Path("drill-\(String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16))")
+        let drill = Drill(
+            reader: reader, damaged: damaged, options: options, place: scratch.appending(name))
         do {
             let folder = try Directory.makePath(scratch)
-            let name = Path("drill-\(String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16))")
             try folder.makeDirectory(name)
-            defer { try? folder.removeTree(name) }
-            let drill = Drill(
-                reader: reader, damaged: damaged, options: options, place: scratch.appending(name))
-            return try await drill.run(plan, as: user, clock)
+            let outcome: Result<Void, any Error>
+            do {
+                outcome = .success(try await drill.run(plan, as: user, age, &report))
+            } catch {
+                outcome = .failure(error)
+            }
+            // It is a copy of what is in use, with its secrets.
+            do throws(FileError) {
+                try folder.removeTree(name)
+            } catch {
+                report.checks.append(
+                    .init("scratch", .failed, "\(drill.place) is left and must be removed by hand: \(error)"))
+            }
+            try outcome.get()
         } catch {
-            throw BackupError.wrapping(error)
+            let failure = BackupError.wrapping(error)
+            guard !Task.isCancelled else { throw failure }
+            report.checks.append(.init("drill", .failed, failure.context))
         }
+        return report
     }
 
     private var restored: Path { place.appending("restored") }
 
     private func run(
-        _ plan: RestorePlan, as user: FileOwner, _ clock: @Sendable () -> Timestamp
-    ) async throws -> DrillReport {
+        _ plan: RestorePlan, as user: FileOwner, _ age: Int64, _ report: inout DrillReport
+    ) async throws {
         let began = ContinuousClock.now
-        let now = clock()
-        let age = now.seconds - plan.record.header.time.seconds
-        var report = DrillReport(
-            record: plan.record, rule: plan.rule, time: now, recoveryPoint: .seconds(max(0, age)))
         report.checks.append(checkAge(age))
         let outcome: RestoreReport
         do throws(BackupError) {
@@ -88,7 +104,7 @@ package struct Drill: Sendable {
         } catch {
             guard error.code == .store else { throw error }
             report.checks.append(.init("restore", .failed, error.context))
-            return report
+            return
         }
         report.entryCount = outcome.sources.reduce(0) { $0 + $1.entryCount }
         report.byteCount = outcome.sources.reduce(0) { $0 &+ $1.byteCount }
@@ -116,12 +132,13 @@ package struct Drill: Sendable {
         for probe in options.probes {
             report.checks.append(await check("check \(probe.name)", probe.command))
         }
+        let controls = DrillControls(
+            reader: reader, damaged: reader.reading(damaged), restored: restored, scratch: place)
         do {
-            report.checks += try await controls(outcome)
+            report.checks += try await controls.run(outcome)
         } catch let error as ArchiveError where error.code != .cancelled {
             report.checks.append(.init("control", .failed, error.context))
         }
-        return report
     }
 
     // MARK: - Checks
@@ -153,12 +170,6 @@ package struct Drill: Sendable {
         return .init("restore", .passed, count == 1 ? "1 source" : "\(count) sources")
     }
 
-    /// The directory in which the tree of `source` stands.
-    private func root(of source: RestoreReport.Source) -> Path {
-        let path = restored.appending(Path(source.path))
-        return source.kind == .command ? path.parent : path
-    }
-
     private func checkContent(_ outcome: RestoreReport) async throws -> [DrillReport.Check] {
         let comparison = RestoredComparison(reader: reader)
         var total = RestoredComparison.Result()
@@ -166,7 +177,7 @@ package struct Drill: Sendable {
             guard source.kind != .repository, let root = snapshot.root else { continue }
             let result: RestoredComparison.Result
             do {
-                result = try await comparison.compare(root, with: self.root(of: source))
+                result = try await comparison.compare(root, with: source.root(in: restored))
             } catch let error as ArchiveError {
                 return [.init("content", .failed, "\(source.name): \(error.context)")]
             }
@@ -228,70 +239,6 @@ package struct Drill: Sendable {
             return .init(name, .passed, "the command succeeded")
         } catch {
             return .init(name, .failed, CaptureNotes.reason(error))
-        }
-    }
-
-    // MARK: - Negative controls
-
-    /// What a damaged copy must show: that the checks above can fail.
-    private func controls(_ outcome: RestoreReport) async throws -> [DrillReport.Check] {
-        for (source, snapshot) in zip(outcome.sources, outcome.snapshot.sources) {
-            guard let root = snapshot.root, source.kind != .repository else { continue }
-            var cursor = reader.entries(of: root)
-            while let entry = try await cursor.next() {
-                guard case .file(let content) = entry.kind,
-                    (1...Drill.controlLimit).contains(content.byteCount)
-                else { continue }
-                let path = self.root(of: source)
-                return [
-                    try await controlOfCopy(content, path, Path(entry.path)),
-                    await controlOfPack(root, entry.path),
-                ]
-            }
-        }
-        // Nothing but repositories: their facts are a file in the tree like others.
-        for snapshot in outcome.snapshot.sources {
-            guard let root = snapshot.root else { continue }
-            return [await controlOfPack(root, Array("facts".utf8))]
-        }
-        return [.init("control", .failed, "there is nothing that could be damaged")]
-    }
-
-    /// The longest file that is damaged.
-    private static let controlLimit: UInt64 = 64 << 20
-
-    /// A copy of a restored file with one bit that is another must differ from what the store holds.
-    private func controlOfCopy(
-        _ content: Content, _ path: Path, _ name: Path
-    ) async throws -> DrillReport.Check {
-        let check = "control of a damaged copy"
-        var bytes = try Directory(path).openFile(name).readAll(limit: Int(Drill.controlLimit))
-        guard !bytes.isEmpty else { return .init(check, .failed, "\(name) can't be copied") }
-        bytes[bytes.count / 2] ^= 0x10
-        let scratch = try Directory(place)
-        try unsafe scratch.writeNew(bytes.span.bytes, to: "damaged")
-        guard try await !RestoredComparison(reader: reader).isSame(content, place, "damaged") else {
-            return .init(check, .failed, "the damage was not seen")
-        }
-        return .init(check, .passed, "the damage was seen")
-    }
-
-    /// What is read of damaged packs must be refused as damaged.
-    private func controlOfPack(_ root: NodeID, _ path: [UInt8]) async -> DrillReport.Check {
-        let check = "control of a damaged pack"
-        do throws(ArchiveError) {
-            guard let entry = try await damaged.entry(at: path, of: root), let content = entry.content else {
-                return .init(check, .failed, "the damage was not seen: an entry is missing")
-            }
-            try await damaged.read(content) { _ in
-            } hole: { _ in
-            }
-            return .init(check, .failed, "the damage was not seen")
-        } catch {
-            guard error.code == .damaged else {
-                return .init(check, .failed, "another failure than damage: \(error.context)")
-            }
-            return .init(check, .passed, "the damage was seen")
         }
     }
 }

@@ -17,11 +17,11 @@ package struct DrillReport: Sendable {
         }
 
         /// Its name: `restore`, `age`, `content`, `canary`, `repository NAME`, `feed NAME`, `check NAME`, `sealed NAME`,
-        /// `control …`.
+        /// `control …`; `scratch` where what was restored can't be removed, and `drill` where it was broken off.
         package let name: String
         /// How it came out.
         package let outcome: Outcome
-        /// What was seen, in words; holds no value.
+        /// What was seen, in words, with the last that a command said; holds no value of ours.
         package let detail: String
 
         /// A check of these facts.

@@ -20,7 +20,8 @@ struct DrillCommand: AsyncParsableCommand {
             The snapshot is restored beneath a scratch directory and removed again. A drill looks at its age, compares every \
             file with the store, looks for the canary that the last backup planted, checks repositories as git fsck does, \
             opens every sealed value of its commit, and runs the checks of the settings and of --check. Then a damaged \
-            copy and a damaged pack must be seen to be damaged, or the drill has failed. The outcome is signed beside the \
+            copy and a damaged pack must be seen to be damaged, or the drill has failed. Whatever else goes wrong on the way \
+            stands in the report as well. The outcome is signed beside the \
             snapshot: retention keeps the last that passed. The exit code is 9 where the store did not give back what it \
             should, 10 where another check failed.
             """)
@@ -95,20 +96,17 @@ struct DrillCommand: AsyncParsableCommand {
         let choice = try store.choose()
         let archive = try await OpenArchive(store)
         let plan = try RestorePlan(selection, environment: store.environment, in: archive.catalog)
-        _ = try await archive.open(plan.record)
+        // A snapshot that can't be opened is a finding of the drill, a key that is missing isn't.
+        if !archive.opened.canRead { _ = try await archive.open(plan.record) }
         var options = Drill.Options()
         options.maximumAge = maximumAge.map { .seconds($0 * 3_600) }
         options.probes = try checks.map { text in
             let (name, script) = try CaptureOptions.named(text, "--check")
-            return Drill.Probe(
-                name,
-                CommandRun(
-                    arguments: ["/bin/sh", "-c", script], deadline: .seconds(3_600), minimumByteCount: 0))
+            return Drill.Probe(name, CommandRun(script: script, seconds: 3_600))
         }
         let place = try scratch.map { try Process.absolute($0) } ?? Locations.memory() + "/drills"
         return try await StoreDrill.run(
-            archive.opened, plan, from: archive.reader,
-            indexCache: IndexCache(directory: choice.pins.memory), beneath: Path(place),
+            archive.opened, plan, from: archive.reader, beneath: Path(place),
             as: try store.identities.load(defaults: choice.identityFiles).first, clock: { Process.now },
             options)
     }
@@ -130,16 +128,16 @@ struct DrillCommand: AsyncParsableCommand {
                 .cannotDecrypt, "\(choice.location): none of the identities can read this store",
                 hints: ["backup.drill.identity names a reader's identity, or --identity FILE"])
         }
-        let cache = IndexCache(directory: choice.pins.memory)
         let reader = try await StoreReader(
-            opened.store, write: opened.writeKeys, read: opened.readKeys, indexCache: cache)
+            opened.store, write: opened.writeKeys, read: opened.readKeys,
+            indexCache: IndexCache(directory: choice.pins.memory))
         var drill = try EnvironmentDrill(
             environment, settings: settings, identities: identities, openers: own ?? identities,
             isOwn: own != nil,
             access: SourceAccess(process: FetchChildCommand.process, identities: identities, user: geteuid()),
             clock: { Process.now })
         drill.scratch = try scratch.map { try Process.absolute($0) }
-        return try await drill.run(opened, from: reader, indexCache: cache, selection)
+        return try await drill.run(opened, from: reader, selection)
     }
 
     // MARK: - Words
@@ -155,7 +153,10 @@ struct DrillCommand: AsyncParsableCommand {
             show(result)
         }
         let failed = results.filter { !$0.report.isPassed }
-        guard let first = failed.first else { return }
+        guard let first = failed.first else {
+            if let failure = results.lazy.compactMap(\.failure).first { throw failure }
+            return
+        }
         let isOfStore = first.report.checks.contains { check in
             check.outcome == .failed
                 && ["restore", "content", "repository", "control"].contains { check.name.hasPrefix($0) }
