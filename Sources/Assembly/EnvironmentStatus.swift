@@ -1,4 +1,4 @@
-internal import Encodings
+package import Encodings
 internal import Files
 package import Journal
 package import Settings
@@ -88,6 +88,8 @@ package struct EnvironmentStatus: Codable, Sendable, Equatable {
         case drifted
         /// The last snapshot failed.
         case unsaved
+        /// The last drill failed, or is overdue: nothing proves that the newest snapshots can be restored.
+        case unproven
         /// Nothing was delivered yet.
         case new
     }
@@ -134,6 +136,8 @@ package struct EnvironmentStatus: Codable, Sendable, Equatable {
     package var lastDrill: Run?
     /// The restore in place that is under way or was cut off; nil where none is.
     package var restore: StandingRestore?
+    /// What is wrong with the drills, whatever else is so; nil where nothing is.
+    package var drillTrouble: DrillTrouble?
     /// The suspension, where there is one.
     package var suspended: Order?
     /// The commit that it stays at by hand.
@@ -148,8 +152,12 @@ package struct EnvironmentStatus: Codable, Sendable, Equatable {
 }
 
 extension EnvironmentStatus {
-    /// What `journal` and the state `directory`, in which it lies, tell of `environment`.
-    package init(_ environment: EnvironmentSettings, in directory: String, journal: JournalFile) throws {
+    /// What `journal` and the state `directory`, in which it lies, tell of `environment` at `now`; `zone` is the time zone of the
+    /// settings.
+    package init(
+        _ environment: EnvironmentSettings, in directory: String, journal: JournalFile, zone: String = "UTC",
+        at now: Timestamp = WallClock.now
+    ) throws {
         let name = environment.name
         let source = environment.deliveredSource?.name ?? ""
         self.name = name
@@ -180,6 +188,7 @@ extension EnvironmentStatus {
         lastLook = try journal.runs(environment: name, kind: .drift, limit: 1).first.map(Run.init)
         lastBackup = try journal.runs(environment: name, kind: .backup, limit: 1).first.map(Run.init)
         lastDrill = try journal.runs(environment: name, kind: .drill, limit: 1).first.map(Run.init)
+        drillTrouble = try EnvironmentStatus.drillTrouble(environment, journal: journal, zone: zone, at: now)
         let sync = try journal.lastSync(environment: name, source: source)
         lastSync = sync.map { sync in
             Run(
@@ -237,6 +246,7 @@ extension EnvironmentStatus {
             return (.drifted, "\(words) from what was delivered")
         }
         if let lastBackup, lastBackup.outcome != "good" { return (.unsaved, "backup: \(lastBackup.message)") }
+        if let drillTrouble { return (.unproven, drillTrouble.reason) }
         return (.ok, nil)
     }
 }
@@ -325,7 +335,7 @@ package struct StatusDocument: Codable, Sendable, Equatable {
     package init(_ settings: Settings, journal: JournalFile) throws {
         auditHead = (try? AuditLog(reading: StateFiles.audit(settings.state)).head()).map { "\($0)" }
         environments = try settings.environments.values.sorted { $0.name < $1.name }.map { environment in
-            try EnvironmentStatus(environment, in: settings.state, journal: journal)
+            try EnvironmentStatus(environment, in: settings.state, journal: journal, zone: settings.zone)
         }
     }
 }

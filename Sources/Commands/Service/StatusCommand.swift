@@ -10,7 +10,8 @@ struct StatusCommand: ParsableCommand {
         abstract: "Say how each environment stands, with or without a running service.",
         discussion: """
             A line for each environment: commit wanted and applied, health, drift, last sync, newest snapshot and drill. Below \
-            it, why an environment is not as its source wants it, and what to do; for one that is named, everything.
+            it, why an environment is not as its source wants it, and what to do; for one that is named, everything. A drill that \
+            failed, or is overdue by its schedule, is told whatever else is so.
             """)
 
     @Argument(help: ArgumentHelp("Environments of the settings; all where none is named.", valueName: "env"))

@@ -55,7 +55,8 @@ struct StatusReport {
                 "\(age($0.time))\($0.status == "complete" ? "" : " \($0.status)")"
             }
                 ?? "none",
-            environment.lastDrill.map { "\(age($0.time)) \($0.outcome)" } ?? "none",
+            (environment.lastDrill.map { "\(age($0.time)) \($0.outcome)" } ?? "none")
+                + (environment.drillTrouble?.kind == .overdue ? " OVERDUE" : ""),
         ]
     }
 
@@ -66,6 +67,11 @@ struct StatusReport {
         if let reason = environment.whyNot { facts.append(("why", reason)) }
         for line in advice(environment) { facts.append(("to do", line)) }
         if let restore = environment.restore, restore.isUnderWay { facts.append(("restore", restore.words)) }
+        if let trouble = environment.drillTrouble {
+            // Said of what is in a worse state as well.
+            if environment.whyNot != trouble.reason { facts.append(("unproven", trouble.reason)) }
+            facts.append(("to do", trouble.advice))
+        }
         facts.append(
             ("wanted", environment.wanted.map { "\($0.commit), seen \(ago($0.time))" } ?? "not seen yet"))
         facts.append(
@@ -99,7 +105,7 @@ struct StatusReport {
                 }
                     ?? "none yet"
             ))
-        facts.append(("drill", environment.lastDrill.map { "\(ago($0.time)): \($0.outcome)" } ?? "none yet"))
+        facts.append(("drill", drill(environment)))
         for loop in document.service?.loops ?? [] where loop.environment == environment.name {
             facts.append(("now", doing(loop)))
         }
@@ -119,6 +125,18 @@ struct StatusReport {
                 "\(item.kind) \(DriftPlace.words(item.target, item.path))\(evidence), since \(ago(item.since))"
             )
         }
+    }
+
+    private func drill(_ environment: EnvironmentStatus) -> String {
+        var words = environment.lastDrill.map { "\(ago($0.time)): \($0.outcome)" } ?? "none yet"
+        if let trouble = environment.drillTrouble {
+            words +=
+                trouble.kind == .failed
+                ? ", since \(ago(trouble.since))" : ", overdue since \(ago(trouble.since))"
+            words +=
+                trouble.lastPassed.map { "; the last that passed: \(ago($0))" } ?? "; none has passed yet"
+        }
+        return words
     }
 
     private func doing(_ loop: StatusDocument.Loop) -> String {
@@ -153,6 +171,7 @@ struct StatusReport {
             return environment.held == nil ? ["strongroom rollback \(name), where a commit is to blame"] : []
         case .drifted: return ["strongroom sync \(name) --once puts everything back"]
         case .unsaved: return ["strongroom backup \(name) says more"]
+        case .unproven: return []
         case .new:
             return document.service == nil ? ["strongroom sync \(name) --once, or strongroom serve"] : []
         }
