@@ -14,6 +14,7 @@ struct Strongroom: AsyncParsableCommand {
             Exit codes:
               0   done; everything asked for holds
             \(codes)
+              141 nobody reads standard output any more, as after head
 
             Variables:
               STRONGROOM_IDENTITY   the identity file, where --identity names none
@@ -69,7 +70,8 @@ struct Strongroom: AsyncParsableCommand {
                 throw Failure(
                     .usage, "argument \(number) is not UTF-8",
                     hints: [
-                        "seal, check and reseal take such file names from --paths-from, separated by zero bytes"
+                        "seal, check and reseal take such file names from --paths-from, separated by zero bytes",
+                        "snapshots ls, cat, export, diff and find take paths in hexadecimal digits with --hex",
                     ])
             }
             var command = try parseVerb()
@@ -113,6 +115,7 @@ struct Strongroom: AsyncParsableCommand {
         }
         let failure =
             parserCode == .validationFailure ? usageFailure(fullMessage(for: error)) : Failure(error)
+        guard failure.message != Console.readerIsGone else { return Console.readerIsGoneCode }
         Console.note("strongroom: error: \(failure.message)")
         for hint in failure.hints { Console.note("strongroom: hint: \(hint)") }
         return failure.code.rawValue

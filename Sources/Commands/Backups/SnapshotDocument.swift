@@ -67,7 +67,7 @@ struct SnapshotDocument: Encodable {
 
 /// An entry of a snapshot as `ls` shows it.
 struct EntryDocument: Encodable {
-    /// `SOURCE/PATH`; bytes that are not UTF-8 are replaced, `pathHex` has them.
+    /// `SOURCE/PATH`; bytes that are not UTF-8 are replaced. `pathHex` has all of it then, as `--hex` takes it.
     let path: String
     let pathHex: String?
     let kind: String
@@ -79,10 +79,9 @@ struct EntryDocument: Encodable {
     let target: String?
 
     init(_ entry: Entry, source: String) {
-        let isText = String(validating: entry.path, as: UTF8.self) != nil
         let text = String(decoding: entry.path, as: UTF8.self)
         path = entry.path.isEmpty ? source : "\(source)/\(text)"
-        pathHex = isText ? nil : Hex.encode(entry.path)
+        pathHex = ForeignName.digits(entry.path, of: source)
         mode = String(entry.mode, radix: 8)
         user = entry.userID
         group = entry.groupID
@@ -107,7 +106,7 @@ struct EntryDocument: Encodable {
                 path.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
         let size = bytes.map(Sizes.text) ?? "-"
         let pad = String(repeating: " ", count: max(0, 10 - size.count))
-        let arrow = target.map { " -> \($0)" } ?? ""
+        let arrow = (target.map { " -> \($0)" } ?? "") + (pathHex.map { " (--hex \($0))" } ?? "")
         return
             "\(mode.count < 4 ? "0" + mode : mode) \(user):\(group) \(pad)\(size) \(modified) \(name)\(arrow)"
     }

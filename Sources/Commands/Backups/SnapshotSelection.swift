@@ -78,11 +78,12 @@ struct SnapshotPlace {
     /// The path beneath its root; empty for the root.
     let path: [UInt8]
 
-    /// The place that `text` names; a slash at its end is left out.
-    init(_ text: String) {
-        let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
-        source = parts.first ?? ""
-        let rest = parts.count > 1 ? Array(parts[1].utf8) : []
+    /// The place that `text` names as `options` say; a slash at its end is left out. Throws `usage`.
+    init(_ text: String, _ options: PlaceOptions) throws {
+        let parts = try options.bytes(text).split(
+            separator: 0x2F, maxSplits: 1, omittingEmptySubsequences: false)
+        source = String(decoding: parts[0], as: UTF8.self)
+        let rest = parts.count > 1 ? Array(parts[1]) : []
         path = rest.last == 0x2F ? rest.dropLast() : rest
     }
 }

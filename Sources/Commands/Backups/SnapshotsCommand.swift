@@ -100,7 +100,10 @@ struct SnapshotsShowCommand: AsyncParsableCommand {
 struct SnapshotsLsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ls", abstract: "List the entries of a snapshot.",
-        discussion: "PATH is SOURCE or SOURCE/PATH; without it the sources are listed.")
+        discussion: """
+            PATH is SOURCE or SOURCE/PATH; without it the sources are listed. Names that are not UTF-8 are shown with their \
+            bytes in hexadecimal digits, which ls, cat, export, diff and find take with --hex.
+            """)
 
     @Argument(help: "At least eight digits of its id, or 'latest'.")
     var snapshot: String
@@ -109,6 +112,7 @@ struct SnapshotsLsCommand: AsyncParsableCommand {
     var path: String?
 
     @OptionGroup var listing: ListingOptions
+    @OptionGroup var placing: PlaceOptions
     @OptionGroup var store: StoreOptions
 
     func run() async throws {
@@ -121,7 +125,7 @@ struct SnapshotsLsCommand: AsyncParsableCommand {
             }
             return try lines.end()
         }
-        let place = SnapshotPlace(path)
+        let place = try SnapshotPlace(path, placing)
         try await SnapshotBrowser(snapshot, archive.reader).list(place.source, under: place.path) { entry in
             let document = EntryDocument(entry, source: place.source)
             try lines.show(document, line: document.line)
@@ -141,12 +145,13 @@ struct SnapshotsCatCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The file, as SOURCE/PATH; SOURCE alone for a command.", valueName: "file"))
     var file: String
 
+    @OptionGroup var placing: PlaceOptions
     @OptionGroup var store: StoreOptions
 
     func run() async throws {
         let archive = try await OpenArchive(store)
         let snapshot = try await archive.open(try archive.record(snapshot, of: store.environment))
-        let place = SnapshotPlace(file)
+        let place = try SnapshotPlace(file, placing)
         try await SnapshotBrowser(snapshot, archive.reader).cat(place.source, place.path) { bytes in
             try Console.write(span: bytes)
         }

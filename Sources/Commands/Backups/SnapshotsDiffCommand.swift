@@ -36,6 +36,7 @@ struct SnapshotsDiffCommand: AsyncParsableCommand {
     var directory: String?
 
     @OptionGroup var listing: ListingOptions
+    @OptionGroup var placing: PlaceOptions
     @OptionGroup var store: StoreOptions
 
     func validate() throws {
@@ -54,7 +55,7 @@ struct SnapshotsDiffCommand: AsyncParsableCommand {
         let archive = try await OpenArchive(store)
         let old = try await archive.open(try archive.record(first, of: store.environment))
         let path = live ? rest.first : rest.dropFirst().first
-        let place = path.map { SnapshotPlace($0) }
+        let place = try path.map { try SnapshotPlace($0, placing) }
         let lines = try Listing(listing)
         guard live else {
             let new = try await archive.open(try archive.record(rest[0], of: store.environment))
@@ -110,7 +111,7 @@ struct SnapshotsDiffCommand: AsyncParsableCommand {
 /// A difference as `--json` shows it.
 private struct DifferenceDocument: Encodable {
     let change: String
-    /// `SOURCE/PATH`; bytes that are not UTF-8 are replaced, `pathHex` has them.
+    /// `SOURCE/PATH`; bytes that are not UTF-8 are replaced. `pathHex` has all of it then, as `--hex` takes it.
     let path: String
     let pathHex: String?
     let source: String
@@ -125,8 +126,7 @@ private struct DifferenceDocument: Encodable {
         sourceKind = difference.kind.name
         let text = String(decoding: difference.path, as: UTF8.self)
         path = difference.path.isEmpty ? difference.source : "\(difference.source)/\(text)"
-        pathHex =
-            String(validating: difference.path, as: UTF8.self) == nil ? Hex.encode(difference.path) : nil
+        pathHex = ForeignName.digits(difference.path, of: difference.source)
         switch difference.change {
         case .added: (change, aspects) = ("added", [])
         case .removed: (change, aspects) = ("removed", [])

@@ -33,6 +33,7 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
     @Flag(help: "Print the outcome as JSON; with --output.")
     var json = false
 
+    @OptionGroup var placing: PlaceOptions
     @OptionGroup var store: StoreOptions
 
     func validate() throws {
@@ -51,7 +52,7 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
         }
         let archive = try await OpenArchive(store)
         let snapshot = try await archive.open(try archive.record(snapshot, of: store.environment))
-        let place = path.map { SnapshotPlace($0) }
+        let place = try path.map { try SnapshotPlace($0, placing) }
         if let repository { return try await bundle(repository, snapshot, archive.reader) }
         let file = try output.map { try ArchiveFile(Path(try Process.absolute($0))) }
         let line = ProgressLine()

@@ -25,6 +25,7 @@ struct SnapshotsFindCommand: AsyncParsableCommand {
     var commit: String?
 
     @OptionGroup var listing: ListingOptions
+    @OptionGroup var placing: PlaceOptions
     @OptionGroup var store: StoreOptions
 
     func validate() throws {
@@ -38,9 +39,10 @@ struct SnapshotsFindCommand: AsyncParsableCommand {
         // The newest first, so that a version shows the newest snapshot that has it.
         let records = try chosen(Array(archive.records(of: store.environment).reversed()))
         guard let pattern else { return try await list(records.reversed(), archive) }
+        let bytes = try placing.bytes(pattern)
         let wanted: EntryPattern
         do {
-            wanted = try EntryPattern(Array(pattern.utf8))
+            wanted = try EntryPattern(bytes)
         } catch {
             throw Failure(
                 .usage, "\(pattern): no pattern that paths can match",

@@ -9,6 +9,8 @@ enum Console {
     static func print(_ line: String) {
         do {
             try write(Array((visible(line) + "\n").utf8), to: STDOUT_FILENO)
+        } catch let failure as Failure where failure.message == readerIsGone {
+            hasNoReader.store(true, ordering: .relaxed)
         } catch {
             isIncomplete.store(true, ordering: .relaxed)
         }
@@ -31,11 +33,18 @@ enum Console {
 
     /// Throws `inputOutput` where a line of data could not be written.
     static func finish() throws {
+        if hasNoReader.load(ordering: .relaxed) { throw Failure(.inputOutput, readerIsGone) }
         guard isIncomplete.load(ordering: .relaxed) else { return }
         throw Failure(.inputOutput, "standard output could not be written: what it shows is not all")
     }
 
     private static let isIncomplete = Atomic<Bool>(false)
+    private static let hasNoReader = Atomic<Bool>(false)
+
+    /// The message of a failure of which nothing is said: what was read of standard output was enough, as with head(1).
+    static let readerIsGone = "nobody reads standard output any more"
+    /// The exit code then, that of a program which SIGPIPE ends: 128 and its number.
+    static let readerIsGoneCode: Int32 = 128 + SIGPIPE
 
     /// `line` with control characters, line separators and direction marks in sight: names out of files and
     /// repositories can neither begin a line of their own nor talk to the terminal.
@@ -61,9 +70,29 @@ enum Console {
 
     /// Writes `value` as JSON with sorted keys and one line feed to standard output.
     static func json(_ value: some Encodable) throws {
+        try write(try jsonBytes(value, [.prettyPrinted]) + [0x0A], to: STDOUT_FILENO)
+    }
+
+    /// `value` as JSON with sorted keys, in which nothing stands that `visible` shows in sight: it is escaped (RFC 8259 §7).
+    static func jsonBytes(
+        _ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting = []
+    ) throws -> [UInt8] {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try write([UInt8](try encoder.encode(value)) + [0x0A], to: STDOUT_FILENO)
+        encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
+        let bytes = [UInt8](try encoder.encode(value))
+        // The bytes that such a character begins with.
+        guard bytes.contains(where: { $0 == 0x7F || $0 == 0xC2 || $0 == 0xE2 }) else { return bytes }
+        var escaped = ""
+        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+            // Outside of strings JSON has no such character; line feeds between values stay.
+            if scalar.value >= 0x7F, isHidden(scalar) {
+                let digits = String(scalar.value, radix: 16)
+                escaped += "\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)"
+            } else {
+                escaped.unicodeScalars.append(scalar)
+            }
+        }
+        return Array(escaped.utf8)
     }
 
     /// Writes public bytes to standard output. Throws `inputOutput` where not all of them can be written.
@@ -99,6 +128,9 @@ enum Console {
                 unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
             }
             if count < 0, errno == EINTR { continue }
+            guard count > 0 || errno != EPIPE else {
+                throw Failure(.inputOutput, readerIsGone)
+            }
             guard count > 0 else {
                 throw Failure(.inputOutput, "standard output cannot be written (errno \(errno))")
             }

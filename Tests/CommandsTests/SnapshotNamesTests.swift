@@ -1,0 +1,103 @@
+import Support
+import Testing
+
+/// Names of entries that are no text, and readers that have enough.
+@Suite struct SnapshotNamesTests {
+    private let world = World()
+
+    /// A world with a snapshot of the directory `odd`, which `script` fills.
+    private func save(_ script: String) {
+        world.makeStore()
+        let filled = ShellCommand.run(
+            "bash", ["-euc", "mkdir \"$1\"; cd \"$1\"; \(script)", "bash", world.path("odd")])
+        #expect(filled.status == 0, "\(filled.errorText)")
+        expect(
+            world.run("backup", "--store", world.path("store"), world.path("odd"), identity: "host"), 0)
+    }
+
+    private func snapshots(_ arguments: String...) -> ShellCommand.Outcome {
+        world.run(
+            ["snapshots"] + arguments + ["--store", world.path("store")], identity: "alice")
+    }
+
+    @Test func `names that are no UTF-8 are listed, found and read by their bytes`() {
+        save("printf content > $'bad\\377name'; printf other > plain")
+        let digits = "6f64642f626164ff6e616d65"
+        for arguments in [["ls", "latest", "odd"], ["find", "*name"]] {
+            let listed = world.run(
+                ["snapshots"] + arguments + ["--json", "--store", world.path("store")], identity: "alice")
+            #expect(listed.text.contains("\"pathHex\":\"\(digits)\""), "\(listed.text) \(listed.errorText)")
+            let shown = world.run(
+                ["snapshots"] + arguments + ["--store", world.path("store")], identity: "alice")
+            #expect(shown.text.contains("(--hex \(digits))"), "\(shown.text)")
+        }
+        #expect(snapshots("cat", "latest", "--hex", digits).text == "content")
+        #expect(snapshots("ls", "latest", "--hex", digits).text.contains("(--hex \(digits))"))
+        // A name, and a path with a star.
+        #expect(snapshots("find", "--hex", "626164ff6e616d65").text.contains(digits))
+        #expect(snapshots("find", "--hex", "6f64642f626164ff2a").text.contains(digits))
+        #expect(snapshots("find", "--hex", "6f64642f").status == 2)
+        expect(snapshots("cat", "latest", "--hex", "6F"), 2, "lower-case hexadecimal digits")
+        // As arguments they can't come.
+        let raw = ShellCommand.run(
+            "bash", ["-c", "exec \"$0\" snapshots cat latest $'odd/bad\\377name'", World.program])
+        expect(raw, 2, "argument 4 is not UTF-8")
+        #expect(raw.errorText.contains("--hex"))
+    }
+
+    @Test func `no control character of a name comes out raw, in JSON either`() {
+        save(
+            "printf x > $'c1\\302\\233mark'; printf x > $'c0\\033mark'; printf x > $'bidi\\342\\200\\256mark'"
+        )
+        for arguments in [
+            ["ls", "latest", "odd"], ["ls", "latest", "odd", "--json"], ["find", "*mark", "--json"],
+            ["find", "*mark", "--json-lines"],
+        ] {
+            let outcome = world.run(
+                ["snapshots"] + arguments + ["--store", world.path("store")], identity: "alice")
+            #expect(outcome.status == 0)
+            let hidden = String(decoding: outcome.stdout, as: UTF8.self).unicodeScalars.filter { scalar in
+                scalar != "\n" && (scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value))
+                    || scalar == "\u{202E}"
+            }
+            #expect(hidden.isEmpty, "\(arguments)")
+        }
+        let read = ShellCommand.run(
+            "python3", ["-c", "import json,sys; print(sorted(e['path'] for e in json.load(sys.stdin)))"],
+            stdin: snapshots("ls", "latest", "odd", "--json").stdout)
+        #expect(read.text == "['odd', 'odd/bidi\\u202emark', 'odd/c0\\x1bmark', 'odd/c1\\x9bmark']")
+    }
+
+    @Test func `a reader that has enough is no failure that is told`() {
+        save(
+            "for n in $(seq 4000); do : > a-file-with-a-name-that-is-not-short-$n; done; head -c 900000 /dev/urandom > big"
+        )
+        for verb in ["ls latest odd", "ls latest odd --json", "cat latest odd/big"] {
+            let script = """
+                "$0" snapshots \(verb) --store "$1" --identity "$2" | head -c 10 > "$3"; echo "${PIPESTATUS[0]}"
+                """
+            let outcome = ShellCommand.run(
+                "bash",
+                [
+                    "-c", script, World.program, world.path("store"), world.path("alice.identity"),
+                    world.path("out"),
+                ], environment: ["PATH": "/usr/bin:/bin", "HOME": world.path("home")])
+            #expect(outcome.text == "141", "\(verb): \(outcome.errorText)")
+            #expect(outcome.errorText == "", "\(verb)")
+        }
+    }
+
+    @Test func `an archive is not written into a device, and a full disk is told as that`() {
+        save("printf content > file")
+        let device = snapshots("export", "latest", "--output", "/dev/full")
+        expect(device, 6, "/dev/full")
+        let full = ShellCommand.run(
+            "bash",
+            [
+                "-c", "\"$0\" snapshots export latest --store \"$1\" --identity \"$2\" > /dev/full",
+                World.program,
+                world.path("store"), world.path("alice.identity"),
+            ], environment: ["PATH": "/usr/bin:/bin", "HOME": world.path("home")])
+        expect(full, 7, "standard output cannot be written")
+    }
+}
