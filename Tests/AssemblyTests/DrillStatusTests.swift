@@ -20,6 +20,8 @@ import Testing
             environments:
               prod:
                 trust: { root: "\(String(repeating: "ab", count: 32))", repository: 6f0c2f3e9a5b4d1c8e7f60718293a4b5 }
+                sources: { config: { url: /srv/config.git, branch: main, verify: none } }
+                targets: [{ files: { directory: /srv/app } }]
                 backup:
                   store: main
                   sources: [{ directory: { name: live, path: /srv/live } }]

@@ -15,7 +15,8 @@ enum LostReferences {
     static func since(
         _ last: RepositoryFacts, in source: BundleSource, _ known: KnownHistory, at time: Timestamp
     ) throws(GitError) -> [RepositoryFacts.Reference] {
-        let targets = Set(source.references.entries.map(\.target.bytes))
+        var targets = Set(source.references.entries.map(\.target.bytes))
+        if let head = source.references.headTarget { targets.insert(head.bytes) }
         let now = Dictionary(
             source.references.entries.map { ($0.name.bytes, $0.target.bytes) }, uniquingKeysWith: { $1 })
         func isKnown(_ reference: RepositoryFacts.Reference) -> Bool {
@@ -23,7 +24,9 @@ enum LostReferences {
             return ObjectID(reference.target).map { known.contains($0) } ?? false
         }
         let kept = last.lost.filter { isKnown($0) && now[$0.name] == nil }
-        let missing = last.references.filter { now[$0.name] != $0.target && isKnown($0) }
+        let missing = (last.references + last.detachedHead).filter {
+            now[$0.name] != $0.target && isKnown($0)
+        }
         guard !missing.isEmpty else { return kept }
         let gone = try source.unreachable(missing.compactMap { ObjectID($0.target) })
         let taken = kept.map(\.name) + now.keys
@@ -46,5 +49,16 @@ enum LostReferences {
     private static func stamp(_ time: Timestamp) -> String {
         let text = Timestamp(nanoseconds: time.seconds * 1_000_000_000).description
         return String(decoding: text.utf8.filter { $0 != 0x2D && $0 != 0x3A }, as: UTF8.self)
+    }
+}
+
+extension RepositoryFacts {
+    /// A detached HEAD, as if it were a ref: what it was at is lost like any tip when it moves on.
+    fileprivate var detachedHead: [Reference] {
+        let name = Array("refs/HEAD".utf8)
+        guard !head.starts(with: "ref: ".utf8), !references.contains(where: { $0.name == name }),
+            let id = try? ObjectID(hex: head)
+        else { return [] }
+        return [Reference(name: name, target: id.bytes)]
     }
 }

@@ -19,6 +19,7 @@ struct RepositoryCapture {
 
     /// Stores what is at `url`, which is fetched into the mirror at `path` where it is on another machine or others'. What turns out
     /// damaged, and a source that lost objects while it was read, are read again, from the start, twice at most (CASES.md F086).
+    /// Where it still is, the refs that are sound are captured, and the source is partial.
     ///
     /// Throws `GitError`, `FileError`, and `ArchiveError` where the store fails.
     static func run(
@@ -28,25 +29,46 @@ struct RepositoryCapture {
         let location = try RemoteLocation(url, allowingPlainHTTP: fetching.allowsPlainHTTP)
         _ = try Directory.makePath(path.parent)
         let place = memory.map { RepositoryMemory.Place($0, name, location.text, writer) }
+        func capture(_ source: BundleSource, usingGit: Bool) async throws -> SnapshotSource {
+            try await RepositoryCapture(
+                name: name, location: location, source: source, writer: writer, memory: place,
+                time: time, mirror: path
+            ).run(usingGit: usingGit)
+        }
+        /// Nil where it is to be tried again.
+        func open(_ attempt: Int) throws(GitError) -> BundleSource? {
+            do throws(GitError) {
+                return try BundleSource.open(location, mirror: path, rebuilding: attempt == 2, fetching)
+            } catch {
+                guard passing.contains(error.code), attempt < attemptLimit else { throw error }
+                return nil
+            }
+        }
         var attempt = 0
         while true {
             attempt += 1
-            do {
-                let source = try BundleSource.open(location, mirror: path, rebuilding: attempt == 2, fetching)
-                let capture = RepositoryCapture(
-                    name: name, location: location, source: source, writer: writer, memory: place,
-                    time: time, mirror: path)
-                // libgit2 says which object is the matter.
-                return try await capture.run(usingGit: attempt < attemptLimit)
-            } catch let error as GitError where passing.contains(error.code) && attempt < attemptLimit {
+            guard let source = try open(attempt) else {
                 try Task.checkCancellation()
+                continue
+            }
+            do {
+                // libgit2 says which object is the matter.
+                return try await capture(source, usingGit: attempt < attemptLimit)
+            } catch let error as GitError where passing.contains(error.code) {
+                try Task.checkCancellation()
+                guard attempt == attemptLimit else { continue }
+                guard let sound = try source.sound() else { throw error }
+                return try await capture(sound, usingGit: true)
             }
         }
     }
 
     private static let attemptLimit = 3
-    /// What a source shows whose refs and packs are replaced while they are read.
-    private static let passing: Set<GitError.Code> = [.damaged, .objectMissing, .referenceMissing]
+    /// What a source shows whose refs and packs are replaced while they are read, or that is broken.
+    private static let passing: Set<GitError.Code> = [
+        .damaged, .objectMissing, .referenceMissing, .wrongObjectType, .malformedCommit, .malformedTree,
+        .malformedTag,
+    ]
 
     private func run(usingGit: Bool) async throws -> SnapshotSource {
         let references = source.references
@@ -143,7 +165,8 @@ struct RepositoryCapture {
             memory?.write(RepositoryMemory(facts: facts, factsContent, chain: links))
         }
         return SnapshotSource(
-            name: name, kind: .repository, status: .complete, notes: facts.notes, root: root,
+            name: name, kind: .repository, status: source.flaws.isEmpty ? .complete : .partial,
+            notes: source.flaws.notes + facts.notes, root: root,
             facts: [
                 SourceFact("head", facts.head), SourceFact("increments", decimal(facts.incrementCount)),
                 SourceFact("references", decimal(facts.references.count)), SourceFact("url", facts.url),
@@ -210,6 +233,18 @@ extension RepositoryFacts.Outside.Kind {
         case .largeFile: self = .largeFile
         case .submodule: self = .submodule
         }
+    }
+}
+
+extension [ReferenceFlaw] {
+    /// What the snapshot says of refs that it doesn't hold.
+    fileprivate var notes: [String] {
+        var notes = CaptureNotes()
+        for flaw in self {
+            let name = String(decoding: flaw.name, as: UTF8.self)
+            notes.add("\(name) is left out, and what it held the last time is kept: \(flaw.reason)")
+        }
+        return notes.all
     }
 }
 

@@ -8,8 +8,10 @@ internal import Glibc
 package struct BundleSource: Sendable {
     /// The repository.
     package let repository: Repository
-    /// Its refs and HEAD at the time.
+    /// Its refs and HEAD at the time, but for those of `flaws`.
     package let references: References
+    /// Refs that can't be captured.
+    package let flaws: [ReferenceFlaw]
     private let objects: Path
     private let mirror: MirrorDirectory
     private let limits: FetchLimits
@@ -22,14 +24,14 @@ package struct BundleSource: Sendable {
     package static func open(
         _ location: RemoteLocation, mirror path: Path, rebuilding: Bool = false, _ options: FetchOptions
     ) throws(GitError) -> BundleSource {
-        if let directory = location.directory, let source = try local(directory, path, options) {
-            return source
-        }
+        let place = try location.directory.map { path throws(GitError) in try RepositoryPlace(at: path) }
+        let flaws = try place.map { place throws(GitError) in try LooseReferences.flaws(in: place.common) }
+        if let place, let source = try local(place, path, options, flaws ?? []) { return source }
         let mirror = try Mirror.fetch(location, into: path, rebuilding: rebuilding, options)
         return BundleSource(
             repository: mirror.repository, references: mirror.references,
             objects: mirror.repository.path.appending("objects"), mirror: MirrorDirectory(at: path),
-            limits: options.limits)
+            limits: options.limits, flaws: flaws ?? [])
     }
 
     /// The bare repository at `path`, one of our own making. Beside it a passing directory is made.
@@ -39,12 +41,21 @@ package struct BundleSource: Sendable {
         objects = path.appending("objects")
         mirror = MirrorDirectory(at: path)
         limits = FetchLimits()
+        flaws = []
+    }
+
+    /// `source` with other refs and more flaws.
+    init(_ source: BundleSource, _ references: References, _ flaws: [ReferenceFlaw]) {
+        self.init(
+            repository: source.repository, references: references, objects: source.objects,
+            mirror: source.mirror, limits: source.limits, flaws: source.flaws + flaws)
     }
 
     private init(
         repository: Repository, references: References, objects: Path, mirror: MirrorDirectory,
-        limits: FetchLimits
+        limits: FetchLimits, flaws: [ReferenceFlaw]
     ) {
+        self.flaws = flaws
         self.repository = repository
         self.references = references
         self.objects = objects
@@ -53,9 +64,8 @@ package struct BundleSource: Sendable {
     }
 
     private static func local(
-        _ directory: Path, _ path: Path, _ options: FetchOptions
+        _ place: RepositoryPlace, _ path: Path, _ options: FetchOptions, _ flaws: [ReferenceFlaw]
     ) throws(GitError) -> BundleSource? {
-        let place = try RepositoryPlace(at: directory)
         guard try isTrusted(place) else { return nil }
         try place.checkFormat()
         let mirror = MirrorDirectory(at: path)
@@ -68,9 +78,13 @@ package struct BundleSource: Sendable {
             throw GitError(.limitExceeded, "more than \(options.limits.referenceCount) refs")
         }
         let references = try options.scope.merged(offered, into: References([], head: offered.head))
+        // A packed ref of that name is older than the file that can't be read.
+        let flawed = Set(flaws.map(\.name))
+        let sound = try References(
+            references.entries.filter { !flawed.contains($0.name.bytes) }, head: references.head)
         return BundleSource(
-            repository: repository, references: references, objects: place.common.appending("objects"),
-            mirror: mirror, limits: options.limits)
+            repository: repository, references: sound, objects: place.common.appending("objects"),
+            mirror: mirror, limits: options.limits, flaws: flaws)
     }
 
     /// Refs lie in many files: those of one moment are read twice alike.
@@ -231,7 +245,14 @@ extension BundleSource {
                 guard error.code == .wrongObjectType else { throw error }
             }
         }
-        let gone = Set(try repository.commits(from: commits, excluding: tips))
+        let gone: Set<ObjectID>
+        do throws(GitError) {
+            gone = Set(try repository.commits(from: commits, excluding: tips))
+        } catch {
+            // What is broken behind a tip of before is reached by nothing that is sound.
+            guard error.code == .objectMissing || error.code == .damaged else { throw error }
+            gone = Set(commits)
+        }
         return lost.union(commits.filter { gone.contains($0) })
     }
 }

@@ -1,0 +1,139 @@
+import Archives
+import Backups
+import Files
+import Support
+import Testing
+
+/// Repositories of which not everything can be captured, and what HEAD alone holds.
+@Suite struct `Flawed repositories` {
+    private let fixture: BackupFixture
+    private let source: ScratchRepository
+
+    init() async throws {
+        fixture = try await BackupFixture()
+        source = ScratchRepository(creating: fixture.scratch.file("source"))
+        source.write("a", "one\n")
+        source.commit("one")
+        source.git("branch", "side")
+        source.git("checkout", "-q", "-b", "topic")
+        source.write("b", "two\n")
+        source.commit("two")
+        source.git("checkout", "-q", "main")
+    }
+
+    private func capture() async throws -> BackupOutcome {
+        var run = BackupRun(
+            environment: "prod",
+            sources: [
+                .repository(
+                    name: "app", url: source.path, mirror: fixture.path("state/mirrors/app"))
+            ], host: "host", clock: { fixture.now() })
+        run.memory = CaptureMemory(directory: fixture.path("memory"))
+        return try await run.run(in: try await fixture.writer())
+    }
+
+    /// The restored repository of a snapshot.
+    private func restored(_ outcome: BackupOutcome) async throws -> ScratchRepository {
+        let name = outcome.id.description
+        var options = Restore.Options()
+        options.sources = ["app"]
+        #expect(try await fixture.restore(.id(name), into: name, options).isWhole)
+        let repository = ScratchRepository(at: fixture.scratch.file(name))
+        let fsck = repository.run("fsck", "--full", "--strict")
+        #expect(fsck.status == 0, "\(fsck.errorText)")
+        return repository
+    }
+
+    private func references(_ repository: ScratchRepository) -> [String] {
+        repository.git("for-each-ref", "--format=%(refname)").split(separator: "\n").map(String.init)
+    }
+
+    @Test(arguments: [
+        ("an empty file", ": > .git/refs/heads/topic", "the file holds no object's id"),
+        ("a file of other text", "echo not a ref > .git/refs/heads/topic", "the file holds no object's id"),
+        (
+            "an object that is missing",
+            "echo 1111111111111111111111111111111111111111 > .git/refs/heads/topic",
+            "1111111111111111111111111111111111111111"
+        ),
+        (
+            "a history with a hole",
+            "rm -f .git/objects/$(git rev-parse topic:b | sed 's,^..,&/,')",
+            "41da2b566acdbbc1955464855b1a39e5917f0ee7"
+        ),
+        (
+            "a broken object",
+            "p=.git/objects/$(git rev-parse topic:b | sed 's,^..,&/,'); chmod u+w $p; printf x > $p",
+            "41da2b56"
+        ),
+    ])
+    func `F086: one bad ref fails no other, is named, and what it held is kept`(
+        _ what: String, _ script: String, _ reason: String
+    ) async throws {
+        let first = try await capture()
+        #expect(first.status == .complete)
+        let topic = source.git("rev-parse", "topic")
+        // What is captured already doesn't have to be there any more.
+        source.git("checkout", "-q", "topic")
+        source.write("b", "not captured\n")
+        source.commit("new on topic")
+        source.git("checkout", "-q", "main")
+        fixture.sh("cd source; \(script)")
+        source.write("a", "three\n")
+        source.commit("three")
+        let second = try await capture()
+        #expect(second.status == .partial)
+        #expect(second.sources[0].status == .partial)
+        let notes = second.sources[0].notes.joined(separator: "\n")
+        #expect(notes.hasPrefix("refs/heads/topic is left out"), "\(what): \(notes)")
+        #expect(notes.contains(reason), "\(what): \(notes)")
+        let back = try await restored(second)
+        #expect(references(back).prefix(1).map { $0.hasSuffix("/heads/topic") } == [true])
+        #expect(references(back).suffix(2) == ["refs/heads/main", "refs/heads/side"])
+        #expect(back.git("rev-parse", "main") == source.git("rev-parse", "main"))
+        #expect(back.git("for-each-ref", "--format=%(objectname)", "refs/backup") == topic)
+        // Mended, it is whole again.
+        fixture.sh("cat source/.git/refs/heads/main > source/.git/refs/heads/topic")
+        let third = try await capture()
+        #expect(third.status == .complete && third.sources[0].notes == [])
+        #expect(
+            references(try await restored(third)).suffix(3) == [
+                "refs/heads/main", "refs/heads/side", "refs/heads/topic",
+            ])
+    }
+
+    @Test func `F086: a repository of which no ref is sound fails, with the object's name`() async throws {
+        for name in ["side", "topic"] { source.git("branch", "-q", "-D", name) }
+        let blob = source.git("rev-parse", "main:a")
+        fixture.sh("rm -f source/.git/objects/\(blob.prefix(2))/\(blob.dropFirst(2))")
+        let outcome = try await capture()
+        #expect(outcome.sources[0].status == .failed)
+        #expect(outcome.sources[0].notes.joined().contains(blob), "\(outcome.sources[0].notes)")
+    }
+
+    @Test func `the commit of a detached HEAD comes back as such, and is kept when HEAD moves on`()
+        async throws
+    {
+        source.git("checkout", "-q", "--detach")
+        source.write("c", "alone\n")
+        let alone = source.commit("on no branch")
+        let detached = try await capture()
+        let back = try await restored(detached)
+        #expect(back.git("rev-parse", "HEAD") == alone)
+        #expect(back.run("symbolic-ref", "-q", "HEAD").status != 0)
+        source.git("checkout", "-q", "main")
+        source.git("reflog", "expire", "--expire=now", "--all")
+        source.git("gc", "-q", "--prune=now")
+        #expect(source.run("cat-file", "-e", alone).status != 0)
+        let moved = try await restored(try await capture())
+        #expect(moved.git("symbolic-ref", "HEAD") == "refs/heads/main")
+        let kept = moved.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/backup")
+        #expect(kept.hasPrefix("\(alone) refs/backup/") && kept.hasSuffix("/HEAD"), "\(kept)")
+        // At a commit that a branch reaches, nothing is lost when it moves.
+        source.git("checkout", "-q", "--detach", "side")
+        _ = try await capture()
+        source.git("checkout", "-q", "main")
+        let last = try await restored(try await capture())
+        #expect(last.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/backup") == kept)
+    }
+}
