@@ -116,7 +116,7 @@ let flows: [Target] = [
     module(
         "Backups",
         [
-            "Archives", "Encodings", "Files", "Git", "Sodium", "Storage", "Tar",
+            "Archives", "Encodings", "Files", "Git", "Processes", "Sodium", "Storage", "Tar",
             product("Subprocess", "swift-subprocess"), product("SystemPackage", "swift-system"),
         ]),
 ].flatMap { $0 }

@@ -62,7 +62,7 @@ package enum ChildProcess {
     }
 
     /// Starts the program with `descriptors` as its own, from 0 on (posix_spawn(3)).
-    private static func spawn(
+    static func spawn(
         _ program: ChildProgram, _ path: Path, _ descriptors: [Int32]
     ) throws(ProcessError) -> pid_t {
         let words = program.arguments

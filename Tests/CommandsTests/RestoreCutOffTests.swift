@@ -1,3 +1,4 @@
+import Glibc
 import Support
 import Testing
 
@@ -36,6 +37,25 @@ import Testing
         #expect(undone.text.contains("\"outcome\" : \"taken back\""), "\(undone.text)")
         #expect(world.status("[e['state'], e['restore'], e['suspended']]") == "[\"ok\", null, null]")
         expect(strongroom(scene, "resume", "prod"), 0, "nothing was in the way")
+    }
+
+    @Test func `a command that takes an output back ends with the program, and so does what it started`()
+        throws
+    {
+        let scene = try InPlaceScene(
+            feeding:
+                "sleep 100000 & echo $! > ORDERS.child; echo $$ > ORDERS.pid; kill -9 $PPID; sleep 100000")
+        #expect(scene.restore().status == 137)
+        for name in ["pid", "child"] {
+            let process = try #require(pid_t(scene.world.text("host/orders.sql.\(name)").trimmed))
+            var isGone = false
+            for _ in 0..<360_000 where !isGone {
+                isGone = kill(process, 0) != 0
+                if !isGone { usleep(10_000) }
+            }
+            #expect(isGone, "\(name)")
+        }
+        expect(scene.undo(), 0)
     }
 
     @Test func `a snapshot of live state of two moments is torn, and takes no good one's place`() throws {
@@ -98,4 +118,8 @@ import Testing
         #expect(scene.world.text("host/uploads.undone-2/twin") == "hello")
         #expect(scene.world.text("host/uploads.undone/mine") == "mine")
     }
+}
+
+extension String {
+    fileprivate var trimmed: String { split(separator: "\n").first.map(String.init) ?? "" }
 }

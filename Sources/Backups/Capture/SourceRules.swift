@@ -11,6 +11,8 @@ package struct SourceHook: Sendable {
     package init(_ command: CommandRun, isRequired: Bool = true) {
         self.command = command
         self.command.isDoneAtExit = true
+        // What was begun, a flush, a thaw, is better ended than cut.
+        self.command.endsWithUs = false
         self.isRequired = isRequired
     }
 

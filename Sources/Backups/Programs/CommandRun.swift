@@ -1,6 +1,7 @@
 internal import Archives
 package import Files
 internal import Glibc
+internal import Processes
 internal import Subprocess
 internal import SystemPackage
 
@@ -9,7 +10,7 @@ internal import SystemPackage
 /// The command is started without a shell, in a process group of its own, with an empty standard input unless a file is named,
 /// and no other environment than is given here. It is done when it has ended and its standard output is at its end: what it
 /// started in the background may still write there. Past the deadline the whole group is ended; what it leaves running is
-/// ended with it. Of its standard error the last lines are kept, for a failure to tell.
+/// ended with it, and where this process ends before it, however that happens (`ProcessGroup`). Of its standard error the last lines are kept, for a failure to tell.
 package struct CommandRun: Sendable {
     /// The program, looked up in PATH where it has no slash, and its arguments.
     package let arguments: [String]
@@ -25,6 +26,9 @@ package struct CommandRun: Sendable {
     package var input: Path?
     /// Whether it is done as soon as it has ended, whoever still holds its output: right for what starts a service.
     package var isDoneAtExit = false
+
+    /// Whether it is ended where this process is, a kill included; else it goes on to its own end.
+    package var endsWithUs = true
 
     /// The environment of a command that is given no other.
     package static let standardEnvironment = [
@@ -56,7 +60,9 @@ package struct CommandRun: Sendable {
     /// not to be used.
     package func stream(to sink: (RawSpan) async throws -> Void) async throws -> UInt64 {
         var options = PlatformOptions()
-        options.processGroupID = 0
+        // Without /bin/sh it has a group of its own.
+        let group = endsWithUs ? try? ProcessGroup() : nil
+        options.processGroupID = group?.number ?? 0
         var byteCount: UInt64 = 0
         var sinkFailure: (any Error)?
         var last = CommandOutput.Step.ended
@@ -100,7 +106,7 @@ package struct CommandRun: Sendable {
                     }
                 }
                 // What the command left running in its group ends with it. It isn't reaped yet: its number is nobody else's.
-                kill(-execution.processIdentifier.value, SIGKILL)
+                if let group { group.end() } else { kill(-execution.processIdentifier.value, SIGKILL) }
                 said = heard.words.text(hiding: environment)
             }
             status = result.terminationStatus
