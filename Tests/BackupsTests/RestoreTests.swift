@@ -2,6 +2,7 @@ import Archives
 import Backups
 import Encodings
 import Files
+import Glibc
 import Support
 import Testing
 
@@ -39,7 +40,7 @@ import Testing
             groupID: BackupFixture.user.group)
     }
 
-    @Test func `F099, F102: hostile entries are refused and listed, the rest is restored`() async throws {
+    @Test func `F099: hostile entries are refused and listed, the rest is restored`() async throws {
         let fixture = try await BackupFixture()
         fixture.sh("mkdir outside; printf secret > outside/passwd")
         let outside = Array(fixture.scratch.file("outside").utf8)
@@ -63,6 +64,51 @@ import Testing
         #expect(fixture.sh("cat back/directories/live/good/inside").text == "good/inside")
         #expect(fixture.sh("stat -c %a back/directories/live/zz").text == "755")
         #expect(report.json.contains("\"kind\": \"refused\""))
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root gives files away and makes devices"))
+    func `F102: set-id bits, devices and other owners are left out and listed, unless they are asked for`()
+        async throws
+    {
+        let fixture = try await BackupFixture()
+        var foreign = entry("c", mode: 0o640)
+        (foreign.userID, foreign.groupID) = (12_345, 23_456)
+        try await plant(
+            [
+                entry("", .directory, mode: 0o755), entry("a", mode: 0o4755), entry("b", mode: 0o2755),
+                foreign,
+                entry("d", .characterDevice(major: 1, minor: 3), mode: 0o666),
+                entry("e", .blockDevice(major: 7, minor: 200), mode: 0o660),
+                entry("f", .directory, mode: 0o3770),
+            ], fixture)
+        let list = "stat -c '%n %F %a %u:%g' *"
+        let report = try await fixture.restore(into: "back")
+        #expect(
+            fixture.sh("cd back/directories/live; \(list)").text == """
+                a regular file 755 0:0
+                b regular file 755 0:0
+                c regular file 640 0:0
+                f directory 1770 0:0
+                """)
+        let listed = report.sources[0].issues.map { "\(String(decoding: $0.path, as: UTF8.self)) \($0.kind)" }
+        #expect(Set(listed).isSuperset(of: ["a mode", "d skipped", "e skipped", "c owner"]), "\(listed)")
+
+        var options = Restore.Options()
+        (options.tree.owners, options.tree.setIdentity, options.tree.devices) = (true, true, true)
+        let asked = try await fixture.restore(into: "asked", options)
+        // Not every machine lets its root make devices: then they are refused and listed.
+        let refused = asked.sources[0].issues.map { String(decoding: $0.path, as: UTF8.self) }
+        #expect(Set(refused).isSubset(of: ["d", "e"]), "\(refused)")
+        let user = BackupFixture.user
+        var lines = [
+            "a regular file 4755 \(user.user):\(user.group)",
+            "b regular file 2755 \(user.user):\(user.group)",
+            "c regular file 640 12345:23456",
+        ]
+        if !refused.contains("d") { lines.append("d character special file 666 \(user.user):\(user.group)") }
+        if !refused.contains("e") { lines.append("e block special file 660 \(user.user):\(user.group)") }
+        lines.append("f directory 3770 \(user.user):\(user.group)")
+        #expect(fixture.sh("cd asked/directories/live; \(list)").text == lines.joined(separator: "\n"))
     }
 
     @Test func `F099: no tree holds a path that leads out, or one twice`() async throws {

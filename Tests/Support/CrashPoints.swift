@@ -109,6 +109,14 @@ package struct CrashPoints: Sendable {
         return (0..<count).map { 1 + $0 * (total - 1) / (count - 1) }
     }
 
+    /// Each number of 1...total where the environment has STRONGROOM_EVERY_CALL, else `count` spread ones: how many there are is
+    /// told then.
+    package static func every(orSpread count: Int, over total: Int) -> [Int] {
+        guard unsafe getenv("STRONGROOM_EVERY_CALL") != nil else { return spread(count, over: total) }
+        print("\(total) calls")
+        return Array(1..<max(total, 0) + 1)
+    }
+
     /// The directory of the package's executables: the one that the running tests stand in. proc(5),
     /// /proc/self/exe.
     package static var products: String {

@@ -74,21 +74,29 @@ extension EnvironmentRestore {
         if let failure { throw failure }
     }
 
+    /// Each step is one that may be repeated: a run that is killed here is gone on with from the start.
     private func takeBackRevision(_ record: RestoreRecord) async throws {
         let journal = memory.journal
-        let held = try journal.hold(environment: name)
-        if record.phase == .setting, held != record.hold {
-            try write(.resume, ["lifted": "hold of a restore in place"])
-            try journal.setHold(record.hold, environment: name)
-            try journal.setSuspension(nil, environment: name)
+        if record.phase == .setting {
+            if try journal.hold(environment: name) != record.hold {
+                try write(.resume, ["lifted": "hold of a restore in place"])
+                try journal.setHold(record.hold, environment: name)
+            }
+            try takeBackSuspension(record)
             do {
                 _ = try await deliver()
             } catch let error as DeliveryError {
                 tell("\(name): not delivered again: \(error.context)")
             }
         }
-        guard try journal.suspension(environment: name) != record.suspension else { return }
+        try takeBackSuspension(record)
+    }
+
+    /// Puts the suspension back to what it was; one that somebody else ordered meanwhile stays.
+    private func takeBackSuspension(_ record: RestoreRecord) throws {
+        let order = try memory.journal.suspension(environment: name)
+        guard order != record.suspension, order == nil || order?.reason == record.reason else { return }
         try write(.resume, ["lifted": "restore in place"])
-        try journal.setSuspension(record.suspension, environment: name)
+        try memory.journal.setSuspension(record.suspension, environment: name)
     }
 }

@@ -99,10 +99,9 @@ package struct EnvironmentRestore: Sendable {
         let journal = memory.journal
         var report = Report()
         if record.suspension == nil {
-            let reason = "restore in place of snapshot \(record.snapshot)"
-            try write(.suspend, ["reason": reason])
+            try write(.suspend, ["reason": record.reason])
             try journal.setSuspension(
-                Suspension(time: clock(), author: author, reason: reason), environment: name)
+                Suspension(time: clock(), author: author, reason: record.reason), environment: name)
         }
         try await waitForSync()
         // Beside everything, and whole, before anything is touched.

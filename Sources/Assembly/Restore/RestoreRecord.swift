@@ -40,6 +40,9 @@ struct RestoreRecord: Equatable {
     /// Directories that are exchanged.
     var swaps: [DirectorySwap] = []
 
+    /// Why the environment is suspended meanwhile.
+    var reason: String { "restore in place of snapshot \(snapshot)" }
+
     /// The text of the file.
     var text: String {
         var lines = [RestoreRecord.format, "phase \(phase.rawValue)", "snapshot \(snapshot)"]
