@@ -19,7 +19,7 @@ package struct CuttingParameters: Hashable, Sendable {
 
     /// The values of new stores. 64 KiB was measured to add 4 to 12 times less after small changes than 1 MiB.
     package static let standard = CuttingParameters(
-        minimum: 16 << 10, average: 64 << 10, maximum: 256 << 10, normalization: 2, bundleLimit: 16 << 10,
+        minimum: 32 << 10, average: 64 << 10, maximum: 256 << 10, normalization: 2, bundleLimit: 16 << 10,
         entryBits: 5, listBits: 7)
 
     /// The parameters with these values.
