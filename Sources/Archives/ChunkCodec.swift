@@ -23,6 +23,11 @@ import Sodium
         static let zstd: UInt8 = 1
     }
 
+    // For pieces of 64 KiB a table of 16 KiB, which leaves room in the first cache for the bytes, and matches of five instead
+    // of six: measured to take 5 % less time than level 1 as it is and to make no more bytes. 8 KiB save another 4 % of the
+    // time for 1 % more bytes.
+    private static let matching = Compressor.Matching(tableLog: 12, leastLength: 5)
+
     /// Bytes that sealing adds at most: nonce 24, coding 1, tag 16.
     static let overhead = 41
 
@@ -30,7 +35,7 @@ import Sodium
     /// is short.
     init(limit: Int, level: Int) throws(ArchiveError) {
         do throws(CompressionError) {
-            compressor = try Compressor(level: level)
+            compressor = try Compressor(level: level, matching: level == 1 ? ChunkCodec.matching : nil)
             decompressor = try Decompressor()
         } catch {
             throw ArchiveError(.storage, "zstd", underlying: error)

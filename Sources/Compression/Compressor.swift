@@ -13,16 +13,35 @@ package struct Compressor: ~Copyable {
     /// ZSTD_maxCLevel).
     package static var levels: ClosedRange<Int> { Int(ZSTD_minCLevel())...Int(ZSTD_maxCLevel()) }
 
-    /// Prepares a context. The default level is the library's own (ZSTD_CLEVEL_DEFAULT).
-    package init(level: Int = 3) throws(CompressionError) {
+    /// How a level looks for bytes that were there before, where its own values don't suit the contents.
+    package struct Matching: Hashable, Sendable {
+        /// log2 of the entries of the table of places, of four bytes each (ZSTD_c_hashLog).
+        package let tableLog: Int
+        /// The shortest match that is looked for, in bytes (ZSTD_c_minMatch).
+        package let leastLength: Int
+
+        /// The values as given; bounds are the library's.
+        package init(tableLog: Int, leastLength: Int) {
+            self.tableLog = tableLog
+            self.leastLength = leastLength
+        }
+    }
+
+    /// Prepares a context. The default level is the library's own (ZSTD_CLEVEL_DEFAULT). Throws `badLevel` where the
+    /// library doesn't know `level` or a value of `matching`, and `noMemory`.
+    package init(level: Int = 3, matching: Matching? = nil) throws(CompressionError) {
         guard Compressor.levels.contains(level) else { throw CompressionError(.badLevel, "ZSTD_maxCLevel") }
         guard let context = unsafe ZSTD_createCCtx() else {
             throw CompressionError(.noMemory, "ZSTD_createCCtx")
         }
         // Content size in the header, no checksum: what holds the frame authenticates it.
-        for (parameter, value) in [
+        var parameters = [
             (ZSTD_c_compressionLevel, level), (ZSTD_c_contentSizeFlag, 1), (ZSTD_c_checksumFlag, 0),
-        ] {
+        ]
+        if let matching {
+            parameters += [(ZSTD_c_hashLog, matching.tableLog), (ZSTD_c_minMatch, matching.leastLength)]
+        }
+        for (parameter, value) in parameters {
             let result = unsafe ZSTD_CCtx_setParameter(context, parameter, Int32(value))
             guard ZSTD_isError(result) == 0 else {
                 unsafe ZSTD_freeCCtx(context)

@@ -13,6 +13,17 @@ import Testing
         }
     }
 
+    @Test func `content comes back as it was, however matches are sought`() throws {
+        for matching in [(12, 5), (6, 7), (18, 4)].map({ Compressor.Matching(tableLog: $0, leastLength: $1) })
+        {
+            var compressor = try Compressor(level: 1, matching: matching)
+            var decompressor = try Decompressor()
+            let frame = try compress(sample(300_000), with: &compressor)
+            #expect(try decompress(frame, with: &decompressor, limit: 300_000) == sample(300_000))
+        }
+        #expect(code { _ = try Compressor(matching: .init(tableLog: 99, leastLength: 5)) } == .badLevel)
+    }
+
     @Test func `one context serves many frames, and each is the same as alone`() throws {
         var compressor = try Compressor()
         var decompressor = try Decompressor()
