@@ -23,7 +23,8 @@ package struct EnvironmentBackup: Sendable {
     /// are applied.
     package init(
         _ environment: EnvironmentSettings, settings: Settings, settingsFile: String,
-        access: SourceAccess, clock: @escaping @Sendable () -> Timestamp, file: (String) throws -> [UInt8]
+        access: SourceAccess, clock: @escaping @Sendable () -> Timestamp,
+        file: @escaping @Sendable (String) throws -> [UInt8]
     ) throws {
         _ = try Directory.makePath(Path(settings.state))
         let journal = try JournalFile.open(StateFiles.journal(settings.state))
@@ -42,14 +43,28 @@ package struct EnvironmentBackup: Sendable {
         for source in environment.backup?.sources ?? [] {
             sources.append(try BackupSource(source, mirrors: mirrors, access))
         }
-        var documents = try EnvironmentBackup.documents(
-            environment, settings: settings, settingsFile: settingsFile, applied: try revisions(), file: file)
-        if environment.backup?.drill != nil {
-            let book = CanaryBook(directory: StateFiles.canaries(settings.state))
-            documents.append(
-                .init(path: Array("canary".utf8), bytes: try book.plant(name, at: clock()).document))
+        let documents: @Sendable () throws -> [BackupSource.Document] = {
+            var documents = try EnvironmentBackup.documents(
+                environment, settings: settings, settingsFile: settingsFile, applied: try revisions(),
+                file: file)
+            if environment.backup?.drill != nil {
+                let book = CanaryBook(directory: StateFiles.canaries(settings.state))
+                documents.append(
+                    .init(path: Array("canary".utf8), bytes: try book.plant(name, at: clock()).document))
+            }
+            return documents
         }
-        sources.append(.documents(name: "keyring", documents))
+        // What can't be read now fails the backup in its own words. What is captured is read amid the capture: the keyring
+        // and the rules are those of the commits that the snapshot names, or it is torn.
+        _ = try documents()
+        sources.append(
+            .gathered(name: "keyring") {
+                do {
+                    return try documents()
+                } catch {
+                    throw BackupError(.caller, ScheduledBackup.words(error), underlying: error)
+                }
+            })
         var run = BackupRun(
             environment: name, sources: sources, host: MachinePresence.hostName, clock: clock,
             revisions: { try revisions() })

@@ -7,7 +7,9 @@ import Testing
 
 /// F079-F083, F087: what goes in comes out.
 @Suite struct DirectoryTests {
-    @Test func `a directory comes back with every name, kind, mode, time and hole`() async throws {
+    @Test func `F081, F082, F083, F087: a directory comes back with every name, kind, mode, time and hole`()
+        async throws
+    {
         let fixture = try await BackupFixture()
         fixture.sh(
             """
@@ -54,7 +56,7 @@ import Testing
         #expect(fixture.names() == ["back", "live"])
     }
 
-    @Test func `paths longer than the system takes come back`() async throws {
+    @Test func `F082: paths longer than the system takes come back`() async throws {
         let fixture = try await BackupFixture()
         fixture.sh(
             """
@@ -73,7 +75,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root gives files away"))
-    func `owners are left out and counted unless they are asked for`()
+    func `F087: owners are left out and counted unless they are asked for`()
         async throws
     {
         let fixture = try await BackupFixture()
@@ -105,7 +107,7 @@ import Testing
         #expect(fixture.sh("ls -A deep/er").text == "back")
     }
 
-    @Test func `extended attributes come back where the file system has them`() async throws {
+    @Test func `F087: extended attributes come back where the file system has them`() async throws {
         let fixture = try await BackupFixture()
         fixture.sh("mkdir live; printf x > live/file")
         let attribute = ExtendedAttribute(name: "user.comment", value: [0, 255, 10])
@@ -124,7 +126,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() != 0, "root can read everything"))
-    func `what can't be read is listed and makes the snapshot partial`()
+    func `F080: what can't be read is listed and makes the snapshot partial`()
         async throws
     {
         let fixture = try await BackupFixture()
@@ -140,7 +142,7 @@ import Testing
         fixture.sh("chmod 0700 live/closed")
     }
 
-    @Test func `a file that grows while it is read is flagged and has an end`() async throws {
+    @Test func `F079: a file that grows while it is read is flagged and has an end`() async throws {
         let fixture = try await BackupFixture()
         fixture.sh("mkdir live; head -c 8000000 /dev/zero > live/log; printf x > live/other")
         let file = fixture.scratch.file("live/log")

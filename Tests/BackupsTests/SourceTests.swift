@@ -170,6 +170,37 @@ import Testing
                 == "version: 1\nkeys\nsigner\n755")
     }
 
+    @Test func `documents that are gathered are those of the capture that counts`() async throws {
+        let fixture = try await BackupFixture()
+        let (first, second) = ([UInt8](repeating: 1, count: 20), [UInt8](repeating: 2, count: 20))
+        let asked = Mutex<UInt8>(0)
+        let keyring = BackupSource.gathered(name: "keyring") {
+            let count = asked.withLock { count in
+                count += 1
+                return count
+            }
+            return [.init(path: Array("rules".utf8), bytes: [0x30 + count])]
+        }
+        // Applied anew amid the first capture: all is taken again, the documents too.
+        let outcome = try await fixture.backUp([keyring], at: first, second, second, second)
+        #expect(outcome.status == .complete)
+        #expect(outcome.header.revisions == [Revision(source: "config", commit: second)])
+        try await fixture.restore(into: "back")
+        #expect(fixture.sh("cat back/keyring/rules").text == "2")
+        // What can't be gathered fails this source alone.
+        let live = BackupSource.directory(name: "live", path: fixture.path("back"))
+        let failing = BackupSource.gathered(name: "keyring") {
+            throw BackupError(.caller, "the rules can't be read")
+        }
+        let partial = try await fixture.backUp([failing, live])
+        #expect(partial.sources.map(\.status) == [.failed, .complete])
+        #expect(partial.sources[0].notes == ["the rules can't be read"])
+        let twice = BackupSource.gathered(name: "keyring") {
+            [.init(path: Array("a".utf8), bytes: []), .init(path: Array("a/b".utf8), bytes: [])]
+        }
+        #expect(try await fixture.backUp([twice, live]).sources[0].status == .failed)
+    }
+
     @Test func `revisions that change during the capture make a torn snapshot`() async throws {
         let fixture = try await BackupFixture()
         let (first, second) = ([UInt8](repeating: 1, count: 20), [UInt8](repeating: 2, count: 20))

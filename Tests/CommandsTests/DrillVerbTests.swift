@@ -6,13 +6,7 @@ import Testing
     /// A world whose environment has a member for drills, who reads the store, and a first backup.
     private func world(role: String = "drill") -> World {
         let world = World()
-        world.write(
-            "drill.recipient", world.must("keys", "new", "--output", world.path("drill.identity"), in: "host")
-        )
-        world.must(
-            "keys", "add", "--environment", "prod", "--signing-key", world.path("alice"), "--role", role,
-            "drill=" + world.text("drill.recipient"), identity: "alice")
-        world.config.commit("Let drills open")
+        world.addDrillMember(role: role)
         world.must(
             "store", "init", world.path("store"), "--identity", world.path("host.identity"), "--reader",
             world.text("alice.recipient"), "--reader", world.text("drill.recipient"), "--writer",
@@ -291,5 +285,16 @@ import Testing
             "sh", ["-c", "sh '\(world.path("host/feed"))' < '\(world.path("back/database"))'"])
         #expect(fed.status == 0, "\(fed.errorText)")
         #expect(server.dump("app") == before)
+    }
+}
+
+extension World {
+    /// Gives the environment a member `drill` with this role, whose identity is `drill.identity`.
+    func addDrillMember(role: String = "drill") {
+        write("drill.recipient", must("keys", "new", "--output", path("drill.identity"), in: "host"))
+        must(
+            "keys", "add", "--environment", "prod", "--signing-key", path("alice"), "--role", role,
+            "drill=" + text("drill.recipient"), identity: "alice")
+        config.commit("Let drills open")
     }
 }

@@ -182,14 +182,22 @@ import Testing
         #expect(world.text("host/notices").contains("STOPPING=1"))
     }
 
-    @Test func `snapshots are taken by the schedule and before a change, and the status names the newest`() {
+    @Test
+    func
+        `snapshots and drills come by the schedule, snapshots before a change, and the status names the newest`()
+    {
         let world = World()
-        world.makeStore()
+        world.addDrillMember()
+        world.must(
+            "store", "init", world.path("store"), "--identity", world.path("host.identity"), "--reader",
+            world.text("alice.recipient"), "--reader", world.text("drill.recipient"), "--writer",
+            world.text("host.recipient"))
         world.writeUploads()
         world.prepareService()
         world.edit(
             "host/strongroom.yaml", "beforeChange: never",
-            "beforeChange: require\n      schedule: \"* * * * *\"")
+            "beforeChange: require\n      schedule: \"* * * * *\"\n      drill: { schedule: \"* * * * *\", identity: "
+                + "\(world.path("drill.identity")) }")
         world.edit(
             "host/strongroom.yaml", "    targets:\n",
             "    targets:\n      - files: { directory: \(world.path("host/second")) }\n")
@@ -214,6 +222,10 @@ import Testing
         #expect(world.status("e['state']") == "\"suspended\"")
         service.until("snapshot by schedule") { service.text.contains("by schedule: complete") }
         #expect(world.status("e['lastSnapshot']['status']") == "\"complete\"")
+        // Drills go on as well; the first may have come before the first snapshot.
+        service.until("drill by schedule") { service.text.contains(": passed") }
+        service.until("drill in the status") { world.status("e['lastDrill']['outcome']") == "\"good\"" }
+        #expect(world.status("e['drillTrouble']") == "null")
         #expect(service.end().code == 0)
     }
 

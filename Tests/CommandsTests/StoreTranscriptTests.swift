@@ -91,8 +91,7 @@ import Testing
         }
     }
 
-    @Test func `what could not be captured makes a backup partial`() {
-        // F080, F084
+    @Test func `F080, F084: what could not be captured makes a backup partial`() {
         let (world, _) = world()
         world.edit("host/strongroom.yaml", "run: [\"cat\"", "run: [\"sh\", \"-c\", \"echo good; exit 3\"")
         let outcome = world.run("backup", "prod", "--config", world.settings)

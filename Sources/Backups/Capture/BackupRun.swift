@@ -146,6 +146,10 @@ package struct BackupRun: Sendable {
                     name, url, mirror, fetching, writer, memory, startedAt: time)
             case .documents(let name, let documents):
                 return try await DocumentCapture.run(name, documents, writer)
+            case .gathered(let name, let gather):
+                let documents = try await gather()
+                try BackupSource.check(documents)
+                return try await DocumentCapture.run(name, documents, writer)
             case .ruled(let inner, let rules):
                 return try await rules.around(inner) {
                     try await capture(inner, writer, startedAt: time)
@@ -186,7 +190,7 @@ extension BackupSource {
         case .command(_, let command, let restoring): command.facts(restoring)
         case .ruled(let source, _): source.facts
         // The URL as it was written may hold a credential: it is recorded only when it was checked.
-        case .repository, .documents: []
+        case .repository, .documents, .gathered: []
         }
     }
 }

@@ -27,6 +27,8 @@ package enum BackupSource: Sendable {
     case repository(name: String, url: String, mirror: Path, fetching: FetchOptions = FetchOptions())
     /// The keyring, rules, settings and allowed signers as they are now.
     case documents(name: String, [Document])
+    /// Such documents, gathered anew whenever the sources are captured: those of the commits that are applied then.
+    case gathered(name: String, @Sendable () async throws -> [Document])
     /// A source with what goes on around its capture.
     indirect case ruled(BackupSource, SourceRules)
 
@@ -34,7 +36,7 @@ package enum BackupSource: Sendable {
     package var name: String {
         switch self {
         case .directory(let name, _, _), .command(let name, _, _), .repository(let name, _, _, _),
-            .documents(let name, _):
+            .documents(let name, _), .gathered(let name, _):
             name
         case .ruled(let source, _): source.name
         }
@@ -46,7 +48,7 @@ package enum BackupSource: Sendable {
         case .directory: .directory
         case .command: .command
         case .repository: .repository
-        case .documents: .keyring
+        case .documents, .gathered: .keyring
         case .ruled(let source, _): source.kind
         }
     }
@@ -71,7 +73,8 @@ package enum BackupSource: Sendable {
         }
     }
 
-    private static func check(_ documents: [Document]) throws(BackupError) {
+    /// Throws `invalidSources` where paths of documents are invalid or lie beneath each other.
+    static func check(_ documents: [Document]) throws(BackupError) {
         let sorted = documents.map(\.path).sorted(by: PathOrder.precedes)
         guard sorted.allSatisfy({ PathOrder.isValid($0) && !$0.isEmpty }),
             zip(sorted, sorted.dropFirst()).allSatisfy({ !PathOrder.contains($0, $1) })

@@ -37,6 +37,7 @@ struct CaptureNotes {
             return "\(error.context): \(cause.description)"
         case let error as ArchiveError: return error.underlying.map(reason) ?? error.context
         case let error as CommandRun.Failure: return error.words
+        case let error as BackupError: return error.context
         default: return "\(type(of: error))"
         }
     }
