@@ -1,3 +1,4 @@
+import Archives
 import Files
 import Glibc
 
@@ -88,13 +89,12 @@ struct TreeFacts {
         return found.map { "\(TreeFacts.hex($0.name.bytes))=\(TreeFacts.hex($0.value))" }.sorted()
     }
 
-    /// Where data lies, by blocks of 4 KiB that are all zeros or not, and a hash of it.
+    /// A hash of what a file holds, and where its holes are.
     private func content(_ directory: Int32, _ name: [CChar], _ length: Int) -> String {
         let file = unsafe openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
         precondition(file >= 0, "errno \(errno)")
         defer { close(file) }
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        var buffer = [UInt8](repeating: 0, count: 65_536)
+        var bytes = [UInt8](repeating: 0, count: length)
         var offset = 0
         var holes: [String] = []
         var next = 0
@@ -107,14 +107,13 @@ struct TreeFacts {
             next = data < 0 ? length : data
         }
         while offset < length {
-            let count = unsafe buffer.withUnsafeMutableBytes {
-                unsafe pread(file, $0.baseAddress, $0.count, offset)
+            let count = unsafe bytes.withUnsafeMutableBytes {
+                unsafe pread(file, $0.baseAddress?.advanced(by: offset), $0.count - offset, offset)
             }
             guard count > 0 else { break }
-            for byte in buffer.prefix(count) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
             offset += count
         }
-        return "\(String(hash, radix: 16)) [\(holes.joined(separator: ","))]"
+        return "\(offset) \(Digest(hashing: bytes)) [\(holes.joined(separator: ","))]"
     }
 
     private static func hex(_ bytes: [UInt8]) -> String {
