@@ -1,4 +1,5 @@
 package import Archives
+internal import Sodium
 
 /// Takes a command's output into a store: one file of the source's name.
 enum CommandCapture {
@@ -10,7 +11,15 @@ enum CommandCapture {
         _ name: String, _ command: CommandRun, _ restoring: CommandRun?, _ writer: StoreWriter
     ) async throws -> SnapshotSource {
         var content = ContentWriter(writer)
-        _ = try await command.stream { bytes in try await content.append(bytes.array) }
+        _ = try await command.stream { bytes in
+            var offset = 0
+            try await content.read { room in
+                let count = min(room.byteCount, bytes.byteCount - offset)
+                bytes.extracting(offset..<(offset + count)).copy(into: &room)
+                offset += count
+                return count
+            }
+        }
         var tree = EntryTreeWriter(writer)
         // No time of its own: the same output makes the same tree. A restore gives it the snapshot's.
         try await tree.add(

@@ -50,6 +50,9 @@ final class CommandOutput {
     /// How long it may take until a cancelled task is noticed, in milliseconds.
     private static let tick: Int64 = 200
 
+    /// Bytes that are worth a reader's way.
+    private static let worth: Int32 = 256 << 10
+
     /// The output of `process`, whose end makes the descriptor `handle` readable (pidfd_open(2); -1 for none). It has
     /// `deadline` from now.
     init(
@@ -74,7 +77,7 @@ final class CommandOutput {
             let left = ContinuousClock.now.duration(to: end)
             guard left > .zero else { return .timedOut(isHeld: isGood == true) }
             guard !Task.isCancelled else { return .cancelled }
-            wait(left)
+            if wait(left) { gather() }
             if isErrorOpen { hearErrors() }
             if isOutputOpen, let count = read(output, into: &buffer) {
                 guard count == 0 else { return .output(count) }
@@ -84,7 +87,17 @@ final class CommandOutput {
         }
     }
 
-    private func wait(_ left: Duration) {
+    /// Where it still writes and little is there to read, waits a moment for more: a command that writes a page at a time, as
+    /// pg_dump does, would otherwise wake its reader for each. The pipe has room for what it writes meanwhile.
+    private func gather() {
+        var byteCount: Int32 = 0
+        guard unsafe ioctl(output.number, UInt(FIONREAD), &byteCount) == 0, byteCount < CommandOutput.worth
+        else { return }
+        usleep(1_000)
+    }
+
+    /// Waits until something happens; whether there is output, and more may come.
+    private func wait(_ left: Duration) -> Bool {
         var polled = [
             pollfd(fd: isOutputOpen ? output.number : -1, events: Int16(POLLIN), revents: 0),
             pollfd(fd: isErrorOpen ? errors.number : -1, events: Int16(POLLIN), revents: 0),
@@ -92,7 +105,8 @@ final class CommandOutput {
         ]
         let (seconds, attoseconds) = left.components
         let milliseconds = seconds >= 1 ? CommandOutput.tick : attoseconds / 1_000_000_000_000_000 + 1
-        _ = unsafe poll(&polled, nfds_t(polled.count), Int32(min(CommandOutput.tick, milliseconds)))
+        let count = unsafe poll(&polled, nfds_t(polled.count), Int32(min(CommandOutput.tick, milliseconds)))
+        return count > 0 && polled[0].revents == Int16(POLLIN)
     }
 
     /// Whether it ended with status 0; nil while it runs. It is left to be reaped (waitid(2)).

@@ -43,8 +43,9 @@ package struct CommandRun: Sendable {
         self.minimumByteCount = minimumByteCount
     }
 
-    /// Bytes that are read at a time, and what the pipe holds where the kernel lets it.
-    private static let stepByteCount = 1 << 18
+    /// Bytes that are read at a time, and what the pipe holds where the kernel lets it: the most that it gives everybody
+    /// (pipe-max-size of pipe(7)).
+    private static let stepByteCount = 1 << 20
 
     /// The program: a path where it has a slash, else a name that is looked up in PATH.
     private var executable: Executable {
