@@ -1,8 +1,9 @@
-"""database.py --strongroom FILE --work DIR [--runs N] [--megabytes N]
+"""database.py --strongroom FILE --work DIR [--runs N] [--megabytes N] [--only pgbench|orders]...
 
 What it costs to back up a PostgreSQL database: `pg_dump -Fc -Z0` as the command of a backup, beside the same command into
-/dev/null, in turn. The server has a cluster of its own in the work directory and listens on a socket there. Run it by
-`Scripts/bench database`.
+/dev/null, in turn. Two databases of the same size: that of PostgreSQL's own benchmark, and a table of orders of which half is
+random digits, which are hard to compress. The server has a cluster of its own in the work directory, listens on a socket there,
+and keeps all of it in memory. Run it by `Scripts/bench database`.
 """
 import argparse
 import glob
@@ -21,6 +22,7 @@ for name in ("strongroom", "work"):
 parser.add_argument("--age", help=argparse.SUPPRESS)
 parser.add_argument("--runs", type=int, default=5)
 parser.add_argument("--megabytes", type=int, default=500)
+parser.add_argument("--only", action="append", choices=("pgbench", "orders"))
 options = parser.parse_args()
 WORK = options.work
 CLUSTER, STORE = f"{WORK}/cluster", f"{WORK}/database-store"
@@ -28,7 +30,8 @@ PROGRAMS = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1:]
 if not PROGRAMS:
     sys.exit("bench: PostgreSQL is not installed (Scripts/packages test)")
 OWNER = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-DUMP = f"pg_dump -Fc -Z0 -h {CLUSTER} -U postgres app"
+# A unit of pgbench's scale has 15 MB with its index.
+SCALE = max(1, options.megabytes // 15)
 # Of some 630 bytes in a dump each, half of them words, half random digits.
 ROWS = options.megabytes * 1_000_000 // 630
 TABLE = f"""
@@ -39,8 +42,8 @@ TABLE = f"""
         FROM generate_series(1, {ROWS}) n"""
 
 
-def quietly(*command, owner=True):
-    subprocess.run((OWNER if owner else []) + list(command), check=True, stdout=subprocess.DEVNULL, cwd="/")
+def quietly(*command, **more):
+    subprocess.run(OWNER + list(command), check=True, stdout=subprocess.DEVNULL, cwd="/", **more)
 
 
 def query(text, database):
@@ -48,7 +51,11 @@ def query(text, database):
                           check=True, capture_output=True, text=True).stdout.strip()
 
 
-def backup(fresh):
+def dump(database):
+    return f"pg_dump -Fc -Z0 -h {CLUSTER} -U postgres {database}"
+
+
+def backup(database, fresh):
     """A backup of the dump, into an empty store or one that holds it already."""
     def sample():
         if fresh:
@@ -56,8 +63,36 @@ def backup(fresh):
             subprocess.run([options.strongroom, "store", "init", STORE, "--identity", f"{WORK}/identity"],
                            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=HOME)
         return run([options.strongroom, "backup", "--store", STORE, "--identity", f"{WORK}/identity",
-                    "--command", f"database={DUMP}"], env=HOME)
+                    "--command", f"database={dump(database)}"], env=HOME)
     return sample
+
+
+def make(database):
+    query(f"CREATE DATABASE {database}", "postgres")
+    if database == "pgbench":
+        quietly(f"{PROGRAMS[0]}/pgbench", "-h", CLUSTER, "-U", "postgres", "-i", "-I", "dtGvp", "-q", "-s", str(SCALE), database,
+                stderr=subprocess.DEVNULL)
+    else:
+        query(TABLE, database)
+        query("VACUUM ANALYZE orders", database)
+
+
+def measure(database):
+    length = int(subprocess.run(f"{dump(database)} | wc -c", shell=True, check=True, capture_output=True).stdout)
+    size = int(query(f"SELECT pg_database_size('{database}')", database))
+    # Whoever reads it first warms what all of them read.
+    run(f"{dump(database)} > /dev/null")
+    plain, first, again = alternate(
+        options.runs, lambda: run(f"{dump(database)} > /dev/null"), backup(database, fresh=True),
+        backup(database, fresh=False))
+    table = Table(f"PostgreSQL, {database}: {size / 1e6:.0f} MB, pg_dump -Fc -Z0 of {length / 1e6:.0f} MB, "
+                  f"medians of {options.runs}", "what", "time", "CPU, without the server", "of the dump alone",
+                  "peak of memory", "goal")
+    table.row("the dump into /dev/null", seconds(plain.wall), seconds(plain.cpu), "1", f"{plain.rss:.0f} MiB", "")
+    for name, result in (("backup into an empty store", first), ("backup of the same once more", again)):
+        ratio = result.wall / plain.wall
+        table.row(name, seconds(result.wall), seconds(result.cpu), f"{ratio:.3f}", f"{result.rss:.0f} MiB",
+                  f"{GOAL}: {verdict(ratio <= GOAL)}")
 
 
 HOME = dict(os.environ, HOME=f"{WORK}/home", XDG_STATE_HOME=f"{WORK}/home/state", XDG_CONFIG_HOME=f"{WORK}/home/config")
@@ -73,22 +108,12 @@ if not os.path.exists(f"{WORK}/identity"):
                    stdout=subprocess.DEVNULL, env=HOME)
 quietly(f"{PROGRAMS[0]}/initdb", "-D", f"{CLUSTER}/data", "-A", "trust", "-U", "postgres", "-N")
 quietly(f"{PROGRAMS[0]}/pg_ctl", "-D", f"{CLUSTER}/data", "-l", f"{CLUSTER}/log", "-w", "-o",
-        f"-k {CLUSTER} -c listen_addresses='' -c fsync=off", "start")
+        f"-k {CLUSTER} -c listen_addresses='' -c fsync=off -c shared_buffers=1GB -c max_wal_size=4GB", "start")
 try:
-    query("CREATE DATABASE app", "postgres")
-    query(TABLE, "app")
-    query("VACUUM ANALYZE orders", "app")
-    length = int(subprocess.run(f"{DUMP} | wc -c", shell=True, check=True, capture_output=True).stdout)
     machine([f"{PROGRAMS[0]}/postgres", "--version"], [options.strongroom, "--version"])
-    # Whoever writes 500 MB first warms what all of them read.
-    run(f"{DUMP} > /dev/null")
-    plain, first, again = alternate(
-        options.runs, lambda: run(f"{DUMP} > /dev/null"), backup(fresh=True), backup(fresh=False))
+    for name in options.only or ("pgbench", "orders"):
+        make(name)
+        measure(name)
+    print(f"\nload at the end {os.getloadavg()[0]:.1f}")
 finally:
     quietly(f"{PROGRAMS[0]}/pg_ctl", "-D", f"{CLUSTER}/data", "-m", "immediate", "stop")
-table = Table(f"A PostgreSQL database: pg_dump -Fc -Z0 of {length / 1e6:.0f} MB, medians of {options.runs}",
-              "what", "time", "of the dump alone", "peak of memory", "goal")
-table.row("the dump into /dev/null", seconds(plain.wall), "1", f"{plain.rss:.0f} MiB", "")
-for name, result in (("backup into an empty store", first), ("backup of the same once more", again)):
-    ratio = result.wall / plain.wall
-    table.row(name, seconds(result.wall), f"{ratio:.3f}", f"{result.rss:.0f} MiB", f"{GOAL}: {verdict(ratio <= GOAL)}")
