@@ -142,7 +142,7 @@ struct RecoverTests {
 }
 
 /// A world and the script that recovers its store.
-private struct Recovery {
+struct Recovery {
     let world: World
     let script: String
     var store: String { world.path("store") }
