@@ -41,20 +41,21 @@ package final class JournalFile: Sendable {
         }
     }
 
-    /// Creates the file where it is missing and sets its mode.
+    /// Creates the file where it is missing and sets its mode. One that is there is never opened: closing any descriptor of
+    /// it drops the locks that other connections of this process hold (POSIX locks belong to the process), and another
+    /// process would take away the log that they still write.
     private static func prepareFile(_ path: String) throws(JournalError) {
-        let flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
         var file: Int32
         repeat { file = unsafe Glibc.open(path, flags, 0o600) } while file < 0 && errno == EINTR
-        guard file >= 0 else { throw JournalError("open(2)", path, errno: errno) }
-        defer { close(file) }
+        guard file >= 0 || errno == EEXIST else { throw JournalError("open(2)", path, errno: errno) }
+        if file >= 0 { close(file) }
         var status = stat()
-        guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw JournalError(.cannotOpen, "not a regular file: \(path)")
         }
-        guard status.st_mode & 0o7777 == 0o600 || fchmod(file, 0o600) == 0 else {
-            throw JournalError("fchmod(2)", path, errno: errno)
-        }
+        guard status.st_mode & 0o7777 != 0o600 else { return }
+        guard unsafe chmod(path, 0o600) == 0 else { throw JournalError("chmod(2)", path, errno: errno) }
     }
 
     /// Reads in one transaction.

@@ -61,6 +61,19 @@ private func mode(_ path: String) -> UInt32 {
         #expect(try two.syncs(environment: "prod").count == 2)
     }
 
+    @Test func `a second opening in this process lets no other process take the log away`() throws {
+        let one = try journal()
+        try one.record(sync(first, 1))
+        do { _ = try journal() }
+        // The last one to close a journal removes its log: that is not this program while `one` is open.
+        let read = ShellCommand.run(
+            "sqlite3", [scratch.file("journal.sqlite"), "SELECT count(*) FROM sync; PRAGMA user_version"])
+        #expect(read.status == 0, "\(read.errorText)")
+        #expect(mode(scratch.file("journal.sqlite-wal")) == 0o600)
+        try one.record(sync(second, 2))
+        #expect(try journal().syncs(environment: "prod").count == 2)
+    }
+
     @Test func `a refused or failed sync leaves the applied commit as it was`() throws {
         let journal = try journal()
         try journal.record(sync(first, 1), marking: true)
