@@ -225,6 +225,9 @@ import Testing
         // Drills go on as well; the first may have come before the first snapshot.
         service.until("drill by schedule") { service.text.contains(": passed") }
         service.until("drill in the status") { world.status("e['lastDrill']['outcome']") == "\"good\"" }
+        service.until("next drill in the status") {
+            world.status("d['service']['loops'][0]['nextDrill'] is not None") == "true"
+        }
         #expect(world.status("e['drillTrouble']") == "null")
         #expect(service.end().code == 0)
     }
