@@ -47,6 +47,11 @@ extension Repository {
             return findings
         }
     }
+
+    /// The names of all objects, packed and loose, those of alternates among them.
+    func objectNames() throws(GitError) -> Set<ObjectID> {
+        try withHandle { handle throws(GitError) in try handle.allObjects() }
+    }
 }
 
 extension RepositoryHandle {

@@ -102,6 +102,68 @@ import Testing
             ])
     }
 
+    /// Changes one byte of the pack that holds `topic:big`, amid that object, or changes it back.
+    private func rot() {
+        fixture.sh(
+            """
+            cd source; blob=$(git rev-parse topic:big)
+            for index in .git/objects/pack/*.idx; do
+                offset=$(git show-index < $index | sed -n "s/^\\([0-9]*\\) $blob .*/\\1/p")
+                test -z "$offset" && continue
+                pack=${index%.idx}.pack; chmod u+w $pack
+                python3 -c "
+            import sys
+            with open('$pack', 'r+b') as file:
+                file.seek($offset + 1000); byte = file.read(1)[0]
+                file.seek($offset + 1000); file.write(bytes([byte ^ 4]))"
+                exit 0
+            done
+            exit 1
+            """)
+    }
+
+    private func commitLarge() {
+        source.git("checkout", "-q", "topic")
+        fixture.sh("head -c 60000 /dev/urandom > source/big")
+        source.commit("large")
+        source.git("checkout", "-q", "main")
+        source.git("repack", "-q", "-d")
+    }
+
+    @Test(arguments: [true, false])
+    func `F086: a bit that rotted in a pack of the source is found, and what is mended is captured`(
+        inBase: Bool
+    ) async throws {
+        if !inBase { #expect(try await capture().status == .complete) }
+        commitLarge()
+        rot()
+        let rotten = try await capture()
+        #expect(rotten.status == .partial && rotten.sources[0].status == .partial)
+        #expect(rotten.sources[0].notes.joined().hasPrefix("refs/heads/topic is left out"))
+        _ = try await restored(rotten)
+        rot()
+        let mended = try await capture()
+        #expect(mended.status == .complete)
+        let back = try await restored(mended)
+        #expect(back.git("rev-parse", "topic") == source.git("rev-parse", "topic"))
+    }
+
+    @Test func `F086: an object with the bytes of another is found`() async throws {
+        #expect(try await capture().status == .complete)
+        source.git("checkout", "-q", "topic")
+        source.write("b", "three\n")
+        source.commit("three")
+        source.git("checkout", "-q", "main")
+        fixture.sh(
+            "git init -q other; other=$(echo elsewhere | git -C other hash-object -w --stdin | sed 's,^..,&/,'); "
+                + "cd source; p=.git/objects/$(git rev-parse topic:b | sed 's,^..,&/,'); rm -f $p; "
+                + "cp ../other/.git/objects/$other $p")
+        let outcome = try await capture()
+        #expect(outcome.status == .partial)
+        #expect(outcome.sources[0].notes.joined().hasPrefix("refs/heads/topic is left out"))
+        _ = try await restored(outcome)
+    }
+
     @Test func `F086: a repository of which no ref is sound fails, with the object's name`() async throws {
         for name in ["side", "topic"] { source.git("branch", "-q", "-D", name) }
         let blob = source.git("rev-parse", "main:a")

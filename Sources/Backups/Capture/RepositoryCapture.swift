@@ -181,6 +181,8 @@ struct RepositoryCapture {
         let source = source
         async let commits = try fresh.commits ?? source.commits(of: fresh.header)
         let (header, byteCount) = try write(fresh.header, into: spool, usingGit: usingGit)
+        // A base was compared while it was made.
+        if !header.prerequisites.isEmpty { try verify(spool) }
         let tips = Set(header.references.map(\.target) + (header.head.map { [$0] } ?? []))
         return RepositoryIncrement(
             objectFormat: .sha1, byteCount: byteCount, prerequisites: header.prerequisites.map(\.bytes),
@@ -196,6 +198,15 @@ struct RepositoryCapture {
             byteCount += UInt64(bytes.byteCount)
         }
         return (written, byteCount)
+    }
+
+    private func verify(_ spool: borrowing Descriptor) throws(GitError) {
+        var offset: Int64 = 0
+        try source.verify { room in
+            let count = try spool.read(into: &room, at: offset)
+            offset += Int64(count)
+            return count
+        }
     }
 
     private func decimal(_ number: Int) -> [UInt8] { Array(String(number).utf8) }

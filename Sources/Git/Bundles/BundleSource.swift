@@ -222,6 +222,51 @@ extension BundleSource {
             of: header.references, head: header.head, excluding: header.prerequisites, to: sink)
     }
 
+    /// Reads a bundle of this source again and looks at each of its objects: what a disk has changed has other bytes than
+    /// its name says, and a thin pack is made without a look at them. `read` fills the room from its start and returns
+    /// how many bytes it gave, 0 at the end.
+    ///
+    /// Blocks. On disk, while it lasts: `.<mirror's name>.new-<16 hex digits>/`. Throws `damaged`, `stoppedByCaller` with
+    /// what `read` threw.
+    package func verify(_ read: (inout MutableRawSpan) throws -> Int) throws(GitError) {
+        let place = MirrorDirectory(at: mirror.temporaryPath)
+        defer { place.remove() }
+        try place.makePassing(files: [
+            .init(name: "objects/info/alternates", bytes: PackProgram.line(for: objects))
+        ])
+        do throws(GitError) {
+            try receive(into: Repository(directory: place.path, configuration: nil), read)
+        } catch {
+            guard error.code == .brokenPack || error.code == .malformedBundle else { throw error }
+            throw GitError(.damaged, "objects of the repository are damaged", underlying: error)
+        }
+        try GitError.onFiles("look at \(place.path)") { () throws(FileError) in
+            try Directory(place.path).removeFile("objects/info/alternates")
+        }
+        for id in try Repository(directory: place.path, configuration: nil).objectNames()
+        where try !repository.contains(id) {
+            throw GitError(.damaged, "an object of the repository has the bytes of another, \(id)")
+        }
+    }
+
+    private func receive(
+        into place: Repository, _ read: (inout MutableRawSpan) throws -> Int
+    ) throws(GitError) {
+        var receiver = try BundleReceiver(into: place)
+        var room = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            var span = room.mutableSpan
+            var bytes = unsafe span.mutableBytes
+            let count: Int
+            do { count = try read(&bytes) } catch {
+                throw GitError(.stoppedByCaller, "the bundle can't be read", underlying: error)
+            }
+            guard count > 0 else { break }
+            try receiver.append(bytes.bytes.extracting(0..<count))
+        }
+        _ = try receiver.finish()
+    }
+
     /// Those of `ids` that are commits, or tags of commits, and are reachable from no ref now, as well as those that are
     /// neither, or are not here any more.
     package func unreachable(_ ids: [ObjectID]) throws(GitError) -> Set<ObjectID> {

@@ -26,12 +26,15 @@ struct PackProgram {
     // One thread: the same objects make the same pack.
     private static let arguments = [
         "git", "--git-dir=.", "-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false",
-        "pack-objects", "-q", "--stdout", "--revs", "--threads=1", "--delta-base-offset",
+        "-c", "core.fsync=none", "pack-objects", "-q", "--revs", "--threads=1", "--delta-base-offset",
         "--no-use-bitmap-index",
     ]
 
     /// Hands the pack of what `revisions` name (git-pack-objects(1), `--revs`) to `sink`. False, and nothing handed out,
     /// where there is no Git.
+    ///
+    /// What isn't thin goes to a file first: then Git compares what it copies with the checksums of the packs that it comes from,
+    /// which it leaves to the receiver otherwise. Of a thin pack nothing is checked.
     ///
     /// Blocks. Throws `damaged` where Git fails: objects are missing or broken; `limitExceeded`, `timedOut`,
     /// `stoppedByCaller` with what `sink` threw.
@@ -40,8 +43,9 @@ struct PackProgram {
     ) throws(GitError) -> Bool {
         let place = MirrorDirectory(at: mirror.temporaryPath)
         var program = ChildProgram(
-            PackProgram.arguments + (isThin ? ["--thin"] : []), environment: PackProgram.environment,
-            directory: place.path, timeout: .seconds(max(limits.seconds, 3600)))
+            PackProgram.arguments + (isThin ? ["--stdout", "--thin"] : ["objects/pack/pack"]),
+            environment: PackProgram.environment, directory: place.path,
+            timeout: .seconds(max(limits.seconds, 3600)))
         do throws(ProcessError) {
             program.arguments[0] = String(decoding: try program.executable().bytes, as: UTF8.self)
         } catch {
@@ -51,8 +55,44 @@ struct PackProgram {
         try place.makePassing(files: [
             .init(name: "objects/info/alternates", bytes: PackProgram.line(for: objects))
         ])
-        try run(program, revisions, sink)
+        guard !isThin else {
+            try run(program, revisions, sink)
+            return true
+        }
+        // Its name, and a line break, are what is printed.
+        var name: [UInt8] = []
+        try run(program, revisions) { name += $0.array }
+        try hand(
+            Path(Array("objects/pack/pack-".utf8) + name.dropLast() + Array(".pack".utf8)), in: place,
+            to: sink)
         return true
+    }
+
+    private func hand(
+        _ pack: Path, in place: MirrorDirectory, to sink: (RawSpan) throws -> Void
+    ) throws(GitError) {
+        var room = [UInt8](repeating: 0, count: PackProgram.bufferByteCount)
+        var offset: Int64 = 0
+        var failure: (any Error)?
+        try GitError.onFiles("read \(pack) of \(place.path)") { () throws(FileError) in
+            let file = try Directory(place.path).openFile(pack)
+            let byteCount = try file.metadata().byteCount
+            guard byteCount <= limits.byteCount else {
+                failure = GitError(.limitExceeded, "more than \(limits.byteCount) new bytes")
+                return
+            }
+            while failure == nil {
+                var span = room.mutableSpan
+                var bytes = unsafe span.mutableBytes
+                let count = try file.read(into: &bytes, at: offset)
+                guard count > 0 else { return }
+                offset += Int64(count)
+                do { try sink(bytes.bytes.extracting(0..<count)) } catch { failure = error }
+            }
+        }
+        guard let failure else { return }
+        if let failure = failure as? GitError { throw failure }
+        throw GitError(.stoppedByCaller, "the pack's sink failed", underlying: failure)
     }
 
     private func run(
@@ -94,7 +134,7 @@ struct PackProgram {
     }
 
     /// A line of `objects/info/alternates` (gitrepository-layout(5)): a path with a line break is quoted as in C.
-    private static func line(for path: Path) -> [UInt8] {
+    static func line(for path: Path) -> [UInt8] {
         guard path.bytes.contains(0x0A) else { return path.bytes + [0x0A] }
         var line: [UInt8] = [0x22]
         for byte in path.bytes {
