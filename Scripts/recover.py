@@ -1175,7 +1175,9 @@ def restore(store, snapshot, into, options):
             continue
         label = "%s %s" % (KINDS[source["kind"]], printable(source["name"].encode()))
         for note in source["notes"]:
-            problems.append("%s: %s" % (label, printable(note.encode())))
+            # Of a complete source a note tells what was never meant to be in it.
+            told = store.notes if STATUS[source["status"]] == "complete" else problems
+            told.append("%s: %s" % (label, printable(note.encode())))
         if source["root"] is None:
             problems.append("%s: nothing was captured (%s)" % (label, STATUS[source["status"]]))
             continue
@@ -1268,9 +1270,19 @@ class RepositoryFacts:
     def bundle(self, number):
         return "increments/%06d.bundle" % number
 
+    def blocked(self):
+        """References that others are below: no repository's files can hold both."""
+        both = self.references + self.lost
+        folders = {name[:at] for name, _ in both for at in range(len(name)) if name[at:at + 1] == b"/"}
+        return [(name, id) for name, id in both if name in folders]
+
+    def restorable(self):
+        blocked = set(self.blocked())
+        return [pair for pair in self.references + self.lost if pair not in blocked]
+
     def packed(self):
         """All references as a file `packed-refs`."""
-        names = sorted(self.references + self.lost)
+        names = sorted(self.restorable())
         return b"# pack-refs with: sorted \n" + b"".join(b"%s %s\n" % (i.hex().encode(), n) for n, i in names)
 
     def roots(self):
@@ -1551,6 +1563,8 @@ def recover_repository(place, folder, name, work):
     try:
         need(facts.width == 20, "SHA-256 objects: use make-repository, and a git that knows them", Unsupported)
         make_repository(place, facts, made)
+        for blocked, id in facts.blocked():
+            work.problem(blocked, "left out, for other references are below it; the repository has its object, " + id.hex())
         shutil.rmtree(folder + b"/" + name)
     except FileExistsError:
         work.problem(name, "another source has the place of its repository")
@@ -1570,7 +1584,7 @@ def describe_repository(place, facts):
     lines += [b'git init --quiet --bare --object-format=%s "$1"' % form, b'cd "$1"']
     for number in range(facts.count):
         lines.append(b'git bundle unbundle "$here"/%s >/dev/null' % facts.bundle(number).encode())
-    for name, id in facts.references + facts.lost:
+    for name, id in facts.restorable():
         lines.append(b"git update-ref %s %s" % (quoted(name), id.hex().encode()))
     if facts.head.startswith(b"ref: "):
         lines.append(b"git symbolic-ref HEAD %s" % quoted(facts.head[5:]))

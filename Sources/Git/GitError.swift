@@ -158,7 +158,17 @@ extension GitError {
             case (_, GIT_ERROR_ODB), (_, GIT_ERROR_OBJECT), (GIT_ERROR, GIT_ERROR_REFERENCE): .damaged
             default: .library
             }
-        return GitError(fact, "\(context): \(function)", underlying: failure)
+        let words =
+            switch fact {
+            case .repositoryMissing: "no Git repository"
+            case .referenceMissing: "the ref is missing"
+            case .objectMissing: "missing"
+            case .damaged: "damaged, or not to be read"
+            case .locked: "in use by another process"
+            case .brokenPack: "the pack is broken"
+            default: "libgit2 fails (\(function))"
+            }
+        return GitError(fact, "\(context): \(words)", underlying: failure)
     }
 
     /// Throws the error of `function` where `code` is below zero, else gives it back.

@@ -30,21 +30,52 @@ package struct References: Equatable, Sendable {
     /// Takes the refs in any order. Throws `invalidName` where two have one name, or one is below another
     /// (`refs/heads/a` and `refs/heads/a/b`), and `limitExceeded` for more than `GitLimits.references`.
     package init(_ entries: [Entry], head: Head) throws(GitError) {
+        let sorted = try References.sorted(entries)
+        if let name = References.directories(among: sorted).min() {
+            throw GitError(.invalidName, "\(name) is a ref and also a directory of refs")
+        }
+        self.init(sorted: sorted, head: head)
+    }
+
+    private init(sorted: [Entry], head: Head) {
+        entries = sorted
+        self.head = head
+    }
+
+    private static func sorted(_ entries: [Entry]) throws(GitError) -> [Entry] {
         guard entries.count <= GitLimits.references else {
             throw GitError(.limitExceeded, "more than \(GitLimits.references) refs")
         }
         let sorted = entries.sorted { $0.name < $1.name }
-        let names = Set(sorted.map(\.name.bytes))
-        guard names.count == sorted.count else { throw GitError(.invalidName, "two refs of one name") }
-        for entry in sorted {
+        for (entry, next) in zip(sorted, sorted.dropFirst()) where entry.name == next.name {
+            throw GitError(.invalidName, "two refs called \(entry.name)")
+        }
+        return sorted
+    }
+
+    /// As `init(_:head:)`, without the refs that others are below: no repository's files can hold both. Those are `leftOut`,
+    /// sorted.
+    package static func leavingOutDirectories(
+        _ entries: [Entry], head: Head
+    ) throws(GitError) -> (references: References, leftOut: [Entry]) {
+        let sorted = try sorted(entries)
+        let names = directories(among: sorted)
+        return (
+            References(sorted: sorted.filter { !names.contains($0.name) }, head: head),
+            sorted.filter { names.contains($0.name) }
+        )
+    }
+
+    /// The names that stand before a slash of others.
+    private static func directories(among entries: [Entry]) -> Set<ReferenceName> {
+        let names = Dictionary(entries.map { ($0.name.bytes, $0.name) }, uniquingKeysWith: { $1 })
+        var found: Set<ReferenceName> = []
+        for entry in entries {
             for (index, byte) in entry.name.bytes.enumerated() where byte == 0x2F {
-                guard !names.contains(Array(entry.name.bytes[..<index])) else {
-                    throw GitError(.invalidName, "a ref that is also a directory of refs")
-                }
+                if let name = names[Array(entry.name.bytes[..<index])] { found.insert(name) }
             }
         }
-        self.entries = sorted
-        self.head = head
+        return found
     }
 
     /// The object of the ref called `name`; nil where there is none.

@@ -40,6 +40,11 @@ package final class Repository: Sendable {
         try withHandle { handle throws(GitError) in try handle.references() }
     }
 
+    /// As `references()`; refs that are also directories of others, as only a broken repository has them, are left out.
+    func soundReferences() throws(GitError) -> (references: References, leftOut: [References.Entry]) {
+        try withHandle { handle throws(GitError) in try handle.soundReferences() }
+    }
+
     /// Whether the object is there.
     package func contains(_ id: ObjectID) throws(GitError) -> Bool {
         try withHandle { handle throws(GitError) in handle.contains(id) }

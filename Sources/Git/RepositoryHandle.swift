@@ -131,7 +131,17 @@ extension RepositoryHandle {
 
 extension RepositoryHandle {
     /// Every ref, symbolic ones resolved (those that lead nowhere left out), and HEAD.
-    borrowing func references() throws(GitError) -> References {
+    ///
+    /// Throws `invalidName` where one is also a directory of others.
+    borrowing func references() throws(GitError) -> References { try References(entries(), head: head()) }
+
+    /// As `references()`; refs that are also directories of others are left out, and handed back.
+    borrowing func soundReferences() throws(GitError) -> (references: References, leftOut: [References.Entry])
+    {
+        try References.leavingOutDirectories(entries(), head: head())
+    }
+
+    private borrowing func entries() throws(GitError) -> [References.Entry] {
         var iterator: OpaquePointer?
         try GitError.check(
             "git_reference_iterator_new", unsafe git_reference_iterator_new(&iterator, repository),
@@ -152,7 +162,7 @@ extension RepositoryHandle {
                 throw GitError(.limitExceeded, "more than \(GitLimits.references) refs")
             }
         }
-        return try References(entries, head: head())
+        return entries
     }
 
     private borrowing func head() throws(GitError) -> References.Head {

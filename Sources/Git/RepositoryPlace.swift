@@ -13,9 +13,23 @@ struct RepositoryPlace {
     /// `repositoryMissing`.
     init(at path: Path) throws(GitError) {
         guard let place = try RepositoryPlace.find(at: path) else {
-            throw GitError(.repositoryMissing, "no Git repository at \(path)")
+            guard RepositoryPlace.hasObjects(path) || RepositoryPlace.hasObjects(path.appending(".git"))
+            else {
+                throw GitError(.repositoryMissing, "no Git repository at \(path)")
+            }
+            throw GitError(
+                .repositoryMissing,
+                "the Git repository at \(path) is broken: HEAD, objects or refs are missing")
         }
         self = place
+    }
+
+    /// Whether something of a repository is there, if not all.
+    private static func hasObjects(_ path: Path) -> Bool {
+        guard let root = try? Directory(path), let objects = try? root.metadataIfPresent(of: "objects"),
+            let configuration = try? root.metadataIfPresent(of: "config")
+        else { return false }
+        return objects.kind == .directory && configuration.kind == .regular
     }
 
     /// The repository at `path`; nil where there is none.

@@ -198,4 +198,82 @@ import Testing
         let last = try await restored(try await capture())
         #expect(last.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/backup") == kept)
     }
+
+    // MARK: - Names
+
+    @Test(arguments: ["/x", "", "/.."])
+    func `refs of the source where a vanished tip is kept give it another name, and all comes back`(
+        _ place: String
+    ) async throws {
+        _ = try await capture()
+        let topic = source.git("rev-parse", "topic")
+        source.git("branch", "-q", "-D", "topic")
+        let kept = try #require(references(try await restored(try await capture())).first)
+        #expect(kept.hasPrefix("refs/backup/") && kept.hasSuffix("/heads/topic"))
+        let own = place == "/.." ? String(kept.dropLast("/topic".count)) : kept + place
+        source.git("update-ref", own, "main")
+        for _ in 1...2 {
+            let outcome = try await capture()
+            #expect(outcome.status == .complete && outcome.sources[0].notes == [])
+            let back = try await restored(outcome)
+            #expect(back.git("rev-parse", own) == source.git("rev-parse", own))
+            let tips = back.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/backup")
+                .split(separator: "\n").filter { $0.hasPrefix(topic) }
+            #expect(tips.count == 1 && tips.allSatisfy { $0.hasSuffix("Z-2/heads/topic") }, "\(tips)")
+            source.commit("a further one")
+        }
+    }
+
+    @Test
+    func `a ref that another is below is left out and named, and what it held is kept if it was captured`()
+        async throws
+    {
+        let topic = source.git("rev-parse", "topic")
+        source.git("pack-refs", "--all")
+        fixture.sh("cp source/.git/packed-refs sound; cp sound broken")
+        fixture.sh("echo \(source.git("rev-parse", "main")) refs/heads/topic/x >> broken")
+        fixture.sh("cp broken source/.git/packed-refs")
+        let words = "other refs are below it, which no sound repository has; it names \(topic)"
+        let first = try await capture()
+        #expect(first.status == .partial)
+        #expect(first.sources[0].notes == ["refs/heads/topic is left out: \(words)"])
+        let names = ["refs/heads/main", "refs/heads/side", "refs/heads/topic/x"]
+        #expect(references(try await restored(first)) == names)
+        fixture.sh("cp sound source/.git/packed-refs")
+        #expect(try await capture().status == .complete)
+        fixture.sh("cp broken source/.git/packed-refs")
+        let last = try await capture()
+        #expect(last.status == .partial)
+        #expect(
+            last.sources[0].notes == [
+                "refs/heads/topic is left out, and what it held the last time is kept: \(words)"
+            ])
+        let back = try await restored(last)
+        #expect(references(back).suffix(3) == names[...])
+        #expect(back.git("for-each-ref", "--format=%(objectname)", "refs/backup") == topic)
+    }
+
+    @Test func `symbolic refs beside HEAD are named with what they name`() async throws {
+        source.git("symbolic-ref", "refs/heads/stable", "refs/heads/main")
+        source.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/none")
+        let outcome = try await capture()
+        #expect(outcome.status == .complete)
+        #expect(
+            outcome.sources[0].notes == [
+                "refs/heads/stable is a symbolic ref to refs/heads/main: "
+                    + "it comes back as a plain ref to the same object",
+                "refs/remotes/origin/HEAD is a symbolic ref to refs/remotes/origin/none, "
+                    + "which is not there: it is not captured",
+            ])
+        let back = try await restored(outcome)
+        #expect(back.git("rev-parse", "stable") == source.git("rev-parse", "main"))
+        #expect(references(back).count == 4)
+    }
+
+    @Test func `a repository without HEAD is called broken, not missing`() async throws {
+        fixture.sh("mv source/.git/HEAD aside")
+        let outcome = try await capture()
+        #expect(outcome.sources[0].status == .failed)
+        #expect(outcome.sources[0].notes.joined().hasSuffix("is broken: HEAD, objects or refs are missing"))
+    }
 }

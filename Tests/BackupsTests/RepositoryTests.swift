@@ -361,28 +361,7 @@ import Testing
             (facts, index, [UInt8](repeating: 0x41, count: bundle.count)),
         ]
         for (number, plant) in plants.enumerated() {
-            let writer = try await fixture.writer()
-            var tree = EntryTreeWriter(writer)
-            for (path, bytes) in [
-                (Array("facts".utf8), plant.0.encoded), (Array("increments".utf8), nil),
-                (RepositoryIncrement.bundlePath(0), plant.2),
-                (RepositoryIncrement.indexPath(0), plant.1.encoded),
-            ] {
-                guard let bytes else {
-                    try await tree.add(Entry(path: path, kind: .directory, mode: 0o700))
-                    continue
-                }
-                var content = ContentWriter(writer)
-                try await content.append(bytes)
-                try await tree.add(Entry(path: path, kind: .file(try await content.finish()), mode: 0o600))
-            }
-            let draft = SnapshotDraft(
-                environment: "prod", time: fixture.now(), status: .complete, revisions: [],
-                sources: [
-                    SnapshotSource(
-                        name: "app", kind: .repository, status: .complete, root: try await tree.finish())
-                ], host: "h")
-            _ = try await writer.commit(try await writer.prepare(draft))
+            try await self.plant(plant.0, plant.1, plant.2)
             do {
                 let report = try await fixture.restore(into: "hostile\(number)")
                 #expect(!report.isWhole || report.isDamaged)
@@ -393,6 +372,64 @@ import Testing
                 #expect(fixture.names().contains("hostile\(number)") == false)
             }
         }
+    }
+
+    /// Makes a snapshot of a repository of one bundle that says what it is told.
+    private func plant(
+        _ facts: RepositoryFacts, _ index: RepositoryIncrement, _ bundle: [UInt8]
+    ) async throws {
+        let writer = try await fixture.writer()
+        var tree = EntryTreeWriter(writer)
+        for (path, bytes) in [
+            (Array("facts".utf8), facts.encoded), (Array("increments".utf8), nil),
+            (RepositoryIncrement.bundlePath(0), bundle),
+            (RepositoryIncrement.indexPath(0), index.encoded),
+        ] {
+            guard let bytes else {
+                try await tree.add(Entry(path: path, kind: .directory, mode: 0o700))
+                continue
+            }
+            var content = ContentWriter(writer)
+            try await content.append(bytes)
+            try await tree.add(Entry(path: path, kind: .file(try await content.finish()), mode: 0o600))
+        }
+        let draft = SnapshotDraft(
+            environment: "prod", time: fixture.now(), status: .complete, revisions: [],
+            sources: [
+                SnapshotSource(
+                    name: "app", kind: .repository, status: .complete, root: try await tree.finish())
+            ], host: "h")
+        _ = try await writer.commit(try await writer.prepare(draft))
+    }
+
+    @Test func `of refs below another in a snapshot, that one is left out and named, all else comes back`()
+        async throws
+    {
+        _ = makeSource()
+        try await capture()
+        let (captured, reader) = try await self.source()
+        let root = try #require(captured.root)
+        func content(_ path: [UInt8]) async throws -> [UInt8] {
+            let entry = try await reader.entry(at: path, of: root)
+            return try await reader.bytes(of: try #require(entry?.content), limit: 1 << 20)
+        }
+        var facts = try RepositoryFacts(decoding: try await content(Array("facts".utf8)))
+        let target = facts.references[0].target
+        let name = "refs/backup/20261123T172743Z/heads/topic"
+        facts.lost = [.init(name: Array(name.utf8), target: target)]
+        facts.references = (facts.references + [.init(name: Array("\(name)/x".utf8), target: target)])
+            .sorted()
+        try await plant(
+            facts, RepositoryIncrement(decoding: try await content(RepositoryIncrement.indexPath(0))),
+            try await content(RepositoryIncrement.bundlePath(0)))
+        let report = try await restore(into: "back")
+        #expect(!report.isWhole && !report.isDamaged)
+        let issues = report.sources[0].issues
+        #expect(issues.map { String(decoding: $0.path, as: UTF8.self) } == [name])
+        #expect(issues.map(\.kind) == [.refused] && issues.map { $0.reason.contains("its object") } == [true])
+        #expect(state("back") == state("source"))
+        #expect(backups("back").map { $0.hasSuffix(" \(name)/x") } == [true])
+        #expect(fsck("back").status == 0)
     }
 
     // MARK: - Odd repositories

@@ -121,11 +121,13 @@ enum HardCases {
         commits = sorted(bytes.fromhex(id) for id in git("rev-list", "--all").decode().split())
         u32, LP, empty = recover.u32, recover.LP, recover.u32(0)
         listed = u32(len(pairs)) + b"".join(LP(name) + id for name, id in pairs)
-        facts = LP(b"strongroom/repository/v1") + LP(b"") + b"\1" + LP(b"ref: refs/heads/main") + listed + u32(1) + empty + empty
+        facts = LP(b"strongroom/repository/v1") + LP(b"") + b"\1" + LP(b"ref: refs/heads/main") + listed + u32(1)
         index = LP(b"strongroom/increment/v1") + b"\1" + recover.u64(len(whole)) + empty + empty + u32(len(commits)) + b"".join(commits)
-        for name, data in (("facts", facts), ("increments/000000.index", index)):
-            with open(place + "/a/" + name, "wb") as file:
-                file.write(data)
+        def lay(lost):
+            for name, data in (("facts", facts + lost + empty), ("increments/000000.index", index)):
+                with open(place + "/a/" + name, "wb") as file:
+                    file.write(data)
+        lay(empty)
         class Work:
             def problem(self, path, reason, is_damage=False):
                 self.told = reason
@@ -152,6 +154,14 @@ enum HardCases {
         last = told
         assert attempt(whole[: start + 200]) is not None
         assert attempt(whole) is None and os.path.exists(place + "/a.git/packed-refs") and not os.path.exists(place + "/a")
+        # A reference that another is below is left out and named.
+        recover.shutil.rmtree(place + "/a.git")
+        os.makedirs(place + "/a/increments")
+        lay(u32(1) + LP(pairs[0][0] + b"/x") + pairs[0][1])
+        told = attempt(whole)
+        assert told and told.endswith("the repository has its object, " + pairs[0][1].hex()), told
+        packed = open(place + "/a.git/packed-refs", "rb").read()
+        assert pairs[0][0] + b"/x\n" in packed and pairs[0][0] + b"\n" not in packed, packed
         print("refused: " + last)
         """#
 

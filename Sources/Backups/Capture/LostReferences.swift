@@ -23,11 +23,11 @@ enum LostReferences {
             guard !targets.contains(reference.target) else { return false }
             return ObjectID(reference.target).map { known.contains($0) } ?? false
         }
-        let kept = last.lost.filter { isKnown($0) && now[$0.name] == nil }
+        let kept = last.lost.filter(isKnown)
         let missing = (last.references + last.detachedHead).filter {
             now[$0.name] != $0.target && isKnown($0)
         }
-        guard !missing.isEmpty else { return kept }
+        guard !missing.isEmpty else { return apart(kept, from: source.references.entries.map(\.name.bytes)) }
         let gone = try source.unreachable(missing.compactMap { ObjectID($0.target) })
         let taken = kept.map(\.name) + now.keys
         var label = prefix + stamp(time)
@@ -42,7 +42,49 @@ enum LostReferences {
             guard (try? ReferenceName(name)) != nil else { return nil }
             return RepositoryFacts.Reference(name: name, target: reference.target)
         }
-        return Array((kept + lost).sorted().suffix(limit))
+        return Array(apart(kept + lost, from: Array(now.keys)).sorted().suffix(limit))
+    }
+
+    /// `lost` under names that neither are nor are above or below one of `names` or another of their own: in a repository's files
+    /// `refs/a` and `refs/a/b` can't be both. Another name is another number behind the time: `refs/backup/<time>-2/…`.
+    static func apart(
+        _ lost: [RepositoryFacts.Reference], from names: [[UInt8]]
+    ) -> [RepositoryFacts.Reference] {
+        guard !lost.isEmpty else { return [] }
+        var taken = Set(names)
+        var folders: Set<[UInt8]> = []
+        func ancestors(_ name: [UInt8]) -> [[UInt8]] {
+            name.indices.filter { name[$0] == 0x2F }.map { Array(name[..<$0]) }
+        }
+        for name in names { folders.formUnion(ancestors(name)) }
+        func isFree(_ name: [UInt8]) -> Bool {
+            !taken.contains(name) && !folders.contains(name)
+                && !ancestors(name).contains { taken.contains($0) }
+        }
+        return lost.compactMap { reference in
+            var name = reference.name
+            var number = 1
+            while !isFree(name) {
+                number += 1
+                let rest = reference.name.dropFirst(prefix.utf8.count)
+                let label = rest.prefix { $0 != 0x2F }
+                name = Array(prefix.utf8) + label + Array("-\(number)".utf8) + rest.dropFirst(label.count)
+            }
+            guard (try? ReferenceName(name)) != nil else { return nil }
+            taken.insert(name)
+            folders.formUnion(ancestors(name))
+            return RepositoryFacts.Reference(name: name, target: reference.target)
+        }
+    }
+
+    /// Whether what `name` held stands among `lost`.
+    static func holds(_ name: [UInt8], _ lost: [RepositoryFacts.Reference]) -> Bool {
+        let isReference = name.starts(with: "refs/".utf8)
+        let end = [0x2F] + (isReference ? name.dropFirst("refs/".utf8.count) : name[...])
+        return lost.contains { reference in
+            let rest = reference.name.dropFirst(prefix.utf8.count)
+            return rest.drop { $0 != 0x2F }.elementsEqual(end)
+        }
     }
 
     /// `20261123T140500Z`: no ref's name has a colon.

@@ -82,7 +82,8 @@ struct RepositoryCapture {
         if let last, chain.count == last.chain.count, last.facts.head == facts.head,
             last.facts.references == facts.references
         {
-            (facts.lost, facts.outside) = (last.facts.lost, last.facts.outside)
+            facts.lost = LostReferences.apart(last.facts.lost, from: facts.references.map(\.name)).sorted()
+            facts.outside = last.facts.outside
         } else {
             let known = chain.history
             if !chain.isEmpty, let plan = try source.plan(knowing: known) {
@@ -166,7 +167,7 @@ struct RepositoryCapture {
         }
         return SnapshotSource(
             name: name, kind: .repository, status: source.flaws.isEmpty ? .complete : .partial,
-            notes: source.flaws.notes + facts.notes, root: root,
+            notes: source.notes(facts) + facts.notes, root: root,
             facts: [
                 SourceFact("head", facts.head), SourceFact("increments", decimal(facts.incrementCount)),
                 SourceFact("references", decimal(facts.references.count)), SourceFact("url", facts.url),
@@ -247,13 +248,28 @@ extension RepositoryFacts.Outside.Kind {
     }
 }
 
-extension [ReferenceFlaw] {
-    /// What the snapshot says of refs that it doesn't hold.
-    fileprivate var notes: [String] {
+extension BundleSource {
+    /// What the snapshot of `facts` says of refs that it doesn't hold, or not as they are.
+    fileprivate func notes(_ facts: RepositoryFacts) -> [String] {
         var notes = CaptureNotes()
-        for flaw in self {
+        for flaw in flaws {
             let name = String(decoding: flaw.name, as: UTF8.self)
-            notes.add("\(name) is left out, and what it held the last time is kept: \(flaw.reason)")
+            let isKept = LostReferences.holds(flaw.name, facts.lost)
+            notes.add(
+                "\(name) is left out\(isKept ? ", and what it held the last time is kept" : ""): \(flaw.reason)"
+            )
+        }
+        guard !symbolic.isEmpty else { return notes.all }
+        let names = Set(facts.references.map(\.name))
+        for reference in symbolic where !flaws.contains(where: { $0.name == reference.name }) {
+            let name = String(decoding: reference.name, as: UTF8.self)
+            let target = reference.target?.description ?? "nothing below refs/"
+            let isThere = names.contains(reference.name)
+            notes.add(
+                "\(name) is a symbolic ref to \(target)"
+                    + (isThere
+                        ? ": it comes back as a plain ref to the same object"
+                        : ", which is not there: it is not captured"))
         }
         return notes.all
     }

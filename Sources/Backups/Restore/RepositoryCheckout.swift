@@ -104,7 +104,11 @@ package enum RepositoryExport {
         }
         do {
             defer { if let parent = try? Directory(scratch.parent) { try? parent.removeTree(scratch.name) } }
-            _ = try await RepositoryRestore.run(root, reader, at: scratch)
+            if let issue = try await RepositoryRestore.run(root, reader, at: scratch).issues.first {
+                let name = String(decoding: issue.path, as: UTF8.self)
+                throw GitError(
+                    .invalidName, "\(name): \(issue.reason): restore the repository, then make a bundle")
+            }
             let bundles = try BundleSource(at: scratch)
             guard let header = bundles.wholeHeader else {
                 throw BackupError(.notAFile, "\(source.name) has no ref: Git makes no bundle of nothing")

@@ -4,16 +4,30 @@ internal import Git
 
 /// Makes a bare repository of a source's facts and bundles.
 enum RepositoryRestore {
-    /// Makes the repository at `path`, whose parent is there. Returns the bytes of its bundles.
+    /// What was made.
+    struct Outcome {
+        /// The bytes of the bundles.
+        let byteCount: UInt64
+        /// Refs that are left out, for others are below them: no repository's files can hold both.
+        let issues: [RestoreIssue]
+    }
+
+    /// Makes the repository at `path`, whose parent is there.
     ///
     /// Throws `GitError` for bundles, names and refs that can't be, `ArchiveError`, `FileError`; those of a bundle say which.
-    static func run(_ root: NodeID, _ reader: StoreReader, at path: Path) async throws -> UInt64 {
+    static func run(_ root: NodeID, _ reader: StoreReader, at path: Path) async throws -> Outcome {
         let chain = try await RepositoryChain(root, reader)
-        let references = try References(chain.facts)
+        let (references, leftOut) = try References.restorable(chain.facts)
         let repository = try Repository.create(at: path)
         let byteCount = try await chain.apply(to: repository)
         try repository.setReferences(references)
-        return byteCount
+        let issues = leftOut.map { entry in
+            RestoreIssue(
+                entry.name.bytes, .refused,
+                "this ref is left out, for others are below it; the repository has its object, \(entry.target)"
+            )
+        }
+        return Outcome(byteCount: byteCount, issues: issues)
     }
 }
 
@@ -39,8 +53,10 @@ package enum RepositoryCheck {
 }
 
 extension References {
-    /// The refs and HEAD that `facts` keep, tips that were lost among them.
-    fileprivate init(_ facts: RepositoryFacts) throws(GitError) {
+    /// The refs and HEAD that `facts` keep, tips that were lost among them, and those that can't be beside others.
+    fileprivate static func restorable(
+        _ facts: RepositoryFacts
+    ) throws(GitError) -> (references: References, leftOut: [Entry]) {
         var entries: [Entry] = []
         for reference in facts.references + facts.lost {
             guard let id = ObjectID(reference.target) else {
@@ -50,10 +66,10 @@ extension References {
         }
         let symbolic = Array("ref: ".utf8)
         guard facts.head.starts(with: symbolic) else {
-            try self.init(entries, head: .detached(try ObjectID(hex: facts.head)))
-            return
+            return try leavingOutDirectories(entries, head: .detached(try ObjectID(hex: facts.head)))
         }
-        try self.init(entries, head: .symbolic(try ReferenceName(facts.head.dropFirst(symbolic.count))))
+        let head = try ReferenceName(facts.head.dropFirst(symbolic.count))
+        return try leavingOutDirectories(entries, head: .symbolic(head))
     }
 }
 

@@ -290,8 +290,9 @@ package struct Restore: Sendable {
         var report = RestoreReport.Source(part)
         guard let root = part.source.root else { return report }
         do {
-            report.byteCount = try await RepositoryRestore.run(root, reader, at: path)
-            report.entryCount = 1
+            let outcome = try await RepositoryRestore.run(root, reader, at: path)
+            (report.byteCount, report.entryCount) = (outcome.byteCount, 1)
+            report.issues += outcome.issues
         } catch let error as GitError where !error.isOfThisMachine {
             try Directory(path.parent).removeTree(path.name)
             report.issues.append(RestoreIssue([], .refused, "the repository: \(error.context)"))

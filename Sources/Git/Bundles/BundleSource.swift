@@ -12,6 +12,8 @@ package struct BundleSource: Sendable {
     package let references: References
     /// Refs that can't be captured.
     package let flaws: [ReferenceFlaw]
+    /// Its symbolic refs but for HEAD: `references` has what they come to. Known of directories of this machine alone.
+    package let symbolic: [SymbolicReference]
     private let objects: Path
     private let mirror: MirrorDirectory
     private let limits: FetchLimits
@@ -25,13 +27,13 @@ package struct BundleSource: Sendable {
         _ location: RemoteLocation, mirror path: Path, rebuilding: Bool = false, _ options: FetchOptions
     ) throws(GitError) -> BundleSource {
         let place = try location.directory.map { path throws(GitError) in try RepositoryPlace(at: path) }
-        let flaws = try place.map { place throws(GitError) in try LooseReferences.flaws(in: place.common) }
-        if let place, let source = try local(place, path, options, flaws ?? []) { return source }
+        let loose = try place.map { place throws(GitError) in try LooseReferences(in: place.common) }
+        if let place, let loose, let source = try local(place, path, options, loose) { return source }
         let mirror = try Mirror.fetch(location, into: path, rebuilding: rebuilding, options)
         return BundleSource(
             repository: mirror.repository, references: mirror.references,
             objects: mirror.repository.path.appending("objects"), mirror: MirrorDirectory(at: path),
-            limits: options.limits, flaws: flaws ?? [])
+            limits: options.limits, flaws: loose?.flaws ?? [], symbolic: loose?.symbolic ?? [])
     }
 
     /// The bare repository at `path`, one of our own making. Beside it a passing directory is made.
@@ -42,20 +44,23 @@ package struct BundleSource: Sendable {
         mirror = MirrorDirectory(at: path)
         limits = FetchLimits()
         flaws = []
+        symbolic = []
     }
 
     /// `source` with other refs and more flaws.
     init(_ source: BundleSource, _ references: References, _ flaws: [ReferenceFlaw]) {
         self.init(
             repository: source.repository, references: references, objects: source.objects,
-            mirror: source.mirror, limits: source.limits, flaws: source.flaws + flaws)
+            mirror: source.mirror, limits: source.limits, flaws: source.flaws + flaws,
+            symbolic: source.symbolic)
     }
 
     private init(
         repository: Repository, references: References, objects: Path, mirror: MirrorDirectory,
-        limits: FetchLimits, flaws: [ReferenceFlaw]
+        limits: FetchLimits, flaws: [ReferenceFlaw], symbolic: [SymbolicReference]
     ) {
         self.flaws = flaws
+        self.symbolic = symbolic
         self.repository = repository
         self.references = references
         self.objects = objects
@@ -64,7 +69,7 @@ package struct BundleSource: Sendable {
     }
 
     private static func local(
-        _ place: RepositoryPlace, _ path: Path, _ options: FetchOptions, _ flaws: [ReferenceFlaw]
+        _ place: RepositoryPlace, _ path: Path, _ options: FetchOptions, _ loose: LooseReferences
     ) throws(GitError) -> BundleSource? {
         guard try isTrusted(place) else { return nil }
         try place.checkFormat()
@@ -73,25 +78,30 @@ package struct BundleSource: Sendable {
         defer { _ = lock }
         try mirror.removeTemporaries()
         let repository = try Repository(directory: place.directory, configuration: nil)
-        let offered = try settledReferences(of: repository)
+        let (offered, leftOut) = try settledReferences(of: repository)
         guard offered.entries.count <= options.limits.referenceCount else {
             throw GitError(.limitExceeded, "more than \(options.limits.referenceCount) refs")
         }
         let references = try options.scope.merged(offered, into: References([], head: offered.head))
         // A packed ref of that name is older than the file that can't be read.
-        let flawed = Set(flaws.map(\.name))
+        let flawed = Set(loose.flaws.map(\.name))
         let sound = try References(
             references.entries.filter { !flawed.contains($0.name.bytes) }, head: references.head)
         return BundleSource(
             repository: repository, references: sound, objects: place.common.appending("objects"),
-            mirror: mirror, limits: options.limits, flaws: flaws)
+            mirror: mirror, limits: options.limits,
+            flaws: loose.flaws
+                + leftOut.filter { !flawed.contains($0.name.bytes) }.map(ReferenceFlaw.init(directory:)),
+            symbolic: loose.symbolic)
     }
 
     /// Refs lie in many files: those of one moment are read twice alike.
-    private static func settledReferences(of repository: Repository) throws(GitError) -> References {
-        var last = try repository.references()
+    private static func settledReferences(
+        of repository: Repository
+    ) throws(GitError) -> (references: References, leftOut: [References.Entry]) {
+        var last = try repository.soundReferences()
         for _ in 0..<readingLimit {
-            let again = try repository.references()
+            let again = try repository.soundReferences()
             guard again != last else { break }
             last = again
         }

@@ -6,26 +6,53 @@ package struct ReferenceFlaw: Hashable, Sendable {
     package let name: [UInt8]
     /// Why, in words.
     package let reason: String
+
+    init(name: [UInt8], reason: String) {
+        self.name = name
+        self.reason = reason
+    }
+
+    /// Of a ref that others are below.
+    init(directory entry: References.Entry) {
+        self.init(
+            name: entry.name.bytes,
+            reason: "other refs are below it, which no sound repository has; it names \(entry.target)")
+    }
 }
 
-/// Files below `refs/` that hold no ref: libgit2 passes over them in silence, as if the refs had been deleted.
-enum LooseReferences {
+/// A ref that names another, as it stands in its file.
+package struct SymbolicReference: Hashable, Sendable {
+    /// The full name.
+    package let name: [UInt8]
+    /// What it names; nil where that is nothing below `refs/`.
+    package let target: ReferenceName?
+}
+
+/// What the files below `refs/` hold that libgit2 does not tell: it passes over files that hold no ref in silence, as if the refs
+/// had been deleted, and over symbolic refs that lead nowhere.
+struct LooseReferences {
     /// What is no object id, no name of another ref, and no file that is passed over by Git too; sorted by name.
-    ///
-    /// What vanishes while it is looked at is no flaw. Throws `limitExceeded` above `GitLimits.references` files, `ioFailed`.
-    static func flaws(in common: Path) throws(GitError) -> [ReferenceFlaw] {
-        var flaws: [ReferenceFlaw] = []
+    private(set) var flaws: [ReferenceFlaw] = []
+    /// Files that name another ref; sorted by name.
+    private(set) var symbolic: [SymbolicReference] = []
+
+    /// Reads them. What vanishes while it is looked at is no flaw. Throws `limitExceeded` above `GitLimits.references` files,
+    /// `ioFailed`.
+    init(in common: Path) throws(GitError) {
         var fileCount = 0
         var waiting: [Path] = ["refs"]
         while let folder = waiting.popLast() {
             let entries = try GitError.onFiles("list the refs of \(common)") { () throws(FileError) in
-                try present { () throws(FileError) in try Directory(common).openDirectory(folder).entries() }
+                try LooseReferences.present { () throws(FileError) in
+                    try Directory(common).openDirectory(folder).entries()
+                }
             }
             for entry in entries ?? [] {
                 let path = folder.appending(entry.name)
                 let kind = try GitError.onFiles("look at \(path)") { () throws(FileError) -> FileKind? in
                     if let kind = entry.kind { return kind }
-                    return try present { () throws(FileError) in try Directory(common).metadata(of: path).kind
+                    return try LooseReferences.present { () throws(FileError) in
+                        try Directory(common).metadata(of: path).kind
                     }
                 }
                 if kind == .directory { waiting.append(path) }
@@ -36,19 +63,21 @@ enum LooseReferences {
                 guard fileCount <= GitLimits.references else {
                     throw GitError(.limitExceeded, "more than \(GitLimits.references) refs")
                 }
-                if let reason = try flaw(of: path, in: common) {
+                if let reason = try read(path, in: common) {
                     flaws.append(ReferenceFlaw(name: path.bytes, reason: reason))
                 }
             }
         }
-        return flaws.sorted { $0.name.lexicographicallyPrecedes($1.name) }
+        flaws.sort { $0.name.lexicographicallyPrecedes($1.name) }
+        symbolic.sort { $0.name.lexicographicallyPrecedes($1.name) }
     }
 
-    private static func flaw(of path: Path, in common: Path) throws(GitError) -> String? {
+    /// Reads one file. Returns what is wrong with it.
+    private mutating func read(_ path: Path, in common: Path) throws(GitError) -> String? {
         guard (try? ReferenceName(path.bytes)) != nil else { return "a name that no ref can have" }
         let bytes: [UInt8]?
         do throws(FileError) {
-            bytes = try present { () throws(FileError) in
+            bytes = try LooseReferences.present { () throws(FileError) in
                 try Directory(common).read(path, limit: ReferenceName.byteLimit + 64)
             }
         } catch {
@@ -58,7 +87,11 @@ enum LooseReferences {
         var text = bytes[...]
         while let last = text.last, [0x0A, 0x0D, 0x20, 0x09].contains(last) { text = text.dropLast() }
         // At a ref that isn't born, too: that is no loss.
-        if text.starts(with: "ref:".utf8) { return nil }
+        if text.starts(with: "ref:".utf8) {
+            let target = text.dropFirst(4).drop { $0 == 0x20 || $0 == 0x09 }
+            symbolic.append(SymbolicReference(name: path.bytes, target: try? ReferenceName(target)))
+            return nil
+        }
         return (try? ObjectID(hex: text)) == nil ? "the file holds no object's id" : nil
     }
 
@@ -115,7 +148,7 @@ extension BundleSource {
         var isEmpty = entries.isEmpty
         if case .detached = head { isEmpty = false }
         guard !flaws.isEmpty, !isEmpty else { return nil }
-        guard try repository.references().isSuperset(of: references) else { return nil }
+        guard try repository.soundReferences().references.isSuperset(of: references) else { return nil }
         return BundleSource(self, try References(entries, head: head), flaws)
     }
 
