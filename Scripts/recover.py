@@ -763,7 +763,12 @@ class Store:
                 found.append(self.snapshot(name))
             except Failure as problem:
                 failures.append(problem)
-        found.sort(key=lambda snapshot: (snapshot.time, snapshot.id))
+        # No snapshot is newer than those that its agent took after it, whatever a clock said that was ahead.
+        bounds, times = {}, {}
+        for snapshot in sorted(found, key=lambda snapshot: -snapshot.generation):
+            bound = min(snapshot.time, bounds.get(snapshot.agent_key, snapshot.time))
+            bounds[snapshot.agent_key] = times[snapshot.id] = bound
+        found.sort(key=lambda snapshot: (times[snapshot.id], snapshot.generation, snapshot.id))
         return found, failures
 
     def chain_findings(self, snapshots):
@@ -964,6 +969,7 @@ class Snapshot:
         self.environment, self.agent = r.text(255), r.text(255)
         self.time = struct.unpack(">q", r.raw(8))[0]
         self.generation, self.previous, status, set_hash = r.u64(), r.lp32(), r.u8(), r.lp32()
+        self.agent_key = agent[1]
         need(self.agent == agent[0], "%s: in another agent's name" % name, Forged)
         need(status in STATUS, "%s: status" % name, Unsupported)
         self.status = STATUS[status]
@@ -1652,13 +1658,29 @@ def run(options):
     wanted = options.snapshot
     found = [s for s in kept if len(wanted) >= 8 and s.id.startswith(wanted)]
     found = found or [s for s in snapshots if s.id == wanted]
-    found = kept[-1:] if wanted == "latest" else found
+    if wanted == "latest":
+        found = newest(kept)
     need(len(found) == 1, "%s: means %d snapshots that can be opened" % (wanted, len(found)), Usage)
     store.load_index()
     problems, damaged = restore(store, found[0], options.into, options)
     for problem in store.notes + problems:
         print("recover.py: %s" % problem, file=sys.stderr)
     return 9 if damaged else 10 if problems else 0
+
+
+def newest(snapshots):
+    """The newest complete one of `snapshots`, oldest first; else the newest partial one, else the newest torn one."""
+    for status in ("complete", "partial", "torn"):
+        fitting = [snapshot for snapshot in snapshots if snapshot.status == status]
+        if not fitting:
+            continue
+        if status != "complete":
+            print("recover.py: %s: it is %s, none is complete" % (fitting[-1].id, status), file=sys.stderr)
+        for other in reversed(snapshots[snapshots.index(fitting[-1]) + 1 :]):
+            words = (other.id, other.status)
+            print("recover.py: passed over: %s, newer and %s" % words, file=sys.stderr)
+        return fitting[-1:]
+    return []
 
 
 def time_text(nanoseconds):

@@ -173,14 +173,23 @@ package struct EnvironmentSync: Sendable {
     /// good one stays. A delivery that fails its health check is gone back from. Where a poll can't follow the source, drift
     /// is put back and credentials are served as the last good commit says, from the mirror; the report's `failure` says
     /// why. Where the environment is to be left
-    /// alone, a poll says so and does nothing. Throws what Delivery throws, `suspended` for a full run then, and
+    /// alone, a poll says so and does nothing. Throws what Delivery throws, `suspended` for a full run then (`restoreCutOff` and
+    /// `locked` where a restore in place has not come to its end), and
     /// `unhealthy` where there is no commit to go back to, `CancellationError` once the task is cancelled.
     package func run(at now: Timestamp, _ mode: Mode = .full) async throws -> Report {
         let parts = try SyncParts(request)
         if let order = try parts.journal.suspension(environment: name) {
             let words = "suspended by \(order.author) at \(order.time.toSecond): \(order.reason)"
             // A service goes on asking; who asks by hand is told.
-            guard mode != .full else { throw DeliveryError(.suspended, "\(name): \(words)") }
+            guard mode != .full else {
+                // Suspended by a restore in place that was cut off: no resume ends that.
+                if let restore = try StandingRestore(environment: name, state: request.state) {
+                    throw ServiceError(
+                        restore.isUnderWay ? .locked : .restoreCutOff, "\(name): not synced: \(restore.words)"
+                    )
+                }
+                throw DeliveryError(.suspended, "\(name): \(words)")
+            }
             let applied = try parts.journal.lastApplied(environment: name)[parts.settings.name]?.commit
             var report = Report(commit: applied ?? "", source: parts.settings.name, whyNot: words)
             report.isStanding = false

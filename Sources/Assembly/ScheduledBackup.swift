@@ -1,7 +1,7 @@
 internal import Archives
 package import Backups
 internal import Delivery
-internal import Encodings
+package import Encodings
 internal import Files
 internal import Journal
 package import Keyrings
@@ -43,11 +43,7 @@ package struct ScheduledBackup: Sendable {
         let journal = try JournalFile.open(StateFiles.journal(settings.state))
         do {
             let outcome = try await take()
-            try journal.record(
-                RunRecord(
-                    environment: environment.name, kind: .backup, time: WallClock.now,
-                    outcome: outcome.status == .complete ? .good : .bad,
-                    message: ScheduledBackup.words(outcome)))
+            try journal.record(ScheduledBackup.record(outcome, of: environment.name, at: WallClock.now))
             return outcome
         } catch {
             try? journal.record(
@@ -56,6 +52,36 @@ package struct ScheduledBackup: Sendable {
                     message: ScheduledBackup.words(error)))
             throw error
         }
+    }
+
+    /// Records in the journal of the state directory `state` how a backup of `environment` that somebody asked for ended.
+    package static func record(
+        _ outcome: BackupOutcome, of environment: String, in state: String, at time: Timestamp
+    ) throws {
+        try record(record(outcome, of: environment, at: time), in: state)
+    }
+
+    /// Records there that a backup of `environment` took no snapshot, for the reason `failure`.
+    package static func record(
+        failure: String, of environment: String, in state: String, at time: Timestamp
+    ) throws {
+        try record(
+            RunRecord(
+                environment: environment, kind: .backup, time: time, outcome: .failed, message: failure),
+            in: state)
+    }
+
+    private static func record(_ run: RunRecord, in state: String) throws {
+        _ = try Directory.makePath(Path(state))
+        try JournalFile.open(StateFiles.journal(state)).record(run)
+    }
+
+    private static func record(
+        _ outcome: BackupOutcome, of environment: String, at time: Timestamp
+    ) -> RunRecord {
+        RunRecord(
+            environment: environment, kind: .backup, time: time,
+            outcome: outcome.status == .complete ? .good : .bad, message: words(outcome))
     }
 
     private func take() async throws -> BackupOutcome {

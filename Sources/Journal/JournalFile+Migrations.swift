@@ -143,6 +143,15 @@ extension JournalFile {
         migrator.registerMigration("3: tags of marks") { database in
             try database.execute(sql: "ALTER TABLE mark ADD COLUMN tag TEXT")
         }
+        migrator.registerMigration("4: order of snapshots") { database in
+            // Those of before have number 0, and their own times among themselves.
+            try database.execute(
+                sql: """
+                    ALTER TABLE snapshot ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+                    DROP INDEX snapshot_environment;
+                    CREATE INDEX snapshot_environment ON snapshot (environment, number, time);
+                    """)
+        }
         return migrator
     }
 }

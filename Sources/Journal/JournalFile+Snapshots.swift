@@ -56,7 +56,10 @@ extension JournalFile {
             try database.execute(
                 sql: "DELETE FROM snapshot WHERE store = ? AND id = ?", arguments: [store, snapshot.id])
             try database.execute(
-                sql: "INSERT INTO snapshot (store, id, environment, time, status) VALUES (?, ?, ?, ?, ?)",
+                sql: """
+                    INSERT INTO snapshot (store, id, environment, time, status, number)
+                    SELECT ?1, ?2, ?3, ?4, ?5, coalesce(max(number), 0) + 1 FROM snapshot WHERE environment = ?3
+                    """,
                 arguments: [
                     store, snapshot.id, snapshot.environment, snapshot.time.nanoseconds,
                     snapshot.status.rawValue,
@@ -70,12 +73,14 @@ extension JournalFile {
         }
     }
 
-    /// The newest `limit` snapshots of `environment` by their own time, newest first.
+    /// The newest `limit` snapshots of `environment`, newest first: in the order in which they were taken, whatever a clock
+    /// said that was ahead.
     package func snapshots(environment: String, limit: Int = 100) throws(JournalError) -> [TakenSnapshot] {
         try read("cannot read the snapshots") { database in
             let rows = try Row.fetchAll(
                 database,
-                sql: "SELECT * FROM snapshot WHERE environment = ? ORDER BY time DESC, id LIMIT ?",
+                sql:
+                    "SELECT * FROM snapshot WHERE environment = ? ORDER BY number DESC, time DESC, id LIMIT ?",
                 arguments: [environment, max(0, limit)])
             return try rows.map { row in
                 let (store, id): (String, String) = (row["store"], row["id"])

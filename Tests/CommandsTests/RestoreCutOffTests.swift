@@ -26,6 +26,9 @@ import Testing
         #expect(world.status(facts) == said)
         expect(strongroom(scene, "resume", "prod"), 8, "prod: not resumed", "cut off", uploads)
         #expect(world.status("e['suspended']['reason']").contains("restore in place"))
+        let sync = world.sync()
+        expect(sync, 8, "prod: not synced", "cut off")
+        #expect(sync.errorText.contains("--undo takes it back"))
 
         let service = Service(world)
         service.until("the service") { world.status("d['service']['process']") == "\(service.process)" }
@@ -73,8 +76,27 @@ import Testing
             "restore", "--store", world.path("store"), "--snapshot", "latest", "--into", world.path("back"),
             "--dry-run", identity: "alice")
         expect(plan, 0, "snapshot \(scene.first)", "passed over: \(taken.text), newer and torn")
+        #expect(world.status("e['lastBackup']['message']").contains("the snapshot is torn"))
         expect(scene.undo(), 0)
         expect(world.run("backup", "prod", "--config", world.settings), 0)
+
+        // Nor is it brought back in place unasked, or exported as if it were whole.
+        world.edit("host/strongroom.yaml", "kill -9 $PPID; ", "")
+        let inPlace = scene.arguments + ["--snapshot", taken.text]
+        let refused = world.run(inPlace, identity: "alice")
+        expect(refused, 2, "the snapshot is torn")
+        #expect(refused.errorText.contains("--accept-partial"))
+        #expect(try scene.uploads() == scene.now)
+        #expect(
+            world.run(inPlace + ["--dry-run"], identity: "alice").text.contains("needs --accept-partial"))
+        let export = [
+            "snapshots", "export", taken.text, "--store", world.path("store"), "--output",
+            world.path("torn.tar"),
+        ]
+        expect(world.run(export, identity: "alice"), 10, "the snapshot is torn")
+        #expect(world.bytes("torn.tar") != nil)
+        expect(world.run(inPlace + ["--accept-partial"], identity: "alice"), 10, "out of a torn snapshot")
+        #expect(try scene.uploads() == scene.before)
     }
 
     @Test func `what was written after the kill is kept beside the place when it is taken back`() throws {

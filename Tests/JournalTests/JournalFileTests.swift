@@ -150,6 +150,19 @@ private func mode(_ path: String) -> UInt32 {
         #expect(listed.first?.revisions == ["config": first, "infra": second])
     }
 
+    @Test func `a snapshot of a clock that was ahead hides none that was taken after it`() throws {
+        let journal = try journal()
+        let ids = (1...3).map { String(repeating: "0\($0)", count: 32) }
+        for (id, moment) in zip(ids, [1, 2_600_000, 3] as [Int64]) {
+            try journal.record(
+                TakenSnapshot(
+                    id: id, store: "/srv/store", environment: "prod", time: time(moment), status: .complete,
+                    revisions: [:]))
+        }
+        #expect(try journal.snapshots(environment: "prod").map(\.id) == ids.reversed())
+        #expect(try journal.snapshots(environment: "prod", limit: 1).map(\.id) == [ids[2]])
+    }
+
     @Test func `recording a snapshot again replaces it`() throws {
         let journal = try journal()
         var snapshot = TakenSnapshot(

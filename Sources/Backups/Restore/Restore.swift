@@ -229,7 +229,7 @@ package struct Restore: Sendable {
         _ part: Part, _ content: borrowing Directory, _ staging: borrowing RestoreStaging
     ) async throws -> RestoreReport.Source {
         var report = RestoreReport.Source(part)
-        guard let root = part.source.root else { return report }
+        guard let root = part.source.root else { return .empty(part) }
         guard Path(part.source.name).isName else {
             report.issues.append(RestoreIssue([], .refused, "a source whose name is no name of a file"))
             return report
@@ -288,7 +288,7 @@ package struct Restore: Sendable {
     /// removed again and listed. Throws what fails for a reason of this machine or the store.
     private func repository(_ part: Part, at path: Path) async throws -> RestoreReport.Source {
         var report = RestoreReport.Source(part)
-        guard let root = part.source.root else { return report }
+        guard let root = part.source.root else { return .empty(part) }
         do {
             let outcome = try await RepositoryRestore.run(root, reader, at: path)
             (report.byteCount, report.entryCount) = (outcome.byteCount, 1)
@@ -311,6 +311,17 @@ extension RestoreReport.Source {
         self.init(
             name: part.source.name, kind: part.source.kind, status: part.source.status,
             notes: part.source.notes, path: part.path.description)
+    }
+
+    /// Of a source that the snapshot has nothing of. Where paths are asked for, they are of others.
+    fileprivate static func empty(_ part: Restore.Part) -> RestoreReport.Source {
+        var report = RestoreReport.Source(part)
+        if part.source.status != .complete, part.only.isEmpty {
+            let words = (["it \(part.source.status.name)"] + part.source.notes.prefix(3)).joined(
+                separator: "; ")
+            report.issues.append(RestoreIssue([], .missing, "nothing was captured of it: \(words)"))
+        }
+        return report
     }
 }
 

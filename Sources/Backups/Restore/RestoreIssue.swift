@@ -6,6 +6,8 @@ package struct RestoreIssue: Sendable, Equatable {
         case refused
         /// The store holds no sound copy of the entry, of its content, or of what stood in this place; it is missing.
         case damaged
+        /// The snapshot has nothing of the source: its capture failed.
+        case missing
         /// The entry is of a kind that is left out unless asked for.
         case skipped
         /// It, and others with it, belong to another owner now.

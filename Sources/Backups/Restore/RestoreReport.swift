@@ -51,8 +51,8 @@ package struct RestoreReport: Sendable {
     /// Whether the snapshot has live state of what was asked for.
     package internal(set) var hasLiveState = true
 
-    /// Whether nothing that is in the snapshot was refused; if something was, exit 10.
-    package var isWhole: Bool { !issues.contains { $0.kind == .refused } }
+    /// Whether nothing that is in the snapshot was refused, and no source failed when it was captured; else exit 10.
+    package var isWhole: Bool { !issues.contains { $0.kind == .refused || $0.kind == .missing } }
 
     /// Whether something is missing because the store is damaged; exit 9.
     package var isDamaged: Bool { issues.contains { $0.kind == .damaged } }

@@ -19,7 +19,7 @@ struct BackupCommand: AsyncParsableCommand {
             With settings: strongroom backup ENV. Where --store or STRONGROOM_STORE names a store, the arguments are \
             directories. The exit code is 10 where something could not be captured; the snapshot says what. A source that \
             lost much of what it held the last time makes the snapshot partial, so that it takes no good one's place; \
-            --accept-shrink says that it is right.
+            --accept-shrink says that it is right. Where it is by settings, status tells how the last one ended.
 
             Patterns are paths below a directory's root: * is any part of a name, ** any number of names; what is below a \
             matched directory comes with it, and --exclude goes before --include.
@@ -57,35 +57,61 @@ struct BackupCommand: AsyncParsableCommand {
     @OptionGroup var store: StoreOptions
 
     func run() async throws {
-        let clock: @Sendable () -> Timestamp = { Process.now }
-        let choice: StoreOptions.Choice
-        var backup: EnvironmentBackup
-        if store.isNamed {
-            choice = try store.choose()
-            backup = EnvironmentBackup(
+        guard !store.isNamed else {
+            let choice = try store.choose()
+            let backup = EnvironmentBackup(
                 environment: store.environment ?? "default", sources: try sources(),
-                memory: Path(try Locations.memory() + "/captures"), clock: clock)
-        } else {
-            guard subjects.count == 1, repository.isEmpty, command.isEmpty, capture.isEmpty else {
-                throw Failure(
-                    .usage, "name one environment of the settings, or a store with --store",
-                    hints: ["strongroom backup ENV, or strongroom backup --store DIR PATH…"])
-            }
-            let settings = try store.settings.read()
-            let environment = try settings.environment(subjects[0])
-            guard let plan = environment.backup else {
-                throw Failure(.usage, "\(environment.name): the settings have no backup for it")
-            }
-            choice = try store.choice(settings, plan)
-            backup = try EnvironmentBackup(
-                environment, settings: settings, settingsFile: try store.settings.path(),
-                access: SourceAccess(
-                    process: FetchChildCommand.process,
-                    identities: environment.usesCredentials
-                        ? try store.identities.load(defaults: choice.identityFiles) : [],
-                    user: geteuid()),
-                clock: clock, file: SettingsOptions.reader)
+                memory: Path(try Locations.memory() + "/captures"), clock: { Process.now })
+            return try show(try await take(backup, into: choice))
         }
+        guard subjects.count == 1, repository.isEmpty, command.isEmpty, capture.isEmpty else {
+            throw Failure(
+                .usage, "name one environment of the settings, or a store with --store",
+                hints: ["strongroom backup ENV, or strongroom backup --store DIR PATH…"])
+        }
+        let settings = try store.settings.read()
+        let environment = try settings.environment(subjects[0])
+        guard let plan = environment.backup else {
+            throw Failure(.usage, "\(environment.name): the settings have no backup for it")
+        }
+        let outcome: BackupOutcome
+        do {
+            let choice = try store.choice(settings, plan)
+            outcome = try await take(
+                try backup(environment, settings, identityFiles: choice.identityFiles), into: choice)
+        } catch {
+            // Where another is being taken, that one tells how it ended.
+            if (error as? BackupError)?.code != .busy {
+                try? ScheduledBackup.record(
+                    failure: Failure(error).message, of: environment.name, in: settings.state, at: Process.now
+                )
+            }
+            throw error
+        }
+        // A journal that can't be written to has been spoken of: the snapshot is whole all the same.
+        try? ScheduledBackup.record(outcome, of: environment.name, in: settings.state, at: Process.now)
+        try show(outcome)
+    }
+
+    /// The backup that the settings describe.
+    private func backup(
+        _ environment: EnvironmentSettings, _ settings: Settings, identityFiles: [String]
+    ) throws -> EnvironmentBackup {
+        try EnvironmentBackup(
+            environment, settings: settings, settingsFile: try store.settings.path(),
+            access: SourceAccess(
+                process: FetchChildCommand.process,
+                identities: environment.usesCredentials
+                    ? try store.identities.load(defaults: identityFiles) : [],
+                user: geteuid()),
+            clock: { Process.now }, file: SettingsOptions.reader)
+    }
+
+    /// Takes the snapshot into the store of `choice`, and remembers how far the store was seen.
+    private func take(
+        _ backup: EnvironmentBackup, into choice: StoreOptions.Choice
+    ) async throws -> BackupOutcome {
+        var backup = backup
         backup.acceptsShrink = acceptShrink
         let opened = try await store.open(choice)
         guard let identity = try store.identities.load(defaults: choice.identityFiles).first else {
@@ -103,7 +129,7 @@ struct BackupCommand: AsyncParsableCommand {
         if let error = result.notRecorded {
             Console.note("strongroom: the journal does not tell of this snapshot: \(error.context)")
         }
-        try show(outcome)
+        return outcome
     }
 
     private func show(_ outcome: BackupOutcome) throws {

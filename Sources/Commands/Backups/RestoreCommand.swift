@@ -27,12 +27,13 @@ struct RestoreCommand: AsyncParsableCommand {
             and waits until it is healthy. What fails is taken back (but for what a command did), and what a kill left \
             half done the next run, or --undo, takes back first; what was written to a directory meanwhile is kept beside it \
             as NAME.undone. Until then status tells of it, resume refuses, and snapshots count as torn. A source of which the \
-            snapshot holds a part only is refused without --accept-partial; where it was accepted, or a source of live state \
+            snapshot holds a part only, and a torn snapshot, are refused without --accept-partial; where it was accepted, or a source of live state \
             can't be brought back at all, the exit code is 10. Places and commands are those of the settings. Programs \
             that have files in these directories open are to be stopped before.
 
             What is not as it was is listed in REPORT.json and on standard error: the exit code is 9 \
-            where the store held no sound copy of an entry, which is left out then, and 10 where one was refused; all \
+            where the store held no sound copy of an entry, which is left out then, and 10 where one was refused, or \
+            where nothing was captured of a source; all \
             others are restored.
             """)
 
@@ -56,7 +57,10 @@ struct RestoreCommand: AsyncParsableCommand {
     @Flag(help: "With --in-place: leave the delivered commit as it is.")
     var keepRevision = false
 
-    @Flag(help: "With --in-place: bring back what the snapshot holds of a source, where that is a part only.")
+    @Flag(
+        help:
+            "With --in-place: bring back what the snapshot holds of a source, where that is a part only or torn."
+    )
     var acceptPartial = false
 
     @Flag(help: "With --in-place alone: take back, or end, what a restore that was cut off has begun.")
@@ -157,7 +161,7 @@ struct RestoreCommand: AsyncParsableCommand {
         if json {
             try Console.write(Array(report.json.utf8))
         } else {
-            for source in report.sources {
+            for source in report.sources where !source.issues.contains(where: { $0.kind == .missing }) {
                 Console.print(
                     "restored \(source.kind.name) \(source.name): \(Sizes.entries(source.entryCount)), "
                         + Sizes.text(source.byteCount))
@@ -170,6 +174,10 @@ struct RestoreCommand: AsyncParsableCommand {
         }
         for source in report.sources {
             for issue in source.issues {
+                guard issue.kind != .missing else {
+                    Console.note("strongroom: \(source.name): \(issue.reason)")
+                    continue
+                }
                 Console.note("strongroom: \(source.name)/\(Path(issue.path)): \(issue.reason)")
             }
         }
@@ -182,6 +190,12 @@ struct RestoreCommand: AsyncParsableCommand {
                 hints: ["strongroom store check --read-data says what else is affected"])
         }
         guard !report.isWhole else { return }
+        guard !report.sources.contains(where: { $0.issues.contains { $0.kind == .missing } }) else {
+            throw Failure(
+                .partial,
+                "\(into): not all is restored: the snapshot does not have it, or an entry was refused",
+                hints: ["strongroom snapshots list shows others"])
+        }
         throw Failure(.partial, "\(into): some entries were refused; all others are restored")
     }
 }

@@ -119,6 +119,14 @@ struct RestoreInPlace {
                     "--accept-partial brings it back all the same; --source names others; --into DIR restores beside"
                 ])
         }
+        let isTorn = plan.record.header.status == .torn
+        if isTorn, !options.acceptsPartial {
+            throw Failure(
+                .usage,
+                "\(plan.record.id): the snapshot is torn, its parts may be of two moments: a deploy or a restore in place went on "
+                    + "while it was taken",
+                hints: ["--accept-partial brings it back all the same; --into DIR restores beside"])
+        }
         let report = try await restore.run(steps, of: snapshot, from: reader, options.tree)
         if json {
             try Console.json(document)
@@ -140,6 +148,12 @@ struct RestoreInPlace {
             )
         }
         try requireWhole(steps)
+        guard !isTorn else {
+            throw Failure(
+                .partial,
+                "\(environment.name): restored in place, out of a torn snapshot: its parts may be of two moments"
+            )
+        }
     }
 
     /// Throws `partial` where live state that the snapshot should have did not come back whole.
@@ -197,6 +211,7 @@ struct RestoreInPlace {
         let leftOut: [String]
         let missing: [String]
         let commit: String?
+        let status: String
 
         init(_ plan: RestorePlan, _ steps: EnvironmentRestore.Plan, _ environment: String) {
             snapshot = plan.record.id.description
@@ -221,6 +236,7 @@ struct RestoreInPlace {
             leftOut = steps.leftOut.map(\.words)
             missing = steps.leftOut.filter(\.isShortfall).map(\.source)
             commit = steps.commit
+            status = plan.record.header.status.name
         }
 
         func show(json: Bool) throws {
@@ -241,6 +257,7 @@ struct RestoreInPlace {
                 Console.print(
                     "a part only, which needs --accept-partial: \(source.source): \(source.status)\(notes)")
             }
+            if status == "torn" { Console.print("a torn snapshot, which needs --accept-partial") }
             for line in leftOut { Console.print("not: \(line)") }
         }
     }

@@ -1,5 +1,6 @@
 internal import Archives
 internal import Assembly
+internal import Backups
 
 /// A store that is open for reading, with its snapshots.
 struct OpenArchive {
@@ -38,12 +39,14 @@ struct OpenArchive {
     /// What was said about snapshots after they were taken.
     func annotations() async throws -> AnnotationCatalog { try await reader.annotations() }
 
-    /// The snapshot that `text` means: `latest`, or at least eight digits of an id.
+    /// The snapshot that `text` means: `latest`, which is the one that a restore takes and told of as there, or at least eight
+    /// digits of an id.
     func record(_ text: String, of environment: String?) throws -> SnapshotRecord {
         let records = records(of: environment)
         if text == "latest" {
-            guard let newest = records.last else { throw Failure(.usage, "the store holds no snapshot") }
-            return newest
+            let plan = try RestorePlan(.latest, environment: environment, in: catalog)
+            for notice in plan.notices { Console.note("strongroom: \(notice)") }
+            return plan.record
         }
         guard text.utf8.count >= 8 else {
             throw Failure(.usage, "\(text): name at least eight digits of a snapshot")

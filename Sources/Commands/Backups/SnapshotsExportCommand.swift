@@ -1,5 +1,6 @@
 internal import Archives
 internal import ArgumentParser
+internal import Assembly
 internal import Backups
 internal import Files
 internal import Glibc
@@ -13,7 +14,8 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
             SOURCE/PATH; without it all sources are written, laid out as a restore does, repositories as their bundles. \
             Sockets are left out. What the store holds no sound copy of is left out and named, the exit code is 9; a \
             damaged file of more than 4 MiB ends the archive instead: restore goes on then. The file appears whole, in the place of one of that name, or not at all; on standard output an archive without an end \
-            says that it is not whole, as does the exit code.
+            says that it is not whole, as does the exit code. What the snapshot does not have whole is told, and the \
+            exit code is 10.
 
             With --repository a Git repository is written as one bundle, with every reference, instead: `git clone` takes it.
             """)
@@ -53,7 +55,10 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
         let archive = try await OpenArchive(store)
         let snapshot = try await archive.open(try archive.record(snapshot, of: store.environment))
         let place = try path.map { try SnapshotPlace($0, placing) }
-        if let repository { return try await bundle(repository, snapshot, archive.reader) }
+        if let repository {
+            let source = try await bundle(repository, snapshot, archive.reader)
+            return try requireWhole(snapshot, [source])
+        }
         let file = try output.map { try ArchiveFile(Path(try Process.absolute($0))) }
         let line = ProgressLine()
         defer { line.end() }
@@ -67,10 +72,28 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
         try file?.commit()
         line.end()
         try show(report)
+        let browser = SnapshotBrowser(snapshot, archive.reader)
+        try requireWhole(snapshot, try place.map { [try browser.source($0.source)] } ?? snapshot.sources)
     }
 
-    /// Writes a repository's bundle. The repository is put together in a passing directory of the state directory.
-    private func bundle(_ name: String, _ snapshot: Snapshot, _ reader: StoreReader) async throws {
+    /// Throws `partial` where the snapshot does not hold `sources` whole; what is wrong is told before.
+    private func requireWhole(_ snapshot: Snapshot, _ sources: [SnapshotSource]) throws {
+        let status = snapshot.record.header.status
+        let short = sources.filter { $0.status != .complete }
+        guard !short.isEmpty || status == .torn else { return }
+        for source in short {
+            Console.note("strongroom: \(source.name): not whole in the snapshot: \(source.captureWords)")
+        }
+        throw Failure(
+            .partial,
+            "the snapshot is \(status.name): all that it has of what was asked for is written, and that is not whole",
+            hints: ["strongroom snapshots list shows others"])
+    }
+
+    /// Writes a repository's bundle, and returns the source. The repository is put together in a passing directory of the state directory.
+    private func bundle(
+        _ name: String, _ snapshot: Snapshot, _ reader: StoreReader
+    ) async throws -> SnapshotSource {
         let source = try SnapshotBrowser(snapshot, reader).source(
             name.hasPrefix("repository:") ? name : "repository:\(name)")
         let scratch = Path(
@@ -81,6 +104,7 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
             if let file { try file.write(bytes) } else { try Console.write(span: bytes) }
         }
         try file?.commit()
+        return source
     }
 
     private func show(_ report: SnapshotExport.Report) throws {
