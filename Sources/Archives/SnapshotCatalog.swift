@@ -96,6 +96,16 @@ package struct SnapshotCatalog: Sendable {
         return times
     }
 
+    /// Failures that may hide a snapshot that counts, of any environment and time: not what is forged, went while it was
+    /// listed, or is forgotten.
+    package var damaged: [Failure] {
+        failures.filter { failure in
+            guard failure.error.code != .forged, failure.error.code != .absent else { return false }
+            let id = failure.name.split(separator: "/").last.flatMap { SnapshotID(String($0)) }
+            return !(id.map { tombstones.honoured.contains($0) } ?? false)
+        }
+    }
+
     /// The snapshots of an agent: all that count.
     package func snapshots(of agentKey: [UInt8]) -> [SnapshotRecord] {
         records.filter { agentKeys[$0.id] == agentKey }

@@ -37,8 +37,20 @@ package struct EnvironmentDrill: Sendable {
             fetching: try access.options(AccessSettings()), clock: clock)
     }
 
+    /// Records in the journal that a drill of `environment` could not even begin, for the reason that `words` say.
+    package static func recordFailure(
+        _ words: String, _ environment: EnvironmentSettings, _ settings: Settings, at time: Timestamp
+    ) {
+        // The failure itself is told in any case.
+        guard let journal = try? JournalFile.open(StateFiles.journal(settings.state)) else { return }
+        try? journal.record(
+            RunRecord(
+                environment: environment.name, kind: .drill, time: time, outcome: .failed, message: words))
+    }
+
     /// Holds the drill on the snapshot that `selection` names, records it in the journal, and writes the report into
-    /// the state directory. Throws `noSnapshot` and what else `StoreDrill.run` throws, which is recorded too.
+    /// the state directory. One that passed is not recorded where its snapshot is not the newest: it proves nothing of what
+    /// status tells of. Throws `noSnapshot` and what else `StoreDrill.run` throws, which is recorded too.
     package func run(
         _ opened: StoreAccess.Opened, from reader: StoreReader, _ selection: SnapshotSelection = .latest
     ) async throws -> StoreDrill.Result {
@@ -50,10 +62,10 @@ package struct EnvironmentDrill: Sendable {
                     message: message))
         }
         do {
-            let plan = try RestorePlan(
-                selection, environment: environment.name, in: try await reader.snapshots())
+            let catalog = try await reader.snapshots()
+            let plan = try RestorePlan(selection, environment: environment.name, in: catalog)
             let place = scratch ?? environment.backup?.drill?.scratch ?? "\(settings.state)/drills"
-            let result = try await StoreDrill.run(
+            var result = try await StoreDrill.run(
                 opened, plan, from: reader, beneath: Path(place), as: agent, clock: clock, options)
             let report = result.report
             var failed = report.checks.filter { $0.outcome == .failed }.map { "\($0.name): \($0.detail)" }
@@ -65,14 +77,30 @@ package struct EnvironmentDrill: Sendable {
             }
             // Which snapshot: what is wrong may have come or gone with it.
             let snapshot = failed.isEmpty ? "" : "snapshot \(report.record.id.description.prefix(12)): "
+            let isGood = failed.isEmpty && report.isPassed
+            if isGood, !isNewest(plan, selection, in: catalog) {
+                result.isOfOlder = true
+                return result
+            }
             record(
-                failed.isEmpty && report.isPassed ? .good : .bad,
+                isGood ? .good : .bad,
                 String((snapshot + failed.joined(separator: "; ")).prefix(1_000)))
             return result
         } catch {
             record(.failed, ScheduledBackup.words(error))
             throw error
         }
+    }
+
+    /// Whether `plan` is that of the newest snapshot, as far as can be told.
+    private func isNewest(
+        _ plan: RestorePlan, _ selection: SnapshotSelection, in catalog: SnapshotCatalog
+    ) -> Bool {
+        guard selection != .latest else { return true }
+        guard let newest = try? RestorePlan(.latest, environment: environment.name, in: catalog) else {
+            return false
+        }
+        return newest.damaged.isEmpty && newest.record.id == plan.record.id
     }
 
     private var options: Drill.Options {

@@ -16,12 +16,14 @@ package struct ScheduledDrill: Sendable {
     private let load: @Sendable ([String]) throws -> [MemberIdentity]
     private let access: SourceAccess
     private let buckets: BucketAccess
+    private let describe: @Sendable (any Error) -> String
 
-    /// The drill of `environment`; nil where the settings have none for it. `load` reads identity files.
+    /// The drill of `environment`; nil where the settings have none for it. `load` reads identity files,
+    /// `describe` gives the words for an error of a drill that can't begin.
     package init?(
         _ environment: EnvironmentSettings, settings: Settings, identities: [MemberIdentity],
         load: @escaping @Sendable ([String]) throws -> [MemberIdentity], access: SourceAccess,
-        buckets: BucketAccess
+        buckets: BucketAccess, describe: @escaping @Sendable (any Error) -> String
     ) {
         guard environment.backup?.drill != nil else { return nil }
         self.environment = environment
@@ -30,10 +32,32 @@ package struct ScheduledDrill: Sendable {
         self.load = load
         self.access = access
         self.buckets = buckets
+        self.describe = describe
     }
 
-    /// Holds the drill on the newest snapshot. Throws what opening the store and `EnvironmentDrill.run` throw.
+    /// Holds the drill on the newest snapshot, and records it whatever comes of it. Throws what opening the store and
+    /// `EnvironmentDrill.run` throw.
     package func run() async throws -> DrillReport {
+        let begun: Begun
+        do {
+            begun = try await begin()
+        } catch {
+            if !Task.isCancelled {
+                EnvironmentDrill.recordFailure(describe(error), environment, settings, at: WallClock.now)
+            }
+            throw error
+        }
+        return try await begun.drill.run(begun.opened, from: begun.reader).report
+    }
+
+    /// A drill with the store that it is held on.
+    private struct Begun {
+        let drill: EnvironmentDrill
+        let opened: StoreAccess.Opened
+        let reader: StoreReader
+    }
+
+    private func begin() async throws -> Begun {
         guard let plan = environment.backup, let drill = plan.drill else {
             throw DeliveryError(.unusableRequest, "\(environment.name): no drill")
         }
@@ -47,9 +71,9 @@ package struct ScheduledDrill: Sendable {
         let cache = IndexCache(directory: pins.memory)
         let reader = try await StoreReader(
             opened.store, write: opened.writeKeys, read: opened.readKeys, indexCache: cache)
-        return try await EnvironmentDrill(
+        let held = try EnvironmentDrill(
             environment, settings: settings, identities: identities, openers: own ?? identities,
-            isOwn: own != nil, access: access, clock: { WallClock.now }
-        ).run(opened, from: reader).report
+            isOwn: own != nil, access: access, clock: { WallClock.now })
+        return Begun(drill: held, opened: opened, reader: reader)
     }
 }

@@ -15,6 +15,8 @@ package enum StoreDrill {
         package let notSigned: String?
         /// The store's failure because of which there is none; nil where the agent just has no power for it.
         package var failure: ArchiveError?
+        /// Whether it passed with a snapshot that is not the newest, and is not recorded for that reason.
+        package var isOfOlder = false
     }
 
     /// Restores what `plan` chose beneath `scratch` and looks at it; the outcome and the report's hash are signed by the

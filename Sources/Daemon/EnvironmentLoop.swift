@@ -298,7 +298,8 @@ extension EnvironmentLoop {
                 load: parts.options.identities,
                 access: SourceAccess(
                     process: parts.options.process, identities: parts.identities, user: parts.options.user),
-                buckets: parts.options.buckets)
+                buckets: parts.options.buckets,
+                describe: { [describe = parts.options.describe] in describe($0).message })
         else { return }
         var last = WallClock.now
         while !Task.isCancelled, let next = schedule.next(after: last, in: drillZone) {

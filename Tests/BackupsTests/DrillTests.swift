@@ -228,6 +228,62 @@ import Testing
         #expect(left.checks.last?.detail.contains("removed by hand") == true)
     }
 
+    @Test func `a drill that was killed leaves nothing that the next one doesn't remove`() async throws {
+        let scene = try await Scene()
+        try await scene.backUp()
+        let (stale, held) = ("drill-00112233445566ff", "drill-aabbccddeeff0011")
+        scene.fixture.sh(
+            "for d in \(stale) \(held) drill-notes; do mkdir -p scratch/$d/restored; echo s > scratch/$d/restored/secret; done"
+        )
+        let report: DrillReport
+        do {
+            let lock = try FileLock(Path("\(held).lock"), in: Directory(scene.fixture.path("scratch")))
+            report = try await scene.drill()
+            _ = consume lock
+        }
+        #expect(report.isPassed, "\(report.checks)")
+        let told = report.checks.filter { $0.name == "scratch" }
+        #expect(told.count == 1 && told[0].detail.contains(stale), "\(told)")
+        let names = scene.fixture.sh("ls -A scratch").text.split(separator: "\n").map(String.init)
+        #expect(names == [held, "\(held).lock", "drill-notes"])
+        // Nobody holds it any more.
+        #expect(try await scene.drill().checks.contains { $0.detail.contains(held) })
+        #expect(scene.fixture.sh("ls -A scratch").text == "drill-notes")
+    }
+
+    @Test func `a snapshot that can't be read fails the drill of an older one, by its name`() async throws {
+        let scene = try await Scene()
+        try await scene.backUp()
+        try await scene.backUp()
+        let newest = try await scene.fixture.plan(.latest).record.id
+        scene.fixture.sh(
+            "chmod u+w store/snapshots/\(newest); printf x | dd of=store/snapshots/\(newest) bs=1 seek=200 conv=notrunc status=none"
+        )
+        let report = try await scene.drill()
+        #expect(report.record.id != newest)
+        #expect(failed(report) == ["snapshots"])
+        #expect(report.checks.first?.detail.contains("\(newest)") == true, "\(report.checks)")
+    }
+
+    @Test func `sources with any bytes in their names are drilled`() async throws {
+        let scene = try await Scene()
+        let fixture = scene.fixture
+        try await fixture.backUp([
+            .directory(name: "x\ny\\z", path: fixture.path("live")),
+            .command(
+                name: "d\tump",
+                CommandRun(arguments: ["seq", "1", "1000"], deadline: .seconds(100_000))),
+            .repository(
+                name: "a\u{1}pp", url: fixture.scratch.file("source"), mirror: fixture.path("mirror.git")),
+        ])
+        let report = try await scene.drill { options in
+            options.canaries = nil
+            options.feeds = ["d\tump": scene.command("seq 1 1000 | cmp - /dev/stdin")]
+        }
+        #expect(report.isPassed, "\(report.checks)")
+        #expect(report.checks.filter { $0.outcome == .passed }.count == 7, "\(report.checks)")
+    }
+
     @Test func `a snapshot that is not complete fails a drill`() async throws {
         let fixture = try await BackupFixture()
         fixture.sh("mkdir live; echo x > live/x")

@@ -26,6 +26,28 @@ import Testing
         }
     }
 
+    @Test func `an object that can't be read is told by whatever it may have gone before`() async throws {
+        let fixture = try await BackupFixture()
+        let old = try await fixture.backUp(at: commit(1))
+        let new = try await fixture.backUp(at: commit(1))
+        let name = "snapshots/\(new.id)"
+        fixture.sh(
+            "chmod u+w store/\(name); printf x | dd of=store/\(name) bs=1 seek=200 conv=notrunc status=none")
+        let choices: [SnapshotSelection] = [
+            .latest, .commit("abcdef01", source: nil), .asOf(fixture.now()),
+        ]
+        for choice in choices {
+            let plan = try await fixture.plan(choice)
+            #expect(plan.record.id == old.id && plan.damaged.map(\.name) == [name])
+            #expect(plan.notices.contains { $0.hasPrefix("passed over: \(name), which may be newer") })
+        }
+        let named = try await fixture.plan(.id("\(old.id)"))
+        #expect(named.damaged.isEmpty && named.notices.isEmpty)
+        // Not "no snapshot": there is one.
+        fixture.sh("rm -f store/snapshots/\(old.id)")
+        #expect(await code { _ = try await fixture.plan(.latest) } == .store)
+    }
+
     @Test func `where none is complete, the newest of the others is chosen and said so`() async throws {
         let fixture = try await BackupFixture()
         let torn = try await fixture.backUp(at: commit(1), commit(2))

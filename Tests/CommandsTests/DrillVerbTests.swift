@@ -202,6 +202,63 @@ import Testing
         #expect(status().hasSuffix("all is well"))
     }
 
+    @Test func `a newest snapshot that can't be read ends drills and restores with 9, which name it`() throws
+    {
+        let world = world()
+        let first = world.backup()
+        world.write("host/uploads/added", "more")
+        let second = world.backup()
+        let object = world.path("store/snapshots/\(second)")
+        let damage =
+            "chmod u+w '\(object)'; printf x | dd of='\(object)' bs=1 seek=200 conv=notrunc status=none"
+        #expect(ShellCommand.run("sh", ["-c", damage]).status == 0)
+        let failed = drill(world)
+        expect(failed, 9, "the drill of prod failed")
+        #expect(failed.errorText.contains("failed: snapshots: snapshots/\(second)"), "\(failed.errorText)")
+        let trouble = world.status("e['drillTrouble']['reason']")
+        #expect(trouble.contains(second), "\(trouble)")
+        // One that is sound proves nothing of it.
+        expect(drill(world, "--snapshot", first), 0, "this is not the newest snapshot")
+        #expect(world.status("e['drillTrouble']['reason']") == trouble)
+        func restore(_ name: String, _ options: String...) -> ShellCommand.Outcome {
+            world.run(
+                ["restore", "--store", world.path("store"), "--into", world.path(name)] + options,
+                identity: "alice")
+        }
+        expect(restore("latest", "--snapshot", "latest"), 9, second)
+        #expect(world.text("latest/directories/uploads/readme") == "hello")
+        let commit = world.config.git("rev-parse", "HEAD")
+        expect(restore("commit", "--commit", commit), 9, second)
+        expect(restore("first", "--snapshot", first), 0)
+    }
+
+    @Test func `a drill that can't begin, and one of an older snapshot, leave no good word in the status`()
+        throws
+    {
+        let world = world()
+        let first = world.backup()
+        expect(drill(world), 0)
+        #expect(world.status("e['drillTrouble']") == "null")
+        #expect(ShellCommand.run("mv", [world.path("store"), world.path("away")]).status == 0)
+        expect(drill(world), 2)
+        #expect(
+            world.status(
+                "[e['drillTrouble']['kind'], e['lastDrill']['outcome'], 'archive store' in e['drillTrouble']['reason']]"
+            )
+                == "[\"failed\", \"failed\", true]")
+        #expect(ShellCommand.run("mv", [world.path("away"), world.path("store")]).status == 0)
+        world.write("host/uploads/readme", "not as it was")
+        _ = world.backup()
+        expect(drill(world), 10)
+        // The older one is sound, the newest is not.
+        expect(drill(world, "--snapshot", first), 0, "this is not the newest snapshot")
+        #expect(world.status("e['lastDrill']['outcome']") == "\"bad\"")
+        world.write("host/uploads/readme", "hello")
+        let third = world.backup()
+        expect(drill(world, "--snapshot", third), 0)
+        #expect(world.status("e['drillTrouble']") == "null")
+    }
+
     @Test func `an SQLite database comes back through its restore command`() throws {
         let world = world()
         let database = world.path("host/shop.db")

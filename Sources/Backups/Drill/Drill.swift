@@ -6,7 +6,8 @@ package import Storage
 
 /// A restore on trial: proof that a snapshot gives back what went in, or word of what it doesn't.
 ///
-/// On disk: everything happens in a directory of its own beneath the scratch place, which is removed at the end.
+/// On disk: everything happens in a directory of its own beneath the scratch place, which is removed at the end; what a
+/// drill that was killed left there goes first (`DrillPlace`).
 package struct Drill: Sendable {
     /// A command that judges what was restored: it runs there, and `STRONGROOM_DRILL` names the place.
     package struct Probe: Sendable {
@@ -63,11 +64,14 @@ package struct Drill: Sendable {
         let age = now.seconds - plan.record.header.time.seconds
         var report = DrillReport(
             record: plan.record, rule: plan.rule, time: now, recoveryPoint: .seconds(max(0, age)))
-        let name = Path("drill-\(String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16))")
+        let name = DrillPlace.newName()
         let drill = Drill(
             reader: reader, damaged: damaged, options: options, place: scratch.appending(name))
+        if let check = checkSnapshots(plan) { report.checks.append(check) }
         do {
             let folder = try Directory.makePath(scratch)
+            report.checks += try DrillPlace.removeStale(in: folder, at: scratch, of: user)
+            let place = try DrillPlace(name, in: folder)
             try folder.makeDirectory(name)
             let outcome: Result<Void, any Error>
             do {
@@ -77,7 +81,7 @@ package struct Drill: Sendable {
             }
             // It is a copy of what is in use, with its secrets.
             do throws(FileError) {
-                try folder.removeTree(name)
+                try place.remove(from: folder)
             } catch {
                 report.checks.append(
                     .init("scratch", .failed, "\(drill.place) is left and must be removed by hand: \(error)"))
@@ -112,7 +116,7 @@ package struct Drill: Sendable {
         for source in outcome.sources {
             guard let feed = options.feeds[source.name], source.kind == .command else { continue }
             var command = feed
-            command.input = restored.appending(Path(source.path))
+            command.input = restored.appending(source.path)
             report.checks.append(await check("feed \(source.name)", command))
         }
         report.recoveryTime = ContinuousClock.now - began
@@ -142,6 +146,15 @@ package struct Drill: Sendable {
     }
 
     // MARK: - Checks
+
+    /// What can't be read may be the newest snapshot: then the one that was chosen proves nothing of it.
+    private static func checkSnapshots(_ plan: RestorePlan) -> DrillReport.Check? {
+        guard !plan.damaged.isEmpty else { return nil }
+        let words = plan.damaged.prefix(5).map {
+            "\($0.name) can't be read and may be newer: \($0.error.problem(about: $0.name))"
+        }
+        return .init("snapshots", .failed, words.joined(separator: "; "))
+    }
 
     private func checkAge(_ seconds: Int64) -> DrillReport.Check {
         guard seconds > -Drill.skewLimit else {
@@ -218,7 +231,7 @@ package struct Drill: Sendable {
     private func checkRepository(_ source: RestoreReport.Source) -> DrillReport.Check {
         let name = "repository \(source.name)"
         do throws(GitError) {
-            let repository = try Repository(at: restored.appending(Path(source.path)))
+            let repository = try Repository(at: restored.appending(source.path))
             let findings = try repository.check()
             guard findings.problems.isEmpty else {
                 return .init(name, .failed, findings.problems.prefix(5).joined(separator: "; "))

@@ -129,7 +129,7 @@ struct DrillControls {
 extension RestoreReport.Source {
     /// The directory in which its tree stands, where all was restored into `restored`.
     func root(in restored: Path) -> Path {
-        let path = restored.appending(Path(path))
+        let path = restored.appending(path)
         return kind == .command ? path.parent : path
     }
 }

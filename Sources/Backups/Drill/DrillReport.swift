@@ -17,7 +17,8 @@ package struct DrillReport: Sendable {
         }
 
         /// Its name: `restore`, `age`, `content`, `canary`, `repository NAME`, `feed NAME`, `check NAME`, `sealed NAME`,
-        /// `control …`; `scratch` where what was restored can't be removed, and `drill` where it was broken off.
+        /// `control …`; `snapshots` where one may have been passed over, `scratch` where what was restored can't be removed or
+        /// was removed for a drill that was killed, and `drill` where it was broken off.
         package let name: String
         /// How it came out.
         package let outcome: Outcome

@@ -77,7 +77,7 @@ package struct CommandRun: Sendable {
         defer { DescriptorLimit.raiseAgain() }
         do {
             let feed = try FileDescriptor.open(
-                FilePath(input.map { String(describing: $0) } ?? "/dev/null"), .readOnly,
+                FilePath(input.map { String(decoding: $0.bytes, as: UTF8.self) } ?? "/dev/null"), .readOnly,
                 options: .closeOnExec)
             let (output, errors) = (try CommandRun.makePipe(), try CommandRun.makePipe())
             let result = try await Subprocess.run(

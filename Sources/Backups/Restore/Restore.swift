@@ -310,7 +310,7 @@ extension RestoreReport.Source {
     fileprivate init(_ part: Restore.Part) {
         self.init(
             name: part.source.name, kind: part.source.kind, status: part.source.status,
-            notes: part.source.notes, path: part.path.description)
+            notes: part.source.notes, path: part.path)
     }
 
     /// Of a source that the snapshot has nothing of. Where paths are asked for, they are of others.

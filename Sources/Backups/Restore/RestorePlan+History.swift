@@ -49,7 +49,9 @@ extension RestorePlan {
                     .ambiguous, "commit \(digits) means several: \(names.joined(separator: ", "))",
                     candidates: candidates(records))
             }
-            return try RestorePlan(only.commit, only.history, records, takingAncestor: takingAncestor)
+            var plan = try RestorePlan(only.commit, only.history, records, takingAncestor: takingAncestor)
+            plan.note(catalog.damaged)
+            return plan
         } catch {
             throw BackupError.wrapping(error)
         }

@@ -21,6 +21,9 @@ package struct RestorePlan: Sendable {
     package let rule: String
     /// What the person who restores should know: a snapshot that is not complete, newer ones passed over.
     package internal(set) var notices: [String]
+    /// Objects that can't be read, each of which may be a snapshot that had gone before this one; none where the snapshot
+    /// was chosen by its id.
+    package private(set) var damaged: [SnapshotCatalog.Failure] = []
     /// The commit that is restored out of a repository beside the snapshot, where that was taken at another.
     package internal(set) var desired: DesiredState?
     /// Whether nothing but that commit is restored: there is no live state of it.
@@ -44,6 +47,11 @@ package struct RestorePlan: Sendable {
             throw BackupError(.store, "\(damaged.name): \(damaged.error.context)", underlying: damaged.error)
         }
         guard !newestFirst.isEmpty else {
+            if let damaged = catalog.damaged.first {
+                throw BackupError(
+                    .store, "\(damaged.name): \(damaged.error.problem(about: damaged.name))",
+                    underlying: damaged.error)
+            }
             let what = environment.map { " of environment \($0)" } ?? ""
             throw BackupError(.noSnapshot, "the store holds no snapshot\(what)")
         }
@@ -74,6 +82,19 @@ package struct RestorePlan: Sendable {
             let hex = commits.first.map(Hex.encode) ?? prefix
             try self.init(best: matches, "the newest complete snapshot at exactly commit \(hex)\(place)")
         }
+        if case .id = selection { return }
+        note(catalog.damaged)
+    }
+
+    /// Says which objects were passed over because they can't be read.
+    mutating func note(_ damaged: [SnapshotCatalog.Failure]) {
+        self.damaged = damaged
+        for failure in damaged.prefix(10) {
+            notices.append(
+                "passed over: \(failure.name), which may be newer and can't be read: "
+                    + failure.error.problem(about: failure.name))
+        }
+        if damaged.count > 10 { notices.append("passed over: \(damaged.count - 10) more that can't be read") }
     }
 
     /// The best of `records`, newest first.

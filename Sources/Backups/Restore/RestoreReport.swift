@@ -1,6 +1,6 @@
 package import Archives
 internal import Encodings
-internal import Files
+package import Files
 
 /// What a restore brought back, and what it did not.
 package struct RestoreReport: Sendable {
@@ -15,7 +15,7 @@ package struct RestoreReport: Sendable {
         /// What its capture noted.
         package let notes: [String]
         /// Where it is beneath the restored directory; empty where it is that directory.
-        package let path: String
+        package let path: Path
         /// Entries restored.
         package var entryCount = 0
         /// Bytes of content written.
@@ -99,7 +99,8 @@ extension RestoreReport.Source {
     fileprivate var json: JSONText.Value {
         .object([
             ("name", .string(name)), ("kind", .string(kind.name)), ("status", .string(status.name)),
-            ("path", .string(path)), ("entries", .number(UInt64(entryCount))), ("bytes", .number(byteCount)),
+            ("path", .string(path.description)), ("entries", .number(UInt64(entryCount))),
+            ("bytes", .number(byteCount)),
             ("notes", .list(notes.map { .string($0) })),
             ("issues", .list(issues.map(\.json))),
         ])

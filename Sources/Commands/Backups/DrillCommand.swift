@@ -21,7 +21,8 @@ struct DrillCommand: AsyncParsableCommand {
             file with the store, looks for the canary that the last backup planted, checks repositories as git fsck does, \
             opens every sealed value of its commit, and runs the checks of the settings and of --check. Then a damaged \
             copy and a damaged pack must be seen to be damaged, or the drill has failed. Whatever else goes wrong on the way \
-            stands in the report as well. The outcome is signed beside the \
+            stands in the report as well; so does an object of the store that can't be read and may be a newer snapshot. The \
+            outcome is signed beside the \
             snapshot: retention keeps the last that passed. The exit code is 9 where the store did not give back what it \
             should, 10 where another check failed.
             """)
@@ -117,6 +118,26 @@ struct DrillCommand: AsyncParsableCommand {
         guard let backup = environment.backup else {
             throw Failure(.usage, "\(environment.name): the settings have no backup for it")
         }
+        let begun: Begun
+        do {
+            begun = try await begin(environment, settings, backup)
+        } catch {
+            EnvironmentDrill.recordFailure(Failure(error).message, environment, settings, at: Process.now)
+            throw error
+        }
+        return try await begun.drill.run(begun.opened, from: begun.reader, selection)
+    }
+
+    /// A drill with the store that it is held on.
+    private struct Begun {
+        let drill: EnvironmentDrill
+        let opened: StoreAccess.Opened
+        let reader: StoreReader
+    }
+
+    private func begin(
+        _ environment: EnvironmentSettings, _ settings: Settings, _ backup: BackupSettings
+    ) async throws -> Begun {
         let choice = try store.choice(settings, backup)
         let files = IdentityOptions.files(allowExposed: store.identities.allowExposedIdentity)
         let identities = try store.identities.load(defaults: choice.identityFiles)
@@ -137,7 +158,7 @@ struct DrillCommand: AsyncParsableCommand {
             access: SourceAccess(process: FetchChildCommand.process, identities: identities, user: geteuid()),
             clock: { Process.now })
         drill.scratch = try scratch.map { try Process.absolute($0) }
-        return try await drill.run(opened, from: reader, selection)
+        return Begun(drill: drill, opened: opened, reader: reader)
     }
 
     // MARK: - Words
@@ -159,7 +180,9 @@ struct DrillCommand: AsyncParsableCommand {
         }
         let isOfStore = first.report.checks.contains { check in
             check.outcome == .failed
-                && ["restore", "content", "repository", "control"].contains { check.name.hasPrefix($0) }
+                && ["snapshots", "restore", "content", "repository", "control"].contains {
+                    check.name.hasPrefix($0)
+                }
         }
         throw Failure(
             isOfStore ? .damaged : .partial,
@@ -182,6 +205,10 @@ struct DrillCommand: AsyncParsableCommand {
                 + "\(tenths / 10).\(tenths % 10) s; what is newer than \(report.recoveryPoint.components.seconds) s would be lost"
         )
         if let reason = result.notSigned { Console.note("strongroom: the report is not signed: \(reason)") }
+        if result.isOfOlder {
+            Console.note(
+                "strongroom: this is not the newest snapshot: status goes on with the last drill of that one")
+        }
         if !json { Console.print(report.isPassed ? "passed" : "failed") }
     }
 }

@@ -32,8 +32,8 @@ struct RestoreCommand: AsyncParsableCommand {
             that have files in these directories open are to be stopped before.
 
             What is not as it was is listed in REPORT.json and on standard error: the exit code is 9 \
-            where the store held no sound copy of an entry, which is left out then, and 10 where one was refused, or \
-            where nothing was captured of a source; all \
+            where the store held no sound copy of an entry, which is left out then, or where what may be a newer snapshot \
+            can't be read, and 10 where one was refused, or where nothing was captured of a source; all \
             others are restored.
             """)
 
@@ -132,7 +132,7 @@ struct RestoreCommand: AsyncParsableCommand {
             return try RestorePlanDocument(plan, sources, into: target.description).show(json: json)
         }
         let report = try await Restore.run(plan, from: archive.reader, into: target, as: user, options)
-        try show(report, into)
+        try show(report, plan, into)
     }
 
     /// What the options say. A name of `--only` that is a source's and no path means the source.
@@ -157,7 +157,18 @@ struct RestoreCommand: AsyncParsableCommand {
         return options
     }
 
-    private func show(_ report: RestoreReport, _ into: String) throws {
+    /// Throws `damaged` where a snapshot that can't be read may have been the one to restore; what was restored stays.
+    static func requireSound(_ plan: RestorePlan) throws(Failure) {
+        guard let first = plan.damaged.first else { return }
+        throw Failure(
+            .damaged,
+            "\(first.name): can't be read and may be newer than the snapshot \(plan.record.id), which is restored",
+            hints: [
+                "strongroom store check says what is damaged; --snapshot ID chooses a snapshot for certain"
+            ])
+    }
+
+    private func show(_ report: RestoreReport, _ plan: RestorePlan, _ into: String) throws {
         if json {
             try Console.write(Array(report.json.utf8))
         } else {
@@ -189,6 +200,7 @@ struct RestoreCommand: AsyncParsableCommand {
                 .damaged, "\(into): what is damaged in the store is left out; all else is restored",
                 hints: ["strongroom store check --read-data says what else is affected"])
         }
+        try RestoreCommand.requireSound(plan)
         guard !report.isWhole else { return }
         guard !report.sources.contains(where: { $0.issues.contains { $0.kind == .missing } }) else {
             throw Failure(

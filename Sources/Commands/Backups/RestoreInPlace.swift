@@ -147,6 +147,7 @@ struct RestoreInPlace {
                 "strongroom: \(environment.name) stays at commit \(commit) until strongroom resume \(environment.name)"
             )
         }
+        try RestoreCommand.requireSound(plan)
         try requireWhole(steps)
         guard !isTorn else {
             throw Failure(
