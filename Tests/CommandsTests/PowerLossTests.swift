@@ -17,7 +17,7 @@ import Testing
         // Elsewhere everything is forced to the disk, and a cut is no more than a kill.
         let open = clean.indices.filter { PowerLoss(Array(clean[...$0]), below: roots(scene)).lostCount > 0 }
         var lost = 0
-        for place in CrashPoints.spread(15, over: open.count) {
+        for place in CrashPoints.spread(20, over: open.count) {
             let number = open[place - 1] + 1
             scene.restore()
             let outcome = scene.points.run(.killAfter(number))

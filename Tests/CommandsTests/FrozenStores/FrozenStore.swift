@@ -52,6 +52,9 @@ struct FrozenStore: Sendable, CustomTestStringConvertible {
         ShellCommand.run("ls", ["\(path)/expected"]).text.split(separator: "\n").map(String.init)
     }
 
+    /// The one snapshot, of `everyday`, that is partial: a command of it failed.
+    static let partial = "97423e31507f4cd5cb4740bc875ea43e0b86b7eb145c6e64dd9ac62af79bb7ab"
+
     /// A snapshot that holds a directory `uploads`.
     var upload: String {
         snapshots.first { id in
