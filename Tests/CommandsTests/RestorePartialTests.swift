@@ -27,10 +27,11 @@ import Testing
         sh("rmdir \(uploads); mv \(uploads).away \(uploads)")
 
         let plan = restore(scene, snapshot, "--dry-run")
-        expect(plan, 0)
+        expect(plan, 2, "uploads: the snapshot holds a part of it only")
         #expect(plan.text.contains("a part only, which needs --accept-partial: uploads: partial; shrunken"))
         #expect(restore(scene, snapshot, "--dry-run", "--json").text.contains("\"status\" : \"partial\""))
         expect(restore(scene, snapshot), 2, "uploads: the snapshot holds a part of it only", "shrunken")
+        expect(restore(scene, snapshot, "--accept-partial", "--dry-run"), 10, "would be restored in place")
         #expect(try scene.uploads() == scene.now)
         #expect(scene.leftovers == "")
 
@@ -51,7 +52,13 @@ import Testing
         scene.world.write("host/uploads/readme", "newer")
 
         let plan = restore(scene, snapshot, "--dry-run", "--json")
-        expect(plan, 0)
+        expect(plan, 10, "orders (nothing of it)")
+        let into = [
+            "restore", "--store", scene.world.path("store"), "--snapshot", snapshot, "--into",
+            scene.world.path("back"),
+        ]
+        expect(scene.world.run(into + ["--dry-run"], identity: "alice"), 10, "nothing was captured of orders")
+        expect(scene.world.run(into, identity: "alice"), 10)
         #expect(plan.text.contains("orders: nothing was captured of it (failed; "), "\(plan.text)")
         expect(restore(scene, snapshot), 10, "orders (nothing of it)")
         #expect(try scene.uploads() == scene.now)

@@ -35,6 +35,9 @@ package struct Restore: Sendable {
         let path: Path
         /// What of it; all where there is none.
         let only: [[UInt8]]
+
+        /// Whether nothing was captured of it. Where paths are asked for, they are of others.
+        var isMissing: Bool { source.root == nil && source.status != .complete && only.isEmpty }
     }
 
     let reader: StoreReader
@@ -80,6 +83,8 @@ package struct Restore: Sendable {
         package let entryCount: UInt64
         /// The length of their contents.
         package let byteCount: UInt64
+        /// Whether nothing was captured of it, which the restore lists as missing.
+        package let isMissing: Bool
     }
 
     /// What `run` would bring back; nothing is written. Throws as `run`, but for what the place and the contents cause.
@@ -95,7 +100,8 @@ package struct Restore: Sendable {
                 planned.append(
                     PlannedSource(
                         name: part.source.name, kind: part.source.kind, status: part.source.status,
-                        path: part.path.description, entryCount: entryCount, byteCount: byteCount))
+                        path: part.path.description, entryCount: entryCount, byteCount: byteCount,
+                        isMissing: part.isMissing))
             }
             return planned
         } catch {
@@ -313,10 +319,10 @@ extension RestoreReport.Source {
             notes: part.source.notes, path: part.path)
     }
 
-    /// Of a source that the snapshot has nothing of. Where paths are asked for, they are of others.
+    /// Of a source that the snapshot has nothing of.
     fileprivate static func empty(_ part: Restore.Part) -> RestoreReport.Source {
         var report = RestoreReport.Source(part)
-        if part.source.status != .complete, part.only.isEmpty {
+        if part.isMissing {
             let words = (["it \(part.source.status.name)"] + part.source.notes.prefix(3)).joined(
                 separator: "; ")
             report.issues.append(RestoreIssue([], .missing, "nothing was captured of it: \(words)"))

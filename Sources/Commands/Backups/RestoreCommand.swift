@@ -18,7 +18,8 @@ struct RestoreCommand: AsyncParsableCommand {
             which was deployed; else, with --nearest-ancestor, that of the nearest commit before it. Where the snapshot \
             was taken at another commit, desired/SOURCE has the files of the one that was asked for. Where no snapshot \
             fits and a repository in the store holds the commit, these files alone are restored, and the report says \
-            that live state is missing. The rule that chose is printed with the plan; --dry-run prints the plan alone.
+            that live state is missing. The rule that chose is printed with the plan; --dry-run prints the plan alone, and ends with \
+            the code that the restore would end with, as far as that can be told without reading contents.
 
             A restore that was cut off leaves nothing under the final name; the same call goes on with what was brought.
 
@@ -129,7 +130,8 @@ struct RestoreCommand: AsyncParsableCommand {
         if dryRun {
             let sources = try await Restore.planned(plan, from: archive.reader, as: user, options)
             try Restore.checkFree(target)
-            return try RestorePlanDocument(plan, sources, into: target.description).show(json: json)
+            try RestorePlanDocument(plan, sources, into: target.description).show(json: json)
+            return try requireAll(sources, plan)
         }
         let report = try await Restore.run(plan, from: archive.reader, into: target, as: user, options)
         try show(report, plan, into)
@@ -157,12 +159,25 @@ struct RestoreCommand: AsyncParsableCommand {
         return options
     }
 
+    /// What a restore is known to end with before it begins.
+    private func requireAll(_ sources: [Restore.PlannedSource], _ plan: RestorePlan) throws(Failure) {
+        try RestoreCommand.requireSound(plan, isDryRun: true)
+        let missing = sources.filter(\.isMissing).map(\.name)
+        guard missing.isEmpty else {
+            throw Failure(
+                .partial,
+                "not all would be restored: nothing was captured of \(missing.joined(separator: ", "))",
+                hints: ["strongroom snapshots list shows others"])
+        }
+    }
+
     /// Throws `damaged` where a snapshot that can't be read may have been the one to restore; what was restored stays.
-    static func requireSound(_ plan: RestorePlan) throws(Failure) {
+    static func requireSound(_ plan: RestorePlan, isDryRun: Bool = false) throws(Failure) {
         guard let first = plan.damaged.first else { return }
         throw Failure(
             .damaged,
-            "\(first.name): can't be read and may be newer than the snapshot \(plan.record.id), which is restored",
+            "\(first.name): can't be read and may be newer than the snapshot \(plan.record.id), which "
+                + (isDryRun ? "would be restored" : "is restored"),
             hints: [
                 "strongroom store check says what is damaged; --snapshot ID chooses a snapshot for certain"
             ])

@@ -106,27 +106,16 @@ struct RestoreInPlace {
                 hints: steps.leftOut.map(\.words))
         }
         let document = Document(plan, steps, environment.name)
-        if dryRun { return try document.show(json: json) }
+        guard !dryRun else {
+            try document.show(json: json)
+            try requireAccepted(plan, steps, options)
+            return try requireAll(plan, steps, isDryRun: true)
+        }
         for omission in steps.leftOut { Console.note("strongroom: \(omission.words)") }
         for source in steps.partial {
             Console.note("strongroom: \(source.name): not whole in the snapshot: \(source.captureWords)")
         }
-        if let source = steps.partial.first, !options.acceptsPartial {
-            throw Failure(
-                .usage,
-                "\(source.name): the snapshot holds a part of it only, and what is missing there would be gone: \(source.captureWords)",
-                hints: [
-                    "--accept-partial brings it back all the same; --source names others; --into DIR restores beside"
-                ])
-        }
-        let isTorn = plan.record.header.status == .torn
-        if isTorn, !options.acceptsPartial {
-            throw Failure(
-                .usage,
-                "\(plan.record.id): the snapshot is torn, its parts may be of two moments: a deploy or a restore in place went on "
-                    + "while it was taken",
-                hints: ["--accept-partial brings it back all the same; --into DIR restores beside"])
-        }
+        try requireAccepted(plan, steps, options)
         let report = try await restore.run(steps, of: snapshot, from: reader, options.tree)
         if json {
             try Console.json(document)
@@ -147,26 +136,49 @@ struct RestoreInPlace {
                 "strongroom: \(environment.name) stays at commit \(commit) until strongroom resume \(environment.name)"
             )
         }
-        try RestoreCommand.requireSound(plan)
-        try requireWhole(steps)
-        guard !isTorn else {
+        try requireAll(plan, steps)
+    }
+
+    /// Throws `usage` where the snapshot holds a part of a source only, or is torn, and nobody has accepted that.
+    private func requireAccepted(
+        _ plan: RestorePlan, _ steps: EnvironmentRestore.Plan, _ options: Options
+    ) throws(Failure) {
+        guard !options.acceptsPartial else { return }
+        if let source = steps.partial.first {
             throw Failure(
-                .partial,
-                "\(environment.name): restored in place, out of a torn snapshot: its parts may be of two moments"
-            )
+                .usage,
+                "\(source.name): the snapshot holds a part of it only, and what is missing there would be gone: \(source.captureWords)",
+                hints: [
+                    "--accept-partial brings it back all the same; --source names others; --into DIR restores beside"
+                ])
+        }
+        guard plan.record.header.status != .torn else {
+            throw Failure(
+                .usage,
+                "\(plan.record.id): the snapshot is torn, its parts may be of two moments: a deploy or a restore in place went on "
+                    + "while it was taken",
+                hints: ["--accept-partial brings it back all the same; --into DIR restores beside"])
         }
     }
 
-    /// Throws `partial` where live state that the snapshot should have did not come back whole.
-    private func requireWhole(_ steps: EnvironmentRestore.Plan) throws {
+    /// Throws `damaged` where another snapshot may have been the one to bring back, and `partial` where live state that the
+    /// snapshot should have did not come back whole, or would not.
+    private func requireAll(
+        _ plan: RestorePlan, _ steps: EnvironmentRestore.Plan, isDryRun: Bool = false
+    ) throws(Failure) {
+        try RestoreCommand.requireSound(plan, isDryRun: isDryRun)
+        let what = "\(environment.name): \(isDryRun ? "would be restored" : "restored") in place"
         let missing =
             steps.partial.map { "\($0.name) (a part of it)" }
             + steps.leftOut.filter(\.isShortfall).map { "\($0.source) (nothing of it)" }
-        guard !missing.isEmpty else { return }
-        throw Failure(
-            .partial,
-            "\(environment.name): restored in place, but not all of the live state: \(missing.joined(separator: ", "))",
-            hints: ["why is told above, and by --dry-run"])
+        guard missing.isEmpty else {
+            throw Failure(
+                .partial, "\(what), but not all of the live state: \(missing.joined(separator: ", "))",
+                hints: ["why is told above, and by --dry-run"])
+        }
+        guard plan.record.header.status != .torn else {
+            throw Failure(.partial, "\(what), out of a torn snapshot: its parts may be of two moments")
+        }
     }
 
     /// The commit that was asked for, else the one that was applied when the snapshot was taken.
