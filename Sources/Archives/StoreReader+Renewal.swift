@@ -9,6 +9,8 @@ struct Renewal: Sendable {
     var epoch = 0
     /// Whether another reading would bring nothing.
     var isOver = false
+    /// What was made up for.
+    var notices: [String] = []
 
     /// Readings of the index behind the first: a prune may move packs more than once amid a long restore.
     static let limit = 16
@@ -56,15 +58,17 @@ extension StoreReader {
         builder.begin(now.source.index.packs, now.source.index.tables)
         for object in added { try builder.add(object) { _ in false } }
         let source = NodeSource(keys: keys, index: builder.finish())
+        let words =
+            packs.isEmpty
+            ? nil
+            : "index: \(packs.count) packs are in no index object that can be used, and are read by their own headers; "
+                + "strongroom store rebuild-index makes the index anew"
         renewal.withLock { renewal in
             renewal.source = source
             renewal.epoch += 1
+            if let words { renewal.notices.append(words) }
         }
-        if !packs.isEmpty {
-            notice(
-                "index: \(packs.count) packs are in no index object that can be used, and are read by their own headers; "
-                    + "strongroom store rebuild-index makes the index anew")
-        }
+        if let words { notice(words) }
         return true
     }
 

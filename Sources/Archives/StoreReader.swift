@@ -21,6 +21,8 @@ package final class StoreReader: Sendable {
     let renewalTurn = TaskSemaphore(1)
     /// Told what the reader made up for, one line each.
     let notice: @Sendable (String) -> Void
+    /// What it was told so far.
+    package var notices: [String] { renewal.withLock { $0.notices } }
     private let codecs: CodecPool
     private let dataKeys = Mutex<[[UInt8]: DataKey]>([:])
     private let recent = Mutex<[(id: ChunkID, block: ByteBlock)]>([])

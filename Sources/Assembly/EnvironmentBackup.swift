@@ -71,7 +71,7 @@ package struct EnvironmentBackup: Sendable {
         run.moment = { [state = settings.state] in
             try StandingRestore.moment(environment: name, state: state)
         }
-        run.memory = CaptureMemory(directory: Path("\(settings.state)/captures"))
+        run.memory = CaptureMemory(directory: StateFiles.captures(settings.state))
         self.run = run
         self.journal = journal
         locks = Path(settings.state).appending("locks")

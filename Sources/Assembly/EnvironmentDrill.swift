@@ -105,6 +105,7 @@ package struct EnvironmentDrill: Sendable {
 
     private var options: Drill.Options {
         var options = Drill.Options()
+        options.captures = CaptureMemory(directory: StateFiles.captures(settings.state))
         guard let backup = environment.backup else { return options }
         for source in backup.sources {
             guard case .command(let command) = source.kind, let restore = command.restore,

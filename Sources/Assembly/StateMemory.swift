@@ -75,6 +75,8 @@ package enum StateFiles {
     package static func audit(_ state: String) -> Path { Path(state + "/audit") }
     /// The directory of the canaries that backups planted.
     package static func canaries(_ state: String) -> Path { Path(state + "/canaries") }
+    /// The directory of what captures remember.
+    package static func captures(_ state: String) -> Path { Path(state + "/captures") }
     /// The directory of pins.
     package static func pins(_ state: String) -> String { state + "/pins" }
     /// The socket on which the service answers, where the settings name none.

@@ -59,13 +59,14 @@ final class BackupFixture: Sendable {
     }
 
     /// Backs up `sources` at `commits` of the source `config`, told one after the other, again and again: two make it torn.
+    /// Without a `memory` nothing is remembered.
     @discardableResult
     func backUp(
         _ sources: [BackupSource] = [.documents(name: "config", [.init(path: [0x61], bytes: [1, 2, 3])])],
-        at commits: [UInt8]..., environment: String = "prod"
+        at commits: [UInt8]..., environment: String = "prod", memory: CaptureMemory? = nil
     ) async throws -> BackupOutcome {
         let asked = Mutex(0)
-        let run = BackupRun(
+        var run = BackupRun(
             environment: environment, sources: sources, host: "host", clock: { self.now() },
             revisions: {
                 guard !commits.isEmpty else { return [] }
@@ -75,6 +76,7 @@ final class BackupFixture: Sendable {
                 }
                 return [Revision(source: "config", commit: commits[(count - 1) % commits.count])]
             })
+        run.memory = memory
         return try await run.run(in: try await writer())
     }
 

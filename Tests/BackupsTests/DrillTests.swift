@@ -60,6 +60,19 @@ import Testing
                 beneath: fixture.path("scratch"), as: BackupFixture.user, clock: { now }, options)
         }
 
+        /// Changes some bytes of each pack.
+        func damagePacks() {
+            fixture.sh(
+                """
+                for pack in $(find store/packs -type f); do
+                    chmod u+w "$pack"; size=$(stat -c %s "$pack")
+                    for part in 1 2 3 4 5 6 7; do
+                        printf '\\377\\001' | dd of="$pack" bs=1 seek=$((size * part / 9)) conv=notrunc status=none
+                    done
+                done
+                """)
+        }
+
         func command(_ script: String) -> CommandRun {
             CommandRun(
                 arguments: ["/bin/sh", "-c", script], deadline: .seconds(100_000), minimumByteCount: 0)
@@ -152,16 +165,7 @@ import Testing
     @Test func `what the store doesn't give back fails a drill`() async throws {
         let scene = try await Scene()
         try await scene.backUp()
-        // One byte in each pack.
-        scene.fixture.sh(
-            """
-            for pack in $(find store/packs -type f); do
-                chmod u+w "$pack"; size=$(stat -c %s "$pack")
-                for part in 1 2 3 4 5 6 7; do
-                    printf '\\377\\001' | dd of="$pack" bs=1 seek=$((size * part / 9)) conv=notrunc status=none
-                done
-            done
-            """)
+        scene.damagePacks()
         let report = try await scene.drill()
         #expect(!report.isPassed && failed(report).contains("restore"), "\(report.checks)")
         #expect(scene.fixture.sh("ls -A scratch").text == "")
@@ -202,7 +206,61 @@ import Testing
         #expect(try await scene.drill().isPassed)
         #expect(failed(try await scene.drill(control: try scene.objects)) == ["control of a damaged pack"])
         scene.fixture.sh("find store/index -type f -delete")
-        #expect(try await scene.drill().isPassed)
+        let report = try await scene.drill()
+        #expect(report.isPassed)
+        #expect(report.notices.contains { $0.contains("store rebuild-index") }, "\(report.notices)")
+        #expect(report.json.contains("store rebuild-index"))
+    }
+
+    @Test func `a newer snapshot that is not complete is passed over, and named`() async throws {
+        let scene = try await Scene()
+        try await scene.backUp()
+        #expect(try await scene.drill().notices == [])
+        let partial = try await scene.fixture.backUp([
+            .directory(name: "live", path: scene.fixture.path("live")),
+            .directory(name: "gone", path: scene.fixture.path("gone")),
+        ])
+        let report = try await scene.drill()
+        #expect(report.isPassed && report.record.id != partial.id)
+        #expect(report.notices == ["passed over: \(partial.id), newer and partial"])
+        #expect(report.json.contains("newer and partial"))
+    }
+
+    @Test func `the chain of a repository that is found broken ends there, and the next capture begins anew`()
+        async throws
+    {
+        let scene = try await Scene()
+        let fixture = scene.fixture
+        let memory = CaptureMemory(directory: fixture.path("captures"))
+        func backUp() async throws -> String {
+            let repository = BackupSource.repository(
+                name: "app", url: fixture.scratch.file("source"), mirror: fixture.path("mirror.git"))
+            try await fixture.backUp([repository], memory: memory)
+            let snapshot = try await fixture.reader().open(try await fixture.plan(.latest).record)
+            let facts = snapshot.sources[0].facts
+            return String(decoding: facts.first { $0.name == "increments" }?.value ?? [], as: UTF8.self)
+        }
+        func drill() async throws -> DrillReport {
+            try await scene.drill { ($0.canaries, $0.captures) = (nil, memory) }
+        }
+        let source = ScratchRepository(at: fixture.scratch.file("source"))
+        var increments = [try await backUp()]
+        source.write("b", "b\n")
+        source.commit("two")
+        increments.append(try await backUp())
+        #expect(try await drill().isPassed)
+        #expect(fixture.sh("ls captures | grep -c repository").text == "1", "a sound one is kept")
+        scene.damagePacks()
+        let report = try await drill()
+        let check = try #require(report.checks.first { $0.name == "repository app" })
+        #expect(
+            check.outcome == .failed && check.detail.hasSuffix("the next capture begins a new chain"),
+            "\(report.checks)")
+        source.write("c", "c\n")
+        source.commit("three")
+        increments.append(try await backUp())
+        #expect(increments == ["1", "2", "1"])
+        #expect(try await drill().isPassed)
     }
 
     @Test func `a scratch place that fails fails a drill in its report`() async throws {

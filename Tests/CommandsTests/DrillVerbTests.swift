@@ -225,10 +225,12 @@ import Testing
                 ["restore", "--store", world.path("store"), "--into", world.path(name)] + options,
                 identity: "alice")
         }
+        expect(restore("latest", "--snapshot", "latest", "--dry-run"), 9, second, "would be restored")
         expect(restore("latest", "--snapshot", "latest"), 9, second)
         #expect(world.text("latest/directories/uploads/readme") == "hello")
         let commit = world.config.git("rev-parse", "HEAD")
         expect(restore("commit", "--commit", commit), 9, second)
+        expect(restore("first", "--snapshot", first, "--dry-run"), 0)
         expect(restore("first", "--snapshot", first), 0)
     }
 
@@ -257,6 +259,36 @@ import Testing
         let third = world.backup()
         expect(drill(world, "--snapshot", third), 0)
         #expect(world.status("e['drillTrouble']") == "null")
+    }
+
+    @Test func `an environment whose drill can't be held keeps no other from its own`() throws {
+        let world = world()
+        world.edit(
+            "host/strongroom.yaml", "environments:\n",
+            """
+              other: { url: \(world.path("nowhere")) }
+            environments:
+              apart:
+                trust: { root: "\(world.text("prod.trust"))", repository: \(world.text("repository")) }
+                sources: { config: { url: \(world.path("config")), branch: main, verify: none } }
+                targets: [{ files: { directory: \(world.path("host/apart")) } }]
+                backup:
+                  store: other
+                  sources: [{ directory: { name: uploads, path: \(world.path("host/uploads")) } }]
+                  drill: { schedule: "30 4 * * *" }
+
+            """)
+        func drills() -> ShellCommand.Outcome { world.run("drill", "--config", world.settings) }
+        _ = world.backup()
+        let outcome = drills()
+        expect(outcome, 2, "apart: ")
+        #expect(outcome.text == "passed")
+        #expect(outcome.errorText.contains("passed: control of a damaged pack"), "\(outcome.errorText)")
+        world.write("host/uploads/readme", "not as it was")
+        _ = world.backup()
+        let worse = drills()
+        expect(worse, 10, "the drill of prod failed")
+        #expect(worse.errorText.contains("strongroom: apart: "), "\(worse.errorText)")
     }
 
     @Test func `an SQLite database comes back through its restore command`() throws {

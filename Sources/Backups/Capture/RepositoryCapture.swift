@@ -28,7 +28,7 @@ struct RepositoryCapture {
     ) async throws -> SnapshotSource {
         let location = try RemoteLocation(url, allowingPlainHTTP: fetching.allowsPlainHTTP)
         _ = try Directory.makePath(path.parent)
-        let place = memory.map { RepositoryMemory.Place($0, name, location.text, writer) }
+        let place = memory.map { RepositoryMemory.Place($0, name, location.text, key: writer.memoryKey) }
         func capture(_ source: BundleSource, usingGit: Bool) async throws -> SnapshotSource {
             try await RepositoryCapture(
                 name: name, location: location, source: source, writer: writer, memory: place,

@@ -37,11 +37,11 @@ struct RepositoryMemory {
         private let seed: [UInt8]
         private let name: Path
 
-        /// Where the source `name` at `url` is remembered.
-        init(_ memory: CaptureMemory, _ name: String, _ url: String, _ writer: StoreWriter) {
+        /// Where the source `name` at `url` is remembered, in the store that `key` is of (`StoreWriter.memoryKey`).
+        init(_ memory: CaptureMemory, _ name: String, _ url: String, key: [UInt8]) {
             directory = memory.directory
             var header = Array("strongroom/repository-memory/v1\n".utf8)
-            for part in [writer.memoryKey, Array(name.utf8), Array(url.utf8)] {
+            for part in [key, Array(name.utf8), Array(url.utf8)] {
                 header.append(little: UInt32(part.count))
                 header += part
             }
@@ -66,6 +66,9 @@ struct RepositoryMemory {
             guard all.count <= RepositoryMemory.byteLimit else { return }
             try? unsafe folder.write(all.span.bytes, to: name)
         }
+
+        /// Forgets: the next run makes a new base. Throws `FileError` where the memory stays; `notFound` where there is none.
+        func remove() throws(FileError) { try Directory(directory).removeFile(name) }
     }
 
     private static let byteLimit = 1 << 30

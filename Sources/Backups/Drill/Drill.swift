@@ -34,6 +34,9 @@ package struct Drill: Sendable {
         /// What takes back the outputs of commands, by the names of their sources; it knows by `STRONGROOM_DRILL` that it is
         /// to keep away from what is in use.
         package var feeds: [String: CommandRun] = [:]
+        /// Where this machine remembers captures: the chain of a repository that is found broken is forgotten there, so that the
+        /// next capture begins a new one.
+        package var captures: CaptureMemory?
         /// Commands of the user's.
         package var probes: [Probe] = []
         /// Further looks at the restored directory, by the caller.
@@ -64,6 +67,7 @@ package struct Drill: Sendable {
         let age = now.seconds - plan.record.header.time.seconds
         var report = DrillReport(
             record: plan.record, rule: plan.rule, time: now, recoveryPoint: .seconds(max(0, age)))
+        report.notices = plan.notices
         let name = DrillPlace.newName()
         let drill = Drill(
             reader: reader, damaged: damaged, options: options, place: scratch.appending(name))
@@ -92,6 +96,7 @@ package struct Drill: Sendable {
             guard !Task.isCancelled else { throw failure }
             report.checks.append(.init("drill", .failed, failure.context))
         }
+        report.notices += reader.notices
         return report
     }
 
@@ -129,8 +134,10 @@ package struct Drill: Sendable {
         }
         report.checks += try await checkContent(outcome)
         if options.canaries != nil { report.checks.append(checkCanary(outcome)) }
-        for source in outcome.sources where source.kind == .repository && source.status != .failed {
-            report.checks.append(checkRepository(source))
+        for (source, captured) in zip(outcome.sources, outcome.snapshot.sources)
+        where source.kind == .repository && source.status != .failed {
+            let check = checkRepository(source)
+            report.checks.append(check.outcome == .failed ? forgettingChain(of: captured, check) : check)
         }
         report.checks += await options.looks(restored, plan.record)
         for probe in options.probes {
@@ -241,6 +248,25 @@ package struct Drill: Sendable {
         } catch {
             return .init(name, .failed, error.context)
         }
+    }
+
+    /// The check that failed, after what this machine remembers of the chain is gone: else each capture would go on with it.
+    private func forgettingChain(of source: SnapshotSource, _ check: DrillReport.Check) -> DrillReport.Check {
+        guard let captures = options.captures, let key = try? reader.memoryKey(),
+            let url = source.facts.first(where: { $0.name == "url" })?.value
+        else { return check }
+        let place = RepositoryMemory.Place(
+            captures, source.name, String(decoding: url, as: UTF8.self), key: key)
+        do throws(FileError) {
+            try place.remove()
+        } catch {
+            guard error.code != .notFound else { return check }
+            return .init(
+                check.name, .failed,
+                "\(check.detail); the next capture goes on with it, for its memory can't be removed: \(error)"
+            )
+        }
+        return .init(check.name, .failed, "\(check.detail); the next capture begins a new chain")
     }
 
     private func check(_ name: String, _ command: CommandRun) async -> DrillReport.Check {

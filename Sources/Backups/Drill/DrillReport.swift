@@ -47,6 +47,8 @@ package struct DrillReport: Sendable {
     package internal(set) var entryCount = 0
     /// As `entryCount`.
     package internal(set) var byteCount: UInt64 = 0
+    /// What fails nothing and should be known: newer snapshots that were passed over, an index that was made up for.
+    package internal(set) var notices: [String] = []
     /// In the order in which they were made.
     package internal(set) var checks: [Check] = []
 
@@ -75,6 +77,7 @@ package struct DrillReport: Sendable {
                     "revisions",
                     .object(header.revisions.map { ($0.source, .string(Hex.encode($0.commit))) })
                 ),
+                ("notices", .list(notices.map { .string($0) })),
                 (
                     "checks",
                     .list(

@@ -61,7 +61,7 @@ struct BackupCommand: AsyncParsableCommand {
             let choice = try store.choose()
             let backup = EnvironmentBackup(
                 environment: store.environment ?? "default", sources: try sources(),
-                memory: Path(try Locations.memory() + "/captures"), clock: { Process.now })
+                memory: StateFiles.captures(try Locations.memory()), clock: { Process.now })
             return try show(try await take(backup, into: choice))
         }
         guard subjects.count == 1, repository.isEmpty, command.isEmpty, capture.isEmpty else {

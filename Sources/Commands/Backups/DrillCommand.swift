@@ -22,9 +22,10 @@ struct DrillCommand: AsyncParsableCommand {
             opens every sealed value of its commit, and runs the checks of the settings and of --check. Then a damaged \
             copy and a damaged pack must be seen to be damaged, or the drill has failed. Whatever else goes wrong on the way \
             stands in the report as well; so does an object of the store that can't be read and may be a newer snapshot. The \
-            outcome is signed beside the \
-            snapshot: retention keeps the last that passed. The exit code is 9 where the store did not give back what it \
-            should, 10 where another check failed.
+            outcome is signed beside the snapshot: retention keeps the last that passed. Newer snapshots that are not complete \
+            are passed over, and named. Of a repository that is found broken, this machine forgets the last capture, so that the \
+            next one begins anew. The exit code is 9 where the store did not give back what it should, 10 where another check \
+            failed. An environment whose drill can't be held keeps no other from its own; the worst exit code counts.
             """)
 
     @Argument(help: "The environment of the settings.")
@@ -68,7 +69,7 @@ struct DrillCommand: AsyncParsableCommand {
             guard environment == nil else {
                 throw Failure(.usage, "with --store, --environment names the environment")
             }
-            return try show([try await ofStore()])
+            return try show([try await ofStore()], [])
         }
         guard maximumAge == nil, checks.isEmpty else {
             throw Failure(
@@ -84,8 +85,17 @@ struct DrillCommand: AsyncParsableCommand {
                 .usage, "no environment of the settings has a drill", hints: ["strongroom drill ENV"])
         }
         var results: [StoreDrill.Result] = []
-        for name in names { results.append(try await ofSettings(try settings.environment(name), settings)) }
-        try show(results)
+        var failures: [Failure] = []
+        for name in names {
+            do {
+                results.append(try await ofSettings(try settings.environment(name), settings))
+            } catch {
+                // One whose drill can't be held keeps none of the others from theirs.
+                guard names.count > 1, !Task.isCancelled else { throw error }
+                failures.append(Failure(error).at(name))
+            }
+        }
+        try show(results, failures)
     }
 
     private var selection: SnapshotSelection {
@@ -101,6 +111,7 @@ struct DrillCommand: AsyncParsableCommand {
         if !archive.opened.canRead { _ = try await archive.open(plan.record) }
         var options = Drill.Options()
         options.maximumAge = maximumAge.map { .seconds($0 * 3_600) }
+        options.captures = CaptureMemory(directory: StateFiles.captures(try Locations.memory()))
         options.probes = try checks.map { text in
             let (name, script) = try CaptureOptions.named(text, "--check")
             return Drill.Probe(name, CommandRun(script: script, seconds: 3_600))
@@ -163,7 +174,8 @@ struct DrillCommand: AsyncParsableCommand {
 
     // MARK: - Words
 
-    private func show(_ results: [StoreDrill.Result]) throws {
+    /// Shows drills that were held and tells of those that could not be; throws what is worst of all that is wrong.
+    private func show(_ results: [StoreDrill.Result], _ failures: [Failure]) throws {
         for result in results {
             if json { try Console.write(Array(result.report.json.utf8)) }
             if let report {
@@ -173,26 +185,27 @@ struct DrillCommand: AsyncParsableCommand {
             }
             show(result)
         }
-        let failed = results.filter { !$0.report.isPassed }
-        guard let first = failed.first else {
-            if let failure = results.lazy.compactMap(\.failure).first { throw failure }
-            return
+        var wrong = results.map(\.report).filter { !$0.isPassed }.map { report in
+            Failure(
+                report.isOfStore ? .damaged : .partial,
+                "the drill of \(report.record.header.environment) failed; what is wrong is told above")
         }
-        let isOfStore = first.report.checks.contains { check in
-            check.outcome == .failed
-                && ["snapshots", "restore", "content", "repository", "control"].contains {
-                    check.name.hasPrefix($0)
-                }
+        wrong += failures + results.compactMap(\.failure).map { Failure($0) }
+        guard
+            let worst = wrong.first(where: { $0.code == .damaged })
+                ?? wrong.first(where: { $0.code == .partial }) ?? wrong.first
+        else { return }
+        for failure in wrong where failure.message != worst.message {
+            Console.note("strongroom: \(failure.message)")
         }
-        throw Failure(
-            isOfStore ? .damaged : .partial,
-            "the drill of \(first.report.record.header.environment) failed; what is wrong is told above")
+        throw worst
     }
 
     private func show(_ result: StoreDrill.Result) {
         let report = result.report
         let header = report.record.header
         Console.note("strongroom: \(header.environment): snapshot \(report.record.id) of \(header.time)")
+        for notice in report.notices { Console.note("strongroom: \(notice)") }
         for check in report.checks {
             Console.note("strongroom: \(check.outcome.rawValue): \(check.name): \(check.detail)")
         }
@@ -210,5 +223,17 @@ struct DrillCommand: AsyncParsableCommand {
                 "strongroom: this is not the newest snapshot: status goes on with the last drill of that one")
         }
         if !json { Console.print(report.isPassed ? "passed" : "failed") }
+    }
+}
+
+extension DrillReport {
+    /// Whether a check failed that says what the store gives back.
+    fileprivate var isOfStore: Bool {
+        checks.contains { check in
+            check.outcome == .failed
+                && ["snapshots", "restore", "content", "repository", "control"].contains {
+                    check.name.hasPrefix($0)
+                }
+        }
     }
 }
