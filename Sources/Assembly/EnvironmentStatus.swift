@@ -72,6 +72,8 @@ package struct EnvironmentStatus: Codable, Sendable, Equatable {
         case ok
         /// A restore in place was cut off: live state may be of two moments.
         case interrupted
+        /// A restore in place is under way.
+        case restoring
         /// Left alone by somebody's order.
         case suspended
         /// Kept at a commit by somebody's order.
@@ -219,7 +221,7 @@ extension EnvironmentStatus {
 
     /// The first of the reasons for which the environment is not as its source wants it.
     private func judged(_ sync: SyncRecord?) -> (State, String?) {
-        if let restore, !restore.isUnderWay { return (.interrupted, restore.words) }
+        if let restore { return (restore.isUnderWay ? .restoring : .interrupted, restore.words) }
         if let suspended {
             return (.suspended, "suspended by \(suspended.by ?? ""): \(suspended.reason)")
         }

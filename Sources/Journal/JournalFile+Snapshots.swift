@@ -73,6 +73,17 @@ extension JournalFile {
         }
     }
 
+    /// Drops the snapshots `ids` of `store`, which was told to forget them; those that aren't kept are passed over.
+    package func removeSnapshots(_ ids: [String], of store: String) throws(JournalError) {
+        let store = RedactedURL.text(store)
+        try write("cannot drop snapshots") { database in
+            for id in ids {
+                try database.execute(
+                    sql: "DELETE FROM snapshot WHERE store = ? AND id = ?", arguments: [store, id])
+            }
+        }
+    }
+
     /// The newest `limit` snapshots of `environment`, newest first: in the order in which they were taken, whatever a clock
     /// said that was ahead.
     package func snapshots(environment: String, limit: Int = 100) throws(JournalError) -> [TakenSnapshot] {

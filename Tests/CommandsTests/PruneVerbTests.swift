@@ -54,6 +54,16 @@ import Testing
         }
     }
 
+    @Test func `a snapshot that was forgotten is not what the status names as the newest`() throws {
+        let (scene, newest) = (try Scene(), "e['lastSnapshot']['id']")
+        let world = scene.world
+        #expect(world.status(newest) == "\"\(scene.second)\"")
+        expect(
+            world.run(
+                "snapshots", "forget", scene.second, "--environment", "prod", "--config", world.settings), 0)
+        #expect(world.status(newest) == "\"\(scene.first)\"")
+    }
+
     @Test func `a snapshot is pinned, tagged, forgotten, and what it alone needed is removed`() throws {
         let scene = try Scene()
         let short = String(scene.first.prefix(12))

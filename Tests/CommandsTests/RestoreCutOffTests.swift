@@ -42,6 +42,16 @@ import Testing
         expect(strongroom(scene, "resume", "prod"), 0, "nothing was in the way")
     }
 
+    @Test func `status says of a restore in place that it is under way`() throws {
+        let status = "\(World.program) status --config $(dirname ORDERS)/strongroom.yaml"
+        let scene = try InPlaceScene(
+            feeding: "cat > ORDERS.fed; \(status) > ORDERS.words; \(status) --json > ORDERS.json")
+        expect(scene.restore(), 0)
+        let words = scene.world.text("host/orders.sql.words")
+        #expect(words.contains("RESTORING") && words.contains("is under way"), "\(words)")
+        #expect(scene.world.text("host/orders.sql.json").contains("\"state\" : \"restoring\""))
+    }
+
     @Test func `a command that takes an output back ends with the program, and so does what it started`()
         throws
     {

@@ -148,6 +148,10 @@ private func mode(_ path: String) -> UInt32 {
         let listed = try journal.snapshots(environment: "prod", limit: 2)
         #expect(listed.map(\.id) == [ids[2], ids[1]])
         #expect(listed.first?.revisions == ["config": first, "infra": second])
+        try journal.removeSnapshots([ids[2]], of: "/srv/other")
+        #expect(try journal.snapshots(environment: "prod").count == 3)
+        try journal.removeSnapshots([ids[2], ids[0]], of: "/srv/store")
+        #expect(try journal.snapshots(environment: "prod").map(\.id) == [ids[1]])
     }
 
     @Test func `a snapshot of a clock that was ahead hides none that was taken after it`() throws {

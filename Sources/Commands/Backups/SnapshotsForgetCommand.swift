@@ -1,6 +1,8 @@
 internal import Archives
 internal import ArgumentParser
 internal import Assembly
+internal import Encodings
+internal import Journal
 internal import Settings
 
 /// `strongroom snapshots forget`: snapshots that are not needed any more.
@@ -66,11 +68,25 @@ struct SnapshotsForgetCommand: AsyncParsableCommand {
                 archive.opened.store, write: archive.opened.writeKeys,
                 agent: StoreAccess.agentKey(of: identity))
             try await keeping.forget(records.map(\.id), in: archive.catalog, at: WallClock.now)
+            tellJournal(records, choice.location)
         }
         if json { return try Console.json(records.map { SnapshotDocument($0, nil) }) }
         for record in records { Console.print(record.id.description) }
         let count = records.count == 1 ? "1 snapshot" : "\(records.count) snapshots"
         Console.note("strongroom: \(count) \(dryRun ? "would be " : "")forgotten")
+    }
+
+    /// Has `status` name none of `records` any more, where the settings are those of this machine. The store is the truth: what
+    /// fails is told, and the snapshots are forgotten all the same.
+    private func tellJournal(_ records: [SnapshotRecord], _ location: String) {
+        guard let settings = try? store.settings.read(),
+            let journal = try? JournalFile.open(StateFiles.journal(settings.state))
+        else { return }
+        do throws(JournalError) {
+            try journal.removeSnapshots(records.map(\.id.description), of: location)
+        } catch {
+            Console.note("strongroom: status may go on naming what is forgotten: \(error.context)")
+        }
     }
 
     /// Says of each snapshot, oldest first, what becomes of it and why.

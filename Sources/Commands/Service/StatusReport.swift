@@ -66,7 +66,6 @@ struct StatusReport {
         var facts: [(String, String)] = []
         if let reason = environment.whyNot { facts.append(("why", reason)) }
         for line in advice(environment) { facts.append(("to do", line)) }
-        if let restore = environment.restore, restore.isUnderWay { facts.append(("restore", restore.words)) }
         if let trouble = environment.drillTrouble {
             // Said of what is in a worse state as well.
             if environment.whyNot != trouble.reason { facts.append(("unproven", trouble.reason)) }
@@ -152,7 +151,7 @@ struct StatusReport {
     private func advice(_ environment: EnvironmentStatus) -> [String] {
         let name = environment.name
         switch environment.state {
-        case .ok: return []
+        case .ok, .restoring: return []
         case .interrupted:
             let ends = environment.restore?.phase == .done ? "ends it" : "takes it back"
             return [
