@@ -39,6 +39,12 @@ import Testing
         return try await run.run(in: try await fixture.writer())
     }
 
+    /// The bytes of a file of a captured tree.
+    private func content(_ path: [UInt8], _ root: NodeID, _ reader: StoreReader) async throws -> [UInt8] {
+        let entry = try await reader.entry(at: path, of: root)
+        return try await reader.bytes(of: try #require(entry?.content), limit: 1 << 20)
+    }
+
     private func restore(_ selection: SnapshotSelection = .latest, into name: String) async throws
         -> RestoreReport
     {
@@ -329,13 +335,10 @@ import Testing
         try await capture()
         let (captured, reader) = try await self.source()
         let root = try #require(captured.root)
-        func content(_ path: [UInt8]) async throws -> [UInt8] {
-            let entry = try await reader.entry(at: path, of: root)
-            return try await reader.bytes(of: try #require(entry?.content), limit: 1 << 20)
-        }
-        let facts = try RepositoryFacts(decoding: try await content(Array("facts".utf8)))
-        let bundle = try await content(RepositoryIncrement.bundlePath(0))
-        let index = try RepositoryIncrement(decoding: try await content(RepositoryIncrement.indexPath(0)))
+        let facts = try RepositoryFacts(decoding: try await content(Array("facts".utf8), root, reader))
+        let bundle = try await content(RepositoryIncrement.bundlePath(0), root, reader)
+        let index = try RepositoryIncrement(
+            decoding: try await content(RepositoryIncrement.indexPath(0), root, reader))
         let needed = source.git("rev-parse", "HEAD").bytes
         func changed(_ change: (inout RepositoryFacts) -> Void) -> RepositoryFacts {
             var facts = facts
@@ -409,19 +412,16 @@ import Testing
         try await capture()
         let (captured, reader) = try await self.source()
         let root = try #require(captured.root)
-        func content(_ path: [UInt8]) async throws -> [UInt8] {
-            let entry = try await reader.entry(at: path, of: root)
-            return try await reader.bytes(of: try #require(entry?.content), limit: 1 << 20)
-        }
-        var facts = try RepositoryFacts(decoding: try await content(Array("facts".utf8)))
+        var facts = try RepositoryFacts(decoding: try await content(Array("facts".utf8), root, reader))
         let target = facts.references[0].target
         let name = "refs/backup/20261123T172743Z/heads/topic"
         facts.lost = [.init(name: Array(name.utf8), target: target)]
         facts.references = (facts.references + [.init(name: Array("\(name)/x".utf8), target: target)])
             .sorted()
         try await plant(
-            facts, RepositoryIncrement(decoding: try await content(RepositoryIncrement.indexPath(0))),
-            try await content(RepositoryIncrement.bundlePath(0)))
+            facts,
+            RepositoryIncrement(decoding: try await content(RepositoryIncrement.indexPath(0), root, reader)),
+            try await content(RepositoryIncrement.bundlePath(0), root, reader))
         let report = try await restore(into: "back")
         #expect(!report.isWhole && !report.isDamaged)
         let issues = report.sources[0].issues

@@ -112,13 +112,7 @@ struct FrozenStoreMaking {
     @Test func `everyday: an environment with all its sources, and all that is said about snapshots`() throws
     {
         let world = World()
-        world.write(
-            "drill.recipient", world.must("keys", "new", "--output", world.path("drill.identity"), in: "host")
-        )
-        world.must(
-            "keys", "add", "--environment", "prod", "--signing-key", world.path("alice"), "--role", "drill",
-            "drill=" + world.text("drill.recipient"), identity: "alice")
-        world.config.commit("Let drills open")
+        world.addDrillMember()
         world.must(
             "store", "init", world.path("store"), "--identity", world.path("host.identity"), "--reader",
             world.text("alice.recipient"), "--reader", world.text("drill.recipient"), "--writer",
