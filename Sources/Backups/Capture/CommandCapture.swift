@@ -11,15 +11,7 @@ enum CommandCapture {
         _ name: String, _ command: CommandRun, _ restoring: CommandRun?, _ writer: StoreWriter
     ) async throws -> SnapshotSource {
         var content = ContentWriter(writer)
-        _ = try await command.stream { bytes in
-            var offset = 0
-            try await content.read { room in
-                let count = min(room.byteCount, bytes.byteCount - offset)
-                bytes.extracting(offset..<(offset + count)).copy(into: &room)
-                offset += count
-                return count
-            }
-        }
+        _ = try await command.read { output in try await content.read(output) }
         var tree = EntryTreeWriter(writer)
         // No time of its own: the same output makes the same tree. A restore gives it the snapshot's.
         try await tree.add(

@@ -21,10 +21,8 @@ final class CommandOutput {
         deinit { close(number) }
     }
 
-    /// What came next.
-    enum Step {
-        /// So many bytes of standard output, which are in the buffer.
-        case output(Int)
+    /// How it came to an end.
+    enum End {
         /// The command has ended, and so has its output where that counts; or it failed.
         case ended
         /// The time is up. `isHeld` where the command itself has ended, and well.
@@ -33,6 +31,10 @@ final class CommandOutput {
         case cancelled
     }
 
+    /// How it came to an end; nil before.
+    private(set) var end: End?
+    /// Bytes of standard output that were read.
+    private(set) var byteCount: UInt64 = 0
     /// The last of what it wrote to its standard error.
     private(set) var words = CommandWords()
 
@@ -40,7 +42,7 @@ final class CommandOutput {
     private let handle: Int32
     private let output: Reader
     private let errors: Reader
-    private let end: ContinuousClock.Instant
+    private let deadline: ContinuousClock.Instant
     private let isDoneAtExit: Bool
     private var isOutputOpen = true
     private var isErrorOpen = true
@@ -53,6 +55,9 @@ final class CommandOutput {
     /// Bytes that are worth a reader's way.
     private static let worth: Int32 = 256 << 10
 
+    /// Bytes that are read at once: as long as the kernel copies them, the command can't write.
+    private static let stride = 128 << 10
+
     /// The output of `process`, whose end makes the descriptor `handle` readable (pidfd_open(2); -1 for none). It has
     /// `deadline` from now.
     init(
@@ -64,26 +69,52 @@ final class CommandOutput {
         self.output = output
         self.errors = errors
         self.isDoneAtExit = isDoneAtExit
-        end = .now.advanced(by: deadline)
+        self.deadline = .now.advanced(by: deadline)
     }
 
-    /// Waits for what comes next. Blocks its thread.
-    func next(into buffer: inout [UInt8]) -> Step {
-        while true {
+    /// Reads what there is into `room`, and waits for it. Returns how many bytes, 0 when it has come to an `end`. Blocks its
+    /// thread.
+    func read(into room: inout MutableRawSpan) -> Int {
+        while end == nil {
             if let isGood, !isGood || isDoneAtExit || !isOutputOpen {
                 hearErrors()
-                return .ended
+                end = .ended
+                break
             }
-            let left = ContinuousClock.now.duration(to: end)
-            guard left > .zero else { return .timedOut(isHeld: isGood == true) }
-            guard !Task.isCancelled else { return .cancelled }
+            let left = ContinuousClock.now.duration(to: deadline)
+            guard left > .zero else {
+                end = .timedOut(isHeld: isGood == true)
+                break
+            }
+            guard !Task.isCancelled else {
+                end = .cancelled
+                break
+            }
             if wait(left) { gather() }
             if isErrorOpen { hearErrors() }
-            if isOutputOpen, let count = read(output, into: &buffer) {
-                guard count == 0 else { return .output(count) }
-                isOutputOpen = false
+            if isOutputOpen {
+                let count = take(into: &room)
+                byteCount += UInt64(count)
+                guard count == 0 else { return count }
             }
             if isGood == nil { isGood = ending() }
+        }
+        return 0
+    }
+
+    /// What standard output holds now, as far as there is room.
+    private func take(into room: inout MutableRawSpan) -> Int {
+        unsafe room.withUnsafeMutableBytes { room in
+            var filled = 0
+            while filled < room.count {
+                let count = min(CommandOutput.stride, room.count - filled)
+                let part = unsafe UnsafeMutableRawBufferPointer(rebasing: room[filled..<(filled + count)])
+                guard let count = unsafe read(output, into: part) else { break }
+                isOutputOpen = count > 0
+                filled += count
+                guard isOutputOpen else { break }
+            }
+            return filled
         }
     }
 
@@ -122,7 +153,9 @@ final class CommandOutput {
     /// Reads what standard error holds now.
     private func hearErrors() {
         var room = [UInt8](repeating: 0, count: 1 << 12)
-        while isErrorOpen, let count = read(errors, into: &room) {
+        while isErrorOpen,
+            let count = unsafe room.withUnsafeMutableBytes({ room in unsafe read(errors, into: room) })
+        {
             guard count > 0 else {
                 isErrorOpen = false
                 return
@@ -132,11 +165,9 @@ final class CommandOutput {
     }
 
     /// The number of bytes that were there to read, 0 at the end; nil where nothing is there yet.
-    private func read(_ reader: Reader, into buffer: inout [UInt8]) -> Int? {
+    private func read(_ reader: Reader, into room: UnsafeMutableRawBufferPointer) -> Int? {
         while true {
-            let count = unsafe buffer.withUnsafeMutableBytes { room in
-                unsafe Glibc.read(reader.number, room.baseAddress, room.count)
-            }
+            let count = unsafe Glibc.read(reader.number, room.baseAddress, room.count)
             if count >= 0 { return count }
             guard errno == EINTR else { return errno == EAGAIN ? nil : 0 }
         }

@@ -43,9 +43,8 @@ package struct CommandRun: Sendable {
         self.minimumByteCount = minimumByteCount
     }
 
-    /// Bytes that are read at a time, and what the pipe holds where the kernel lets it: the most that it gives everybody
-    /// (pipe-max-size of pipe(7)).
-    private static let stepByteCount = 1 << 20
+    /// What the pipe holds where the kernel lets it: the most that it gives everybody (pipe-max-size of pipe(7)).
+    private static let pipeByteCount = 1 << 20
 
     /// The program: a path where it has a slash, else a name that is looked up in PATH.
     private var executable: Executable {
@@ -57,16 +56,35 @@ package struct CommandRun: Sendable {
 
     /// Runs the command and hands its output to `sink` as it comes, in order. Returns the number of bytes.
     ///
-    /// Throws `Failure` where the command failed, `CancellationError`, and what `sink` throws; what was handed over by then is
-    /// not to be used.
+    /// Throws what `read` throws, and what `sink` throws; what was handed over by then is not to be used.
     package func stream(to sink: (RawSpan) async throws -> Void) async throws -> UInt64 {
+        var buffer = [UInt8](repeating: 0, count: CommandRun.pipeByteCount)
+        return try await read { output in
+            while true {
+                var elements = buffer.mutableSpan
+                var room = unsafe elements.mutableBytes
+                let count = output(&room)
+                guard count > 0 else { return }
+                try await sink(unsafe buffer.span.bytes.extracting(first: count))
+            }
+        }
+    }
+
+    /// Runs the command and lends its output to `reader`, who reads until 0 bytes come: each time as many as there are and
+    /// have room, waiting for some, which blocks the thread. Returns the number of bytes.
+    ///
+    /// Throws `Failure` where the command failed, `CancellationError`, and what `reader` throws; what was read by then is
+    /// not to be used.
+    package func read(
+        by reader: (_ output: (inout MutableRawSpan) -> Int) async throws -> Void
+    ) async throws -> UInt64 {
         var options = PlatformOptions()
         // Without /bin/sh it has a group of its own.
         let group = endsWithUs ? try? ProcessGroup() : nil
         options.processGroupID = group?.number ?? 0
         var byteCount: UInt64 = 0
-        var sinkFailure: (any Error)?
-        var last = CommandOutput.Step.ended
+        var readerFailure: (any Error)?
+        var end: CommandOutput.End?
         var said = ""
         let status: TerminationStatus
         let variables = environment.reduce(into: [Environment.Key: String]()) { variables, entry in
@@ -94,18 +112,12 @@ package struct CommandRun: Sendable {
                     of: execution.processIdentifier.value, execution.processIdentifier.processDescriptor,
                     output: output.reader, errors: errors.reader, deadline: deadline,
                     isDoneAtExit: isDoneAtExit)
-                var buffer = [UInt8](repeating: 0, count: CommandRun.stepByteCount)
-                reading: while true {
-                    last = await WorkExecutor.run { heard.next(into: &buffer) }
-                    guard case .output(let count) = last else { break reading }
-                    byteCount += UInt64(count)
-                    do {
-                        try await sink(unsafe buffer.span.bytes.extracting(first: count))
-                    } catch {
-                        sinkFailure = error
-                        break reading
-                    }
+                do {
+                    try await WorkExecutor.run { try await reader { heard.read(into: &$0) } }
+                } catch {
+                    readerFailure = error
                 }
+                (end, byteCount) = (heard.end, heard.byteCount)
                 // What the command left running in its group ends with it. It isn't reaped yet: its number is nobody else's.
                 if let group { group.end() } else { kill(-execution.processIdentifier.value, SIGKILL) }
                 said = heard.words.text(hiding: environment)
@@ -116,12 +128,12 @@ package struct CommandRun: Sendable {
         } catch is Errno {
             throw Failure(.notStarted)
         }
-        if let sinkFailure { throw sinkFailure }
-        switch last {
+        if let readerFailure { throw readerFailure }
+        switch end {
         case .timedOut(isHeld: false): throw Failure(.timedOut, said)
         case .timedOut(isHeld: true): throw Failure(.heldOpen, said)
         case .cancelled: throw CancellationError()
-        case .output, .ended: break
+        case .ended, nil: break
         }
         switch status {
         case .exited(0): break
@@ -135,6 +147,6 @@ package struct CommandRun: Sendable {
     /// A pipe of which no other program gets an end (pipe2(2)).
     private static func makePipe() throws(Errno) -> (reader: CommandOutput.Reader, writer: FileDescriptor) {
         let (reader, writer) = try FileDescriptor.pipe(options: .closeOnExec)
-        return (CommandOutput.Reader(reader.rawValue, byteCount: stepByteCount), writer)
+        return (CommandOutput.Reader(reader.rawValue, byteCount: pipeByteCount), writer)
     }
 }
