@@ -38,6 +38,16 @@ import Testing
         #expect(snapshots("find", "--hex", "6f64642f626164ff2a").text.contains(digits))
         #expect(snapshots("find", "--hex", "6f64642f").status == 2)
         expect(snapshots("cat", "latest", "--hex", "6F"), 2, "lower-case hexadecimal digits")
+        let restore = ["restore", "--store", world.path("store"), "--snapshot", "latest"]
+        expect(
+            world.run(
+                restore + ["--only", String(digits.dropFirst(8)), "--hex", "--into", world.path("back")],
+                identity: "alice"), 0)
+        let names = ShellCommand.run("ls", ["-A", world.path("back/directories/odd")]).stdout
+        #expect(names == Array("bad".utf8) + [0xFF] + Array("name\n".utf8))
+        expect(
+            world.run(restore + ["--hex", "--into", world.path("other")], identity: "alice"), 2,
+            "--hex goes with --only")
         // As arguments they can't come.
         let raw = ShellCommand.run(
             "bash", ["-c", "exec \"$0\" snapshots cat latest $'odd/bad\\377name'", World.program])

@@ -91,29 +91,31 @@ package enum RepositoryCheckout {
 
 /// One bundle of a whole repository of a snapshot, for plain Git.
 package enum RepositoryExport {
-    /// Hands a Git bundle with every ref and HEAD, and no prerequisite, to `sink`, in order.
+    /// Hands a Git bundle with every ref and HEAD, and no prerequisite, to `sink`, in order. Returns the refs that it can't
+    /// have, for others are below them.
     ///
     /// A bare repository is made at `scratch`, whose parent is there, and removed again. Throws `unknownSource` where the source is
     /// no repository, `notAFile` where it has no ref and so no bundle, `store`, `git`, `files`, `caller` with what `sink`
     /// threw.
     package static func run(
         _ source: SnapshotSource, from reader: StoreReader, scratch: Path, to sink: (RawSpan) throws -> Void
-    ) async throws(BackupError) {
+    ) async throws(BackupError) -> [RestoreIssue] {
         guard source.kind == .repository, let root = source.root else {
             throw BackupError(.unknownSource, "\(source.name) is no repository that was captured")
         }
         do {
             defer { if let parent = try? Directory(scratch.parent) { try? parent.removeTree(scratch.name) } }
-            if let issue = try await RepositoryRestore.run(root, reader, at: scratch).issues.first {
-                let name = String(decoding: issue.path, as: UTF8.self)
-                throw GitError(
-                    .invalidName, "\(name): \(issue.reason): restore the repository, then make a bundle")
-            }
+            let issues = try await RepositoryRestore.run(root, reader, at: scratch).issues
             let bundles = try BundleSource(at: scratch)
             guard let header = bundles.wholeHeader else {
                 throw BackupError(.notAFile, "\(source.name) has no ref: Git makes no bundle of nothing")
             }
             _ = try bundles.write(header, to: sink)
+            return issues.map { issue in
+                RestoreIssue(
+                    issue.path, issue.kind,
+                    "this ref is left out, for others are below it; a restored repository has its object")
+            }
         } catch {
             throw BackupError.wrapping(error)
         }

@@ -46,7 +46,7 @@ final class Listing {
 struct PlaceOptions: ParsableArguments {
     @Flag(
         help:
-            "The path or pattern is given in hexadecimal digits, as ls and find show names that are not UTF-8."
+            "Paths and patterns are given in hexadecimal digits, as ls and find show names that are not UTF-8."
     )
     var hex = false
 
@@ -68,4 +68,7 @@ enum ForeignName {
         guard String(validating: path, as: UTF8.self) == nil else { return nil }
         return Hex.encode(Array(source.utf8) + [0x2F] + path)
     }
+
+    /// What a line for people says of `digits`.
+    static func note(_ digits: String?) -> String { digits.map { " (--hex \($0))" } ?? "" }
 }

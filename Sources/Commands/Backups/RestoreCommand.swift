@@ -49,6 +49,8 @@ struct RestoreCommand: AsyncParsableCommand {
             valueName: "path|source"))
     var only: [String] = []
 
+    @OptionGroup var placing: PlaceOptions
+
     @Option(help: ArgumentHelp("The directory to restore into: absent or empty.", valueName: "dir"))
     var into: String?
 
@@ -95,6 +97,7 @@ struct RestoreCommand: AsyncParsableCommand {
         guard (into != nil) != inPlace else {
             throw ValidationError("say where to: --into DIR or --in-place")
         }
+        guard !only.isEmpty || !placing.hex else { throw ValidationError("--hex goes with --only") }
         guard inPlace || !keepRevision else { throw ValidationError("--keep-revision goes with --in-place") }
         guard inPlace || !acceptPartial else {
             throw ValidationError("--accept-partial goes with --in-place")
@@ -110,7 +113,7 @@ struct RestoreCommand: AsyncParsableCommand {
         Console.note("strongroom: snapshot \(plan.record.id) of \(plan.record.header.time): \(plan.rule)")
         for notice in plan.notices { Console.note("strongroom: \(notice)") }
         let snapshot = try await archive.open(plan.record)
-        let options = options(snapshot)
+        let options = try options(snapshot)
         guard let into else {
             guard options.only.isEmpty else {
                 throw Failure(
@@ -138,19 +141,20 @@ struct RestoreCommand: AsyncParsableCommand {
     }
 
     /// What the options say. A name of `--only` that is a source's and no path means the source.
-    private func options(_ snapshot: Snapshot) -> Restore.Options {
+    private func options(_ snapshot: Snapshot) throws -> Restore.Options {
         var options = Restore.Options()
         options.sources = source
         for text in only {
-            let place = text.hasSuffix("/") ? String(text.dropLast()) : text
+            var place = try placing.bytes(text)
+            if place.last == 0x2F { place.removeLast() }
             let isSource = snapshot.sources.contains { source in
-                Array(source.name.utf8) == Array(place.utf8)
-                    || Array("\(source.kind.name):\(source.name)".utf8) == Array(place.utf8)
+                Array(source.name.utf8) == place
+                    || Array("\(source.kind.name):\(source.name)".utf8) == place
             }
             if isSource, source.isEmpty {
-                options.wholeSources.append(place)
+                options.wholeSources.append(String(decoding: place, as: UTF8.self))
             } else {
-                options.only.append(Array(place.utf8))
+                options.only.append(place)
             }
         }
         options.tree.owners = owners
@@ -204,11 +208,12 @@ struct RestoreCommand: AsyncParsableCommand {
                     Console.note("strongroom: \(source.name): \(issue.reason)")
                     continue
                 }
-                Console.note("strongroom: \(source.name)/\(Path(issue.path)): \(issue.reason)")
+                Console.note("strongroom: \(SnapshotPlace.text(source.name, issue.path)): \(issue.reason)")
             }
         }
         for issue in report.desired?.issues ?? [] {
-            Console.note("strongroom: \(report.desired?.path ?? "")/\(Path(issue.path)): \(issue.reason)")
+            Console.note(
+                "strongroom: \(SnapshotPlace.text(report.desired?.path ?? "", issue.path)): \(issue.reason)")
         }
         guard !report.isDamaged else {
             throw Failure(

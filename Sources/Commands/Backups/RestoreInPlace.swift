@@ -128,7 +128,7 @@ struct RestoreInPlace {
         }
         for source in report.sources {
             for issue in source.issues {
-                Console.note("strongroom: \(source.name)/\(Path(issue.path)): \(issue.reason)")
+                Console.note("strongroom: \(SnapshotPlace.text(source.name, issue.path)): \(issue.reason)")
             }
         }
         if let commit = report.commit {

@@ -99,21 +99,23 @@ struct EntryDocument: Encodable {
         }
     }
 
-    /// One line for people; control characters of names are shown, not sent to the terminal.
+    /// One line for people.
     var line: String {
-        let name = String(
-            String.UnicodeScalarView(
-                path.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
         let size = bytes.map(Sizes.text) ?? "-"
         let pad = String(repeating: " ", count: max(0, 10 - size.count))
-        let arrow = (target.map { " -> \($0)" } ?? "") + (pathHex.map { " (--hex \($0))" } ?? "")
+        let arrow = (target.map { " -> \($0)" } ?? "") + ForeignName.note(pathHex)
         return
-            "\(mode.count < 4 ? "0" + mode : mode) \(user):\(group) \(pad)\(size) \(modified) \(name)\(arrow)"
+            "\(mode.count < 4 ? "0" + mode : mode) \(user):\(group) \(pad)\(size) \(modified) \(path)\(arrow)"
     }
 }
 
 /// Sizes and counts for people.
 enum Sizes {
+    /// `1 place`, `2 places`.
+    static func count(_ count: some BinaryInteger, _ noun: String) -> String {
+        "\(count) \(noun)\(count == 1 ? "" : "s")"
+    }
+
     /// `1 entry`, `2 entries`.
     static func entries(_ count: some BinaryInteger) -> String { count == 1 ? "1 entry" : "\(count) entries" }
 

@@ -1,6 +1,7 @@
 internal import Archives
 internal import Assembly
 internal import Backups
+internal import Files
 
 /// A store that is open for reading, with its snapshots.
 struct OpenArchive {
@@ -88,5 +89,10 @@ struct SnapshotPlace {
         source = String(decoding: parts[0], as: UTF8.self)
         let rest = parts.count > 1 ? Array(parts[1]) : []
         path = rest.last == 0x2F ? rest.dropLast() : rest
+    }
+
+    /// `SOURCE/PATH`, and `SOURCE` for its root.
+    static func text(_ source: String, _ path: [UInt8]) -> String {
+        path.isEmpty ? source : "\(source)/\(Path(path))"
     }
 }

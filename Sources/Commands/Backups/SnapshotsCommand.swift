@@ -102,7 +102,7 @@ struct SnapshotsLsCommand: AsyncParsableCommand {
         commandName: "ls", abstract: "List the entries of a snapshot.",
         discussion: """
             PATH is SOURCE or SOURCE/PATH; without it the sources are listed. Names that are not UTF-8 are shown with their \
-            bytes in hexadecimal digits, which ls, cat, export, diff and find take with --hex.
+            bytes in hexadecimal digits, which ls, cat, export, diff and find take with --hex, and restore --only without those of SOURCE/.
             """)
 
     @Argument(help: "At least eight digits of its id, or 'latest'.")

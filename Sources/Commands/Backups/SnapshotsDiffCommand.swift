@@ -90,7 +90,8 @@ struct SnapshotsDiffCommand: AsyncParsableCommand {
             }
             for failure in failures {
                 isWhole = false
-                Console.note("strongroom: \(failure.source)/\(Path(failure.path)): \(failure.reason)")
+                Console.note(
+                    "strongroom: \(SnapshotPlace.text(failure.source, failure.path)): \(failure.reason)")
             }
         }
         try lines.end()
@@ -137,7 +138,8 @@ private struct DifferenceDocument: Encodable {
     }
 
     var line: String {
-        switch change {
+        let path = path + ForeignName.note(pathHex)
+        return switch change {
         case "added": "+ \(path)"
         case "removed": "- \(path)"
         default: "M \(path) (\(aspects.joined(separator: ", ")))"

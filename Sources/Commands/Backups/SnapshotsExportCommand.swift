@@ -56,8 +56,16 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
         let snapshot = try await archive.open(try archive.record(snapshot, of: store.environment))
         let place = try path.map { try SnapshotPlace($0, placing) }
         if let repository {
-            let source = try await bundle(repository, snapshot, archive.reader)
-            return try requireWhole(snapshot, [source])
+            let (source, issues) = try await bundle(repository, snapshot, archive.reader)
+            for issue in issues {
+                Console.note("strongroom: \(SnapshotPlace.text(source.name, issue.path)): \(issue.reason)")
+            }
+            try requireWhole(snapshot, [source])
+            guard issues.isEmpty else {
+                throw Failure(
+                    .partial, "\(source.name): the bundle has all refs but those that are told above")
+            }
+            return
         }
         let file = try output.map { try ArchiveFile(Path(try Process.absolute($0))) }
         let line = ProgressLine()
@@ -90,27 +98,28 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
             hints: ["strongroom snapshots list shows others"])
     }
 
-    /// Writes a repository's bundle, and returns the source. The repository is put together in a passing directory of the state directory.
+    /// Writes a repository's bundle, and returns the source and the refs that are left out. The repository is put together in
+    /// a passing directory of the state directory.
     private func bundle(
         _ name: String, _ snapshot: Snapshot, _ reader: StoreReader
-    ) async throws -> SnapshotSource {
+    ) async throws -> (SnapshotSource, [RestoreIssue]) {
         let source = try SnapshotBrowser(snapshot, reader).source(
             name.hasPrefix("repository:") ? name : "repository:\(name)")
         let scratch = Path(
             try Locations.memory() + "/exports/\(getpid())-\(UInt32.random(in: 0 ... .max)).git")
         _ = try Directory.makePath(scratch.parent)
         let file = try output.map { try ArchiveFile(Path(try Process.absolute($0))) }
-        try await RepositoryExport.run(source, from: reader, scratch: scratch) { bytes in
+        let issues = try await RepositoryExport.run(source, from: reader, scratch: scratch) { bytes in
             if let file { try file.write(bytes) } else { try Console.write(span: bytes) }
         }
         try file?.commit()
-        return source
+        return (source, issues)
     }
 
     private func show(_ report: SnapshotExport.Report) throws {
         if json { try Console.json(ExportDocument(report)) }
         for (source, issue) in report.issues {
-            Console.note("strongroom: \(source)/\(Path(issue.path)): \(issue.reason)")
+            Console.note("strongroom: \(SnapshotPlace.text(source, issue.path)): \(issue.reason)")
         }
         guard !report.issues.contains(where: { $0.issue.kind == .damaged }) else {
             throw Failure(

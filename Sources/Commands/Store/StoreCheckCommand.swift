@@ -66,7 +66,8 @@ struct StoreCheckCommand: AsyncParsableCommand {
         }
         guard report.isClean else {
             throw Failure(
-                .damaged, "\(choice.location): \(report.findings.count { $0.isDamage }) damaged places",
+                .damaged,
+                "\(choice.location): \(Sizes.count(report.findings.count { $0.isDamage }, "damaged place"))",
                 hints: hints(report, recorded))
         }
         Console.note(
