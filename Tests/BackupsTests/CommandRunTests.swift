@@ -125,6 +125,14 @@ import Testing
             said?.words
                 == "the command ended with status 2: line 2000 / [31mfatal: can not reach postgres://db/x / "
                 + "with Password=…, password=… and …")
+        let pairs = await failure(
+            of: #"""
+                echo 'token: abc password :"d e f", {"secret" : "ghi", "n": 1} Pwd = jkl;' >&2
+                echo 'Password:' >&2; echo 'no token was given, tokens 3' >&2; exit 2
+                """#)
+        #expect(
+            pairs?.said == "token: … password :…, {\"secret\" : …, \"n\": 1} Pwd = …; / Password: / "
+                + "no token was given, tokens 3")
         // One endless line: no part of it is known to hold no password.
         #expect(await failure(of: "head -c 9000 /dev/zero | tr '\\0' x >&2; exit 2")?.said == "")
         #expect(await failure(of: "echo out; kill -KILL $$")?.words == "signal 9 ended the command")

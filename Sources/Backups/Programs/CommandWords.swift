@@ -20,7 +20,7 @@ struct CommandWords {
         isCut = true
     }
 
-    /// The last lines in one, without the passwords of URLs, of words like `password=…`, and of the variables of
+    /// The last lines in one, without the passwords of URLs, of words like `password=…` or `token: …`, and of the variables of
     /// `environment` that hold one. A line that was cut is not shown: half a password would not be known.
     func text(hiding environment: [String: String]) -> String {
         var shown = bytes
@@ -28,7 +28,7 @@ struct CommandWords {
         for (name, value) in environment where CommandWords.namesSecret(name) && value.utf8.count > 2 {
             shown = CommandWords.hiding(Array(value.utf8), in: shown)
         }
-        for word in ["password=", "passwd=", "pwd=", "token=", "secret="] {
+        for word in ["password", "passwd", "passphrase", "pwd", "token", "secret"] {
             shown = CommandWords.hidingValue(of: Array(word.utf8), in: shown)
         }
         let plain = RemoteLocation.withoutCredentials(String(decoding: shown, as: UTF8.self))
@@ -64,11 +64,13 @@ struct CommandWords {
         return result
     }
 
-    /// `bytes` without what follows the word `name`, up to a space, a quote or what separates it from others.
+    /// `bytes` without what follows the word `name` and `=` or `:`, blanks around it or not, up to a space, a quote or what
+    /// separates it from others.
     private static func hidingValue(of name: [UInt8], in bytes: [UInt8]) -> [UInt8] {
         func lowered(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte + 0x20 : byte }
         let ends = Set(" \t\r\n&;,)".utf8)
         let quotes = Set("'\"".utf8)
+        let blanks = Set(" \t".utf8)
         var result: [UInt8] = []
         var rest = bytes[...]
         while let first = rest.first {
@@ -79,6 +81,15 @@ struct CommandWords {
             }
             result += rest.prefix(name.count)
             rest = rest.dropFirst(name.count)
+            // As in JSON, the name may be in quotes itself.
+            let tail = rest.dropFirst(rest.first.map(quotes.contains) == true ? 1 : 0).drop(
+                while: blanks.contains)
+            guard let mark = tail.first, mark == 0x3D || mark == 0x3A else { continue }
+            let value = tail.dropFirst().drop(while: blanks.contains)
+            result += bytes[rest.startIndex..<value.startIndex]
+            rest = value
+            // Nothing is said on this line, as of a prompt.
+            guard let first = rest.first, first != 0x0A, first != 0x0D else { continue }
             if let quote = rest.first, quotes.contains(quote) {
                 rest = rest.dropFirst().drop { $0 != quote && $0 != 0x0A }
                 if rest.first == quote { rest = rest.dropFirst() }
