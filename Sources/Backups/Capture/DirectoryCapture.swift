@@ -7,7 +7,6 @@ internal import Sodium
 ///
 /// A file that is as the last capture left it is not opened (`CaptureMemory`). What can't be read, and what changed while it was read, becomes a note; the rest goes on (CASES.md F079-F083).
 struct DirectoryCapture: ~Copyable {
-    /// A file with several names.
     private let writer: StoreWriter
     private var tree: EntryTreeWriter
     private var notes = CaptureNotes()
