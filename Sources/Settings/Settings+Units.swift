@@ -28,6 +28,6 @@ extension Settings {
             guard let count = Int64(text.dropLast()), (1...100_000).contains(count) else { break }
             return count * factor
         }
-        throw node.expected("a duration, as 30s, 10m, 2h or 7d")
+        throw node.expected("a duration from 1s on, as 30s, 10m, 2h or 7d")
     }
 }

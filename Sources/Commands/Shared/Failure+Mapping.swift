@@ -231,9 +231,7 @@ extension ArchiveError: Reportable {
             Failure(
                 .damaged,
                 [context, (underlying as? EncodingError)?.context].compactMap { $0 }.joined(separator: ": "),
-                hints: [
-                    "strongroom store check says what is affected; strongroom store rebuild-index makes a lost index anew"
-                ])
+                hints: [damageHint])
         case .forged, .foreign: Failure(.refused, context)
         case .rolledBack:
             Failure(
@@ -269,6 +267,23 @@ extension ArchiveError: Reportable {
         case .sessionFailed: (underlying as? ArchiveError)?.failure ?? Failure(.inputOutput, context)
         case .cancelled: Failure(.inputOutput, context)
         }
+    }
+}
+
+extension ArchiveError {
+    /// What to do about an object that is damaged or missing.
+    private var damageHint: String {
+        let begins = { (places: [String]) in places.contains { context.hasPrefix($0) } }
+        if begins(["no store here"]) {
+            return "name the directory or bucket and prefix of a store; strongroom store init makes a new one"
+        }
+        if begins(["keys", "config", "snapshot", "annotations/", "tombstones/"]) {
+            return
+                "strongroom store check says what is affected; nothing of the store makes it anew: bring it back from "
+                + "a replica (strongroom store copy --verify REPLICA STORE) or another copy"
+        }
+        return
+            "strongroom store check says what is affected; strongroom store rebuild-index makes a lost index anew"
     }
 }
 
