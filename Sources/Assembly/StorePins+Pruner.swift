@@ -34,4 +34,13 @@ extension StorePins {
         let name = StorePins.names(of: location).last ?? location
         try state.encoded.withBytes { try folder.write($0, to: StorePins.name(name, "prune")) }
     }
+
+    /// Lets annotations that were seen of the store at `location` be missing: those that are there count from now on. Throws
+    /// where the file can't be read or written.
+    package func acceptMissingAnnotations(at location: String) throws {
+        var state = try prunerState(for: location)
+        state.acceptMissingAnnotations()
+        guard state != PrunerState() else { return }
+        try record(state, for: location)
+    }
 }

@@ -55,4 +55,15 @@ package enum StorePrune {
         try pins.record(state, for: location)
         return try result.get()
     }
+
+    /// Remembers an annotation of `snapshot` that was put into `store` just now: this machine notices when it vanishes. A
+    /// failure to do so costs that, nothing else.
+    package static func remember(
+        _ annotation: AnnotationName, of snapshot: SnapshotID, in store: Store, at location: String,
+        pins: StorePins
+    ) {
+        guard var state = try? pins.prunerState(for: location) else { return }
+        state.note(annotation, of: snapshot, in: store.id)
+        try? pins.record(state, for: location)
+    }
 }

@@ -6,11 +6,12 @@ extension ObjectStore {
     /// the newest thing that a writer dated (a snapshot, a mark), lies more than that ahead of it.
     ///
     /// A clock that runs ahead together with the store's is not found out: no decision to remove may depend on it alone.
-    /// In a directory a temporary file is made and removed; a bucket is asked for one key.
+    /// In a directory a temporary file is made and removed; a bucket is asked for one key. Without `asksStore` neither is done,
+    /// and the store's own clock left out.
     package func requireAgreedClock(
-        now: @Sendable () -> Timestamp, newest: Timestamp?
+        now: @Sendable () -> Timestamp, newest: Timestamp?, asksStore: Bool = true
     ) async throws(StorageError) {
-        let own = try await time()
+        let own = asksStore ? try await time() : nil
         let here = now()
         if let own {
             let ahead = here.seconds.subtractingReportingOverflow(own.seconds).partialValue

@@ -124,6 +124,21 @@ import Testing
         expect(world.run("backup", "prod", "--config", world.settings), 0)
     }
 
+    @Test func `D10: a pin that is gone is refused where it counts until that is acknowledged`() throws {
+        let scene = try Scene()
+        expect(scene.snapshots("pin", scene.first), 0)
+        let removed = ShellCommand.run("sh", ["-c", "rm \"$0\"/*", scene.world.path("store/annotations")])
+        #expect(removed.status == 0)
+        for arguments in [["--dry-run"], ["--grace", "0s"]] {
+            let refused = scene.world.run(
+                ["store", "prune", scene.world.path("store")] + arguments, identity: "host")
+            expect(refused, 5, "may be a pin of snapshot \(scene.first)")
+            #expect(refused.errorText.contains("--acknowledge-rollback"))
+        }
+        expect(scene.snapshots("list", "--acknowledge-rollback"), 0)
+        expect(scene.prune(), 0)
+    }
+
     @Test func `a newest snapshot that is damaged is told as damaged, and the older one restores`() throws {
         let scene = try Scene()
         let world = scene.world

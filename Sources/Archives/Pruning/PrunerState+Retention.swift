@@ -4,7 +4,7 @@ extension PrunerState {
     /// The snapshots of `environment` (of all, where it is nil) that `rules` don't keep, oldest first. Notes what is seen now.
     ///
     /// Throws `damaged` where a snapshot, a tombstone or an annotation can't be read: it may be the one that is to be kept;
-    /// `clockSkew`, `storage`.
+    /// `rolledBack` where an annotation that was seen before is gone; `clockSkew`, `storage`.
     package mutating func verdicts(
         by rules: RetentionRules, of environment: String?, in catalog: SnapshotCatalog,
         _ annotations: AnnotationCatalog, store: Store, presence: SessionPresence
@@ -17,13 +17,8 @@ extension PrunerState {
         let last = clock
         let hadRun = self.store == store.id && !boot.isEmpty
         try begin(store.id, presence)
-        do throws(StorageError) {
-            try await store.objects.requireAgreedClock(
-                now: presence.clock, newest: catalog.records.map(\.header.time).max())
-        } catch {
-            throw ArchiveError(
-                error.code == .clockSkew ? .clockSkew : .storage, "nothing is forgotten", underlying: error)
-        }
+        try await catalog.requireAgreedClock(of: store.objects, presence, "nothing is forgotten")
+        try await note(annotations, of: catalog, in: store.objects, "nothing is forgotten")
         observe(catalog.records, hadRun: hadRun, at: presence.clock(), since: last)
         let candidates = candidates(catalog).filter { candidate in
             environment.map { $0 == candidate.record.header.environment } ?? true

@@ -43,10 +43,14 @@ package struct PrunerState: Sendable, Equatable {
     /// Packs of a listing, and the sessions that were alive behind it: when all of those are over, the packs are settled.
     var pending: [PackName] = []
     var pendingSessions: [SessionID] = []
+    /// Annotations of snapshots that are there.
+    var remarks: [AnnotationName: SnapshotID] = [:]
 
     /// Apart from each other by more than this, clocks are wrong.
     static let skewLimit: Int64 = 300 * 1_000_000_000
     private static let format = "strongroom/pruner-state/v1"
+    // With annotations at the end.
+    private static let remarkFormat = "strongroom/pruner-state/v2"
 
     /// A state that has seen nothing.
     package init() {}
@@ -129,7 +133,7 @@ package struct PrunerState: Sendable, Equatable {
     /// The bytes of a state file.
     package var encoded: [UInt8] {
         var writer = CanonicalWriter()
-        writer.text(PrunerState.format)
+        writer.text(remarks.isEmpty ? PrunerState.format : PrunerState.remarkFormat)
         writer.raw((store?.digest ?? .zero).bytes)
         writer.text(boot)
         for value in [bootTime, clock] { writer.uint64(UInt64(bitPattern: value)) }
@@ -159,6 +163,12 @@ package struct PrunerState: Sendable, Equatable {
         }
         writer.count(pendingSessions.count)
         for session in pendingSessions { writer.raw(session.bytes) }
+        guard !remarks.isEmpty else { return writer.bytes }
+        writer.count(remarks.count)
+        for (name, snapshot) in remarks.sorted(by: { $0.key < $1.key }) {
+            writer.raw(name.digest.bytes)
+            writer.raw(snapshot.digest.bytes)
+        }
         return writer.bytes
     }
 
@@ -166,10 +176,12 @@ package struct PrunerState: Sendable, Equatable {
     package init(decoding bytes: [UInt8]) throws(ArchiveError) {
         self = try Archives.decoding("pruner state") {
             var reader = CanonicalReader(bytes, "pruner state")
-            guard try reader.text(limit: 64) == PrunerState.format else {
+            let format = try reader.text(limit: 64)
+            guard [PrunerState.format, PrunerState.remarkFormat].contains(format) else {
                 throw ArchiveError(.unsupported, "pruner state: of another version")
             }
-            let state = try PrunerState(from: &reader)
+            var state = try PrunerState(from: &reader)
+            if format == PrunerState.remarkFormat { try state.readRemarks(from: &reader) }
             try reader.end()
             guard state.encoded == bytes else { throw ArchiveError.damaged("pruner state: order") }
             return state
@@ -202,6 +214,13 @@ package struct PrunerState: Sendable, Equatable {
         settled = try PrunerState.packs(from: &reader)
         pending = try PrunerState.packs(from: &reader)
         pendingSessions = try PrunerState.sessions(from: &reader)
+    }
+
+    private mutating func readRemarks(from reader: inout CanonicalReader) throws {
+        for _ in 0..<(try reader.count(itemSize: 64)) {
+            let name = AnnotationName(Digest(try reader.raw(32)))
+            remarks[name] = SnapshotID(Digest(try reader.raw(32)))
+        }
     }
 
     private static func sessions(from reader: inout CanonicalReader) throws -> [SessionID] {

@@ -200,10 +200,11 @@ extension StorePruner {
 
     /// Removes what counts for nothing and never will: snapshots, tombstones and annotations whose bytes are what their names
     /// say, and that nobody signed who might. A snapshot that another one names as the one before it stays.
-    func removeForged(_ catalog: SnapshotCatalog) async throws(ArchiveError) {
+    private func removeForged(
+        _ catalog: SnapshotCatalog, _ annotations: AnnotationCatalog
+    ) async throws(ArchiveError) {
         var named = Set(catalog.records.map(\.header.previous))
         for forgotten in catalog.tombstones.forgotten.values { named.insert(forgotten.previous) }
-        let annotations = try await AnnotationCatalog.load(with: keys)
         for failure in catalog.failures + catalog.tombstones.failures + annotations.failures
         where failure.error.code == .forged {
             let name: ObjectName
@@ -220,7 +221,9 @@ extension StorePruner {
 
     /// Merges many tombstones of forgetting into one, and removes annotations of what is forgotten, and what was said of
     /// damaged packs that are gone, or aren't damaged.
-    func tidy(_ catalog: SnapshotCatalog) async throws(ArchiveError) {
+    func tidy(
+        _ catalog: SnapshotCatalog, _ annotations: AnnotationCatalog
+    ) async throws(ArchiveError) {
         guard let lease else { return }
         let here = Set(catalog.records.map(\.id))
         // Of a snapshot that is still there the word stays as it is: under this agent's name it would count for more.
@@ -236,8 +239,7 @@ extension StorePruner {
             for name in settled.keys { try await keys.store.objects.discard(.tombstones, name) }
         }
         try await settleClaims(catalog)
-        try await removeForged(catalog)
-        let annotations = try await AnnotationCatalog.load(with: keys)
+        try await removeForged(catalog, annotations)
         for (name, snapshot) in annotations.all
         where catalog.tombstones.honoured.contains(snapshot) && !here.contains(snapshot) {
             try lease.check()

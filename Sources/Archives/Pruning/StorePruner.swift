@@ -37,7 +37,7 @@ package struct StorePruner {
     ///
     /// With `options.isDryRun` nothing is changed. Throws `refused` (not enrolled; nothing to go by), `busy` (another pruner,
     /// or any session where there is no grace), `clockSkew`, `overtaken` (silent for too long), `damaged` and `absent` where
-    /// the store isn't whole: then nothing was removed; `storage`. What was begun is gone on with by the next run.
+    /// the store isn't whole, `rolledBack` where an annotation is gone: then nothing was removed; `storage`. What was begun is gone on with by the next run.
     ///
     /// Where the place is full its reserve is given back first, nothing is packed anew, and the reserve is kept again at the
     /// end, where there is room.
@@ -110,6 +110,8 @@ package struct StorePruner {
         // Before the leases: whoever made one of these is over, or is seen below.
         let before = try await IndexCatalog.packs(of: keys.store)
         var look = try await look()
+        let annotations = try await AnnotationCatalog.load(with: keys)
+        try await state.note(annotations, of: look.catalog, in: keys.store.objects, "nothing is removed")
         report.generations = look.catalog.generations
         report.snapshotCount = look.catalog.records.count
         for byteCount in look.index.present.values { report.present.add(byteCount) }
@@ -125,7 +127,7 @@ package struct StorePruner {
         guard lease != nil else { return plan(candidates, look) }
         let marked = try await mark(candidates, look)
         try await sweep(&look, marked)
-        try await tidy(look.catalog)
+        try await tidy(look.catalog, annotations)
     }
 
     // MARK: looking
@@ -180,37 +182,10 @@ package struct StorePruner {
             throw ArchiveError(
                 .refused, "the store holds no snapshot, and none was forgotten: nothing tells what is needed")
         }
-        // An agent that lies about the time blocks this until its snapshot is forgotten by name.
-        let newest = max(
-            catalog.records.map(\.header.time.nanoseconds).max() ?? .min, catalog.tombstones.newestTime,
-            sessions.newestTime)
-        // A plan makes no file to see the store's clock by.
-        guard !options.isDryRun else { return }
-        do throws(StorageError) {
-            try await keys.store.objects.requireAgreedClock(
-                now: presence.clock, newest: newest == .min ? nil : Timestamp(nanoseconds: newest))
-        } catch {
-            if error.code == .clockSkew, let record = try await aheadOfClock(catalog) {
-                throw ArchiveError(
-                    .clockSkew,
-                    "snapshots/\(record.id): by agent \(record.header.agent), whose clock is ahead; nothing is removed"
-                )
-            }
-            throw ArchiveError(
-                error.code == .clockSkew ? .clockSkew : .storage, "nothing is removed", underlying: error)
-        }
-    }
-
-    /// The snapshot that lies furthest ahead, where this machine's clock agrees with the store's, or the store has none.
-    private func aheadOfClock(_ catalog: SnapshotCatalog) async throws(ArchiveError) -> SnapshotRecord? {
-        guard let record = catalog.records.max(by: { $0.header.time < $1.header.time }) else { return nil }
-        do throws(StorageError) {
-            try await keys.store.objects.requireAgreedClock(now: presence.clock, newest: nil)
-        } catch {
-            return nil
-        }
-        let limit = presence.clock().nanoseconds.addingReportingOverflow(300 * 1_000_000_000)
-        return !limit.overflow && record.header.time.nanoseconds > limit.partialValue ? record : nil
+        try await catalog.requireAgreedClock(
+            of: keys.store.objects, presence,
+            other: max(catalog.tombstones.newestTime, sessions.newestTime),
+            isPlan: options.isDryRun, "nothing is removed")
     }
 
     // MARK: marks

@@ -12,8 +12,9 @@ struct SnapshotsForgetCommand: AsyncParsableCommand {
         discussion: """
             A forgotten snapshot can't be brought back. What it alone needed is removed by 'strongroom store prune'. Pinned \
             snapshots stay. By rule, the settings' backup.retention of the environment decides, and nothing goes that this \
-            machine has known for less than its minimumAge; --dry-run says of each snapshot why it stays. The ids go to \
-            standard output.
+            machine has known for less than its minimumAge, counted from the first run of forget --by-rule (with --dry-run, too) \
+            or store prune that saw it; --dry-run says of each snapshot why it stays. By rule nothing is forgotten (exit 5) where \
+            a pin, tag or drill's outcome that this machine has seen is missing. The ids go to standard output.
             """)
 
     @Argument(help: "At least eight digits of their ids.")

@@ -6,15 +6,25 @@ internal import Assembly
 private struct Remarking {
     let record: SnapshotRecord
     let keeping: SnapshotKeeping
+    private let store: Store
+    private let choice: StoreOptions.Choice
 
     init(_ snapshot: String, _ store: StoreOptions) async throws {
         let archive = try await OpenArchive(store)
         record = try archive.record(snapshot, of: store.environment)
-        guard let identity = try store.identities.load(defaults: store.choose().identityFiles).first else {
+        choice = try store.choose()
+        self.store = archive.opened.store
+        guard let identity = try store.identities.load(defaults: choice.identityFiles).first else {
             throw Failure(.usage, "no identity")
         }
         keeping = try SnapshotKeeping(
             archive.opened.store, write: archive.opened.writeKeys, agent: StoreAccess.agentKey(of: identity))
+    }
+
+    /// Makes a remark, which this machine remembers.
+    func remark(_ remark: Annotation.Remark) async throws {
+        let name = try await keeping.annotate(Annotation(remark, of: record.id, time: WallClock.now))
+        StorePrune.remember(name, of: record.id, in: store, at: choice.location, pins: choice.pins)
     }
 
     /// Prints what holds of the snapshot now.
@@ -72,8 +82,7 @@ struct SnapshotsPinCommand: AsyncParsableCommand {
 
     func run() async throws {
         let remarking = try await Remarking(snapshot, store)
-        try await remarking.keeping.annotate(
-            Annotation(.pin(reason: reason), of: remarking.record.id, time: WallClock.now))
+        try await remarking.remark(.pin(reason: reason))
         try await remarking.show(json: json)
     }
 }
@@ -133,10 +142,7 @@ struct SnapshotsTagCommand: AsyncParsableCommand {
                 if case .tag(let tag) = remark { tags.contains(tag) } else { false }
             }
         } else {
-            for tag in tags {
-                try await remarking.keeping.annotate(
-                    Annotation(.tag(tag), of: remarking.record.id, time: WallClock.now))
-            }
+            for tag in tags { try await remarking.remark(.tag(tag)) }
         }
         try await remarking.show(json: json)
     }

@@ -66,6 +66,7 @@ extension StoreOptions {
             }
             seen.generation = max(seen.generation, store.generation)
             try? pins.record(seen, for: location)
+            if forgets { try? pins.acceptMissingAnnotations(at: location) }
         }
 
         /// What the user is told where another store is there.

@@ -23,7 +23,7 @@ struct StoreOptions: ParsableArguments {
 
     @Flag(
         help: """
-            Go on with a store that shows less than this machine has seen of it, as after snapshots or generations of \
+            Go on with a store that shows less than this machine has seen of it, as after snapshots, pins or generations of \
             its configuration were lost: what is there counts from now on.
             """)
     var acknowledgeRollback = false

@@ -11,7 +11,9 @@ struct StorePruneCommand: AsyncParsableCommand {
             run, when the grace has passed and no session that began before is at work; packs that are used little are \
             packed anew. Needs an agent that may add and prune, and no reader's identity. With --grace 0s everything goes \
             at once: for a store that nobody else writes to. Nothing is removed where a snapshot is missing without having \
-            been forgotten, anything else is missing or damaged (exit 9), clocks differ (5), or another prune is at work (8).
+            been forgotten, anything else is missing or damaged (exit 9), clocks differ or a pin, tag or drill's outcome that this \
+            machine has seen is missing (5), or another prune is at work (8). --dry-run refuses likewise; the store's own clock \
+            alone it does not ask.
 
             A directory store of 1 GiB and more keeps 64 MiB in the file BALLAST, while there is room. Where the disk is full, \
             'snapshots forget' and this verb give it back first (or remove it by hand: nothing is in it); with --grace 0s \

@@ -312,9 +312,23 @@ import Testing
         let ahead = test.machine.now.nanoseconds + 86_400 * 1_000_000_000
         let id = try await test.backUp([scene.files[1], scene.files[0]], time: ahead).id
         try await test.forget(scene.first)
-        await #expect { try await test.prune() } throws: {
-            let error = $0 as? ArchiveError
+        func isNamed(_ error: any Error) -> Bool {
+            let error = error as? ArchiveError
             return error?.code == .clockSkew && error?.context.hasPrefix("snapshots/\(id)") ?? false
+        }
+        for isDryRun in [true, false] {
+            await #expect { try await test.prune(isDryRun: isDryRun) } throws: { isNamed($0) }
+        }
+        let catalog = try await test.reader().snapshots()
+        let annotations = try await test.keeping().annotations()
+        let store = try await test.reopened(over: Clockless(test.objects))
+        await #expect {
+            var state = test.machine.pruner
+            _ = try await state.verdicts(
+                by: RetentionRules(), of: nil, in: catalog, annotations, store: store,
+                presence: test.machine.presence)
+        } throws: {
+            isNamed($0)
         }
         try await test.forget(id)
         #expect(try await test.prune().removed.packCount > 0)

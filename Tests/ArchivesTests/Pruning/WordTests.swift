@@ -177,6 +177,53 @@ import Testing
         #expect(try await keeping.annotations().pinned == [id])
     }
 
+    @Test func `a pin that was seen and vanishes is told, until that is accepted`() async throws {
+        let test = try await TestStore()
+        let id = try await test.backUp([("a", [1])], time: 1).id
+        try await test.backUp([("a", [2])], time: 2)
+        let keeping = try await test.keeping()
+        let pin = try await keeping.annotate(
+            Annotation(.pin(reason: "audit"), of: id, time: test.machine.now))
+        try await keeping.annotate(Annotation(.tag("audit"), of: id, time: test.machine.now))
+        try await test.prune()
+        let state = test.machine.pruner
+        #expect(state.remarks.count == 2)
+        #expect(try PrunerState(decoding: state.encoded) == state)
+        try await test.objects.remove(ObjectPlace.annotations.name(pin))
+        func isTold(_ error: any Error) -> Bool {
+            let error = error as? ArchiveError
+            return error?.code == .rolledBack && error?.context.hasPrefix("annotations/\(pin): ") ?? false
+        }
+        for isDryRun in [true, false] {
+            await #expect { try await test.prune(isDryRun: isDryRun) } throws: { isTold($0) }
+        }
+        var rules = RetentionRules()
+        rules.last = 1
+        let (catalog, annotations) = (try await test.reader().snapshots(), try await keeping.annotations())
+        let store = try await test.reopened(over: Clockless(test.objects))
+        for _ in 0..<2 {
+            await #expect {
+                var state = test.machine.pruner
+                defer { test.machine.pruner = state }
+                _ = try await state.verdicts(
+                    by: rules, of: nil, in: catalog, annotations, store: store,
+                    presence: test.machine.presence)
+            } throws: {
+                isTold($0)
+            }
+        }
+        test.machine.pruner.acceptMissingAnnotations()
+        try await test.prune()
+        #expect(test.machine.pruner.remarks.count == 1)
+        // What goes with its snapshot was due to go.
+        try await test.forget(id)
+        try await test.prune(on: TestMachine(process: 2))
+        #expect(try await test.names(.annotations).isEmpty)
+        try await test.prune()
+        #expect(test.machine.pruner.remarks.isEmpty)
+        #expect(test.machine.pruner.encoded.starts(with: PrunerState().encoded.prefix(30)))
+    }
+
     @Test func `killed between tombstone and removal, a forgotten snapshot is forgotten`() async throws {
         let test = try await TestStore()
         let first = try await test.backUp([("a", [1])], time: 1).id
