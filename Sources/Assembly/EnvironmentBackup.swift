@@ -68,13 +68,32 @@ package struct EnvironmentBackup: Sendable {
         var run = BackupRun(
             environment: name, sources: sources, host: MachinePresence.hostName, clock: clock,
             revisions: { try revisions() })
+        let sharers = [name] + EnvironmentBackup.sharers(of: environment, settings)
         run.moment = { [state = settings.state] in
-            try StandingRestore.moment(environment: name, state: state)
+            try StandingRestore.moment(of: sharers, state: state)
         }
         run.memory = CaptureMemory(directory: StateFiles.captures(settings.state))
         self.run = run
         self.journal = journal
         locks = Path(settings.state).appending("locks")
+    }
+
+    /// Other environments that archive a directory of this one, or one above or beneath it: a restore in place of theirs
+    /// exchanges what is captured here.
+    private static func sharers(of environment: EnvironmentSettings, _ settings: Settings) -> [String] {
+        func places(_ environment: EnvironmentSettings) -> [[UInt8]] {
+            (environment.backup?.sources ?? []).compactMap { source in
+                guard case .directory(let directory) = source.kind else { return nil }
+                return Array(directory.path.utf8)
+            }
+        }
+        let own = places(environment)
+        return settings.environments.values.filter { other in
+            other.name != environment.name
+                && places(other).contains { place in
+                    own.contains { PathOrder.contains($0, place) || PathOrder.contains(place, $0) }
+                }
+        }.map(\.name).sorted()
     }
 
     /// A backup of `sources` that the command line names; no commit belongs to it. Unchanged files are remembered in the

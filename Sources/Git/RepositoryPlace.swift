@@ -107,6 +107,12 @@ extension RepositoryPlace {
         for entry in configuration.entries where entry.section == "extensions" && entry.subsection == nil {
             try RepositoryPlace.check(extension: entry.key, entry.value ?? "true")
         }
+        // What Git writes beside the extension since 2.24, or instead of it.
+        for entry in configuration.entries where entry.section == "remote" && entry.key == "promisor" {
+            guard ["false", "no", "off", "0", ""].contains((entry.value ?? "true").lowercased()) else {
+                throw GitError(.unsupportedRepository, "a partial clone: it lacks objects")
+            }
+        }
     }
 
     private static func check(extension key: String, _ value: String) throws(GitError) {

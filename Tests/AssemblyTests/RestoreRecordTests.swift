@@ -62,7 +62,7 @@ import Testing
 
     @Test func `a standing record is told with its places, and changes nothing`() throws {
         #expect(try standing() == nil)
-        #expect(try StandingRestore.moment(environment: "prod", state: scratch.path) == LiveMoment(mark: ""))
+        #expect(try StandingRestore.moment(of: ["prod"], state: scratch.path) == LiveMoment(mark: ""))
         try write(record(.exchanging).text)
         let found = try #require(try standing())
         #expect(found.places == ["/srv/a b", "/\\xff"])
@@ -86,15 +86,18 @@ import Testing
     ) throws {
         let phase = try #require(StandingRestore.Phase(rawValue: name))
         try write(record(phase).text)
-        let moment = try StandingRestore.moment(environment: "prod", state: scratch.path)
+        let moment = try StandingRestore.moment(of: ["prod"], state: scratch.path)
         #expect((moment.disturbance != nil) == isMixed)
+        let shared = try StandingRestore.moment(of: ["stag", "prod"], state: scratch.path)
+        #expect(
+            shared.disturbance?.hasPrefix("environment prod: a restore in place") == (isMixed ? true : nil))
     }
 
     @Test func `a record that can't be read counts as live state of two moments`() throws {
         try write("strongroom-restore-in-place-1\nphase ")
         #expect(try standing()?.phase == nil)
         #expect(try standing()?.isMixed == true)
-        let moment = try StandingRestore.moment(environment: "prod", state: scratch.path)
+        let moment = try StandingRestore.moment(of: ["prod"], state: scratch.path)
         #expect(moment.disturbance?.contains("can't be read") == true)
     }
 }

@@ -112,6 +112,24 @@ import Testing
         #expect(note.hasPrefix("report ") && annotation.snapshot == report.record.id)
     }
 
+    @Test func `files are compared however deep they lie`() async throws {
+        let scene = try await Scene()
+        // 6,000 bytes of path: more than one call takes.
+        scene.fixture.sh(
+            """
+            cd live; python3 -c '
+            import os
+            for depth in range(30):
+                os.mkdir("d" * 200); os.chdir("d" * 200); open("file", "w").write(str(depth))'
+            """)
+        defer { scene.fixture.sh("rm -rf live") }
+        try await scene.backUp()
+        let report = try await scene.drill()
+        #expect(report.isPassed, "\(report.checks)")
+        #expect(report.checks.first { $0.name == "content" }?.detail == "36 files compared")
+        #expect(scene.fixture.sh("ls -A scratch").text == "")
+    }
+
     @Test func `a drill whose controls see no damage has failed`() async throws {
         let scene = try await Scene()
         try await scene.backUp()

@@ -90,6 +90,10 @@ extension RepositoryTests {
         ("a shallow clone", "git clone -q --depth 1 file://$PWD/real source"),
         ("SHA-256", "git init -q --object-format=sha256 source"),
         ("partial clone", "git clone -q real source; git -C source config extensions.partialClone origin"),
+        (
+            "partial clone",
+            "git -C real config uploadpack.allowFilter true; git clone -q --filter=blob:none file://$PWD/real source"
+        ),
         ("reftables", "git clone -q real source; git -C source config extensions.refStorage reftable"),
     ])
     func `what can't be read is refused in words`(_ words: String, _ script: String) async throws {

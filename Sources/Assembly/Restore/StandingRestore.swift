@@ -70,16 +70,21 @@ extension StandingRestore {
             places: record.targets.filter { $0.parent != own }.map(\.description), isUnderWay: isUnderWay)
     }
 
-    /// How the live state of the environment `name` stands with respect to restores in place: what a backup asks before and
-    /// after.
-    package static func moment(environment name: String, state: String) throws -> LiveMoment {
-        guard let directory = try directory(name, state) else { return LiveMoment(mark: "") }
-        // Each record that is written, and each that is removed, changes the directory.
-        let time = try directory.metadata().modified
-        let restore = try StandingRestore(environment: name, state: state)
-        return LiveMoment(
-            mark: "\(time.seconds).\(time.nanoseconds)",
-            disturbance: restore.flatMap { $0.isMixed ? $0.words : nil })
+    /// How live state that `environments` share stands with respect to restores in place of any of them: what a backup of the
+    /// first asks before and after.
+    package static func moment(of environments: [String], state: String) throws -> LiveMoment {
+        var marks: [String] = []
+        var disturbance: String?
+        for name in environments {
+            guard let directory = try directory(name, state) else { continue }
+            // Each record that is written, and each that is removed, changes the directory.
+            let time = try directory.metadata().modified
+            marks.append("\(name) \(time.seconds).\(time.nanoseconds)")
+            let restore = try StandingRestore(environment: name, state: state)
+            guard disturbance == nil, let restore, restore.isMixed else { continue }
+            disturbance = name == environments.first ? restore.words : "environment \(name): \(restore.words)"
+        }
+        return LiveMoment(mark: marks.joined(separator: ", "), disturbance: disturbance)
     }
 
     private static func directory(_ name: String, _ state: String) throws -> Directory? {

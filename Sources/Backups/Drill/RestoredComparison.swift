@@ -9,8 +9,6 @@ struct RestoredComparison {
         var fileCount = 0
         /// What differs, in words; bounded.
         var differences: [String] = []
-        /// Files whose paths are too long to be looked at.
-        var passedCount = 0
 
         /// So many differences are listed.
         static let limit = 20
@@ -21,8 +19,8 @@ struct RestoredComparison {
     /// The bytes that differ; the rest of the file is not looked at.
     private struct Difference: Error {}
 
-    /// What a path may have to be opened in one call (PATH_MAX).
-    private static let pathLimit = 4_095
+    /// Names that are looked up in one call: of 255 bytes each, they are no longer than a path may be (PATH_MAX).
+    private static let namesAtOnce = 15
     private static let blockByteCount: UInt64 = 1 << 18
 
     /// Compares the files and links of the tree `root` with those in the directory at `path`. Throws `ArchiveError`.
@@ -31,10 +29,6 @@ struct RestoredComparison {
         var cursor = reader.entries(of: root)
         while let entry = try await cursor.next() {
             guard result.differences.count < Result.limit else { break }
-            guard entry.path.count + path.bytes.count < RestoredComparison.pathLimit else {
-                result.passedCount += 1
-                continue
-            }
             switch entry.kind {
             case .file(let content):
                 result.fileCount += 1
@@ -42,7 +36,8 @@ struct RestoredComparison {
                     result.differences.append("\(Path(entry.path)) differs")
                 }
             case .symbolicLink(let target):
-                let found = try? Directory(path).readLink(Path(entry.path))
+                let name = Path(entry.path)
+                let found = try? RestoredComparison.holder(of: name, in: path).readLink(name.name)
                 if found?.bytes != target { result.differences.append("\(Path(entry.path)) differs") }
             default: continue
             }
@@ -52,7 +47,8 @@ struct RestoredComparison {
 
     /// Whether the file `name` in the directory at `path` has exactly the bytes of `content`.
     func isSame(_ content: Content, _ path: Path, _ name: Path) async throws -> Bool {
-        guard let file = try? Directory(path).openFile(name), let metadata = try? file.metadata(),
+        guard let file = try? RestoredComparison.holder(of: name, in: path).openFile(name.name),
+            let metadata = try? file.metadata(),
             metadata.byteCount == Int64(clamping: content.byteCount)
         else { return false }
         var offset: Int64 = 0
@@ -76,5 +72,17 @@ struct RestoredComparison {
             guard error.code == .consumer else { throw error }
             return false
         }
+    }
+
+    /// The directory that holds `name` beneath the one at `path`, however deep it lies.
+    private static func holder(of name: Path, in path: Path) throws(FileError) -> Directory {
+        var directory = try Directory(path)
+        var names = name.components.dropLast()
+        while !names.isEmpty {
+            let some = names.prefix(namesAtOnce)
+            directory = try directory.openDirectory(Path(Array(some.map(\.bytes).joined(separator: [0x2F]))))
+            names = names.dropFirst(namesAtOnce)
+        }
+        return directory
     }
 }

@@ -91,8 +91,9 @@ struct RestoreStaging: ~Copyable {
         case .exchanged:
             throw BackupError(
                 .occupied,
-                "\(place)/content holds what stood at \(target) before a restore in place, which was cut off: "
-                    + "restore --in-place --undo puts it back; without its state directory, move it away by hand"
+                "\(place)/content holds what stood at \(target) before a restore in place, which is under way or was cut "
+                    + "off, of this environment or another: status names it, and its restore --in-place --undo puts this "
+                    + "back; where its state directory is lost, move it away by hand"
             )
         case .foreign:
             throw BackupError(
