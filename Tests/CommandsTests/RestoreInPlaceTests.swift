@@ -11,7 +11,11 @@ import Testing
         #expect(plan.text.contains("hold prod at commit \(scene.commit)"))
         #expect(try scene.uploads() == scene.now)
 
-        expect(scene.restore(), 0)
+        let restored = scene.restore("--json")
+        expect(restored, 0)
+        let omission = "orders: the settings have no restore: command for it"
+        #expect(plan.text.contains("not: \(omission)") && restored.text.contains("\"\(omission)\""))
+        #expect(restored.errorText.contains("strongroom: \(omission)"), "\(restored.errorText)")
         #expect(try scene.uploads() == scene.before)
         #expect(try scene.world.delivered() == scene.firstDelivery)
         #expect(scene.leftovers == "")
