@@ -111,10 +111,19 @@ package struct SnapshotExport: ~Copyable {
         var later: [Entry] = []
         var count = 0
         var cursor = reader.entries(of: root, under: part.prefix)
-        while var entry = try await cursor.next(missing: { unread, error in
-            count += 1
-            refuse(part, unread?.firstPath ?? [], .damaged, TreeRestorer.words(unread, error))
-        }) {
+        while true {
+            try Task.checkCancellation()
+            var next: Entry?
+            do throws(ArchiveError) {
+                next = try await cursor.next()
+            } catch {
+                guard error.isDamage else { throw error }
+                count += 1
+                refuse(
+                    part, cursor.unread?.firstPath ?? [], .damaged, TreeRestorer.words(cursor.unread, error))
+                continue
+            }
+            guard var entry = next else { break }
             count += 1
             do {
                 if case .hardLink(let target) = entry.kind {

@@ -44,7 +44,17 @@ extension Restore {
                 found = []
             }
             var cursor = reader.entries(of: root, under: prefix)
-            while let next = try await cursor.next(missing: { restorer.miss($0, because: $1) }) {
+            while true {
+                try Task.checkCancellation()
+                var next: Entry?
+                do throws(ArchiveError) {
+                    next = try await cursor.next()
+                } catch {
+                    guard error.isDamage else { throw error }
+                    restorer.miss(cursor.unread, because: error)
+                    continue
+                }
+                guard let next else { break }
                 try await restore(isPlain ? plain(next) : next, root, &links, &restorer)
             }
         }
