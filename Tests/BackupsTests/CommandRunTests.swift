@@ -133,6 +133,21 @@ import Testing
         #expect(
             pairs?.said == "token: … password :…, {\"secret\" : …, \"n\": 1} Pwd = …; / Password: / "
                 + "no token was given, tokens 3")
+        let keys = await failure(
+            of: #"""
+                echo 'AWS_SECRET_ACCESS_KEY=abc/d+e== SECRET_KEY: f, api_key="g \" h" (apikey: i) DB_PASS=j ?x-api-key=k&n=1' >&2
+                echo 'curl -H "Authorization: Bearer ab.cd" -H "Proxy-Authorization: Basic Zm9v" x: bearer ab.cd=, Bearer token: ef' >&2
+                echo '{"Authorization": "Digest a=b, c=d", "n": 1} authorization: AWS4-HMAC-SHA256 Credential=a, Signature=b' >&2
+                exit 2
+                """#)
+        #expect(
+            keys?.said
+                == "AWS_SECRET_ACCESS_KEY=… SECRET_KEY: …, api_key=… (apikey: …) DB_PASS=… ?x-api-key=…&n=1 / "
+                + "curl -H \"Authorization: …\" -H \"Proxy-Authorization: …\" x: bearer …, Bearer token: … / "
+                + "{\"Authorization\": …, \"n\": 1} authorization: …")
+        let plain =
+            "KeyError: 'x'; primary key: id, /etc/db/server.key: none, /run/host_key: none, forbearer it"
+        #expect(await failure(of: "echo \"\(plain)\" >&2; exit 2")?.said == plain)
         // One endless line: no part of it is known to hold no password.
         #expect(await failure(of: "head -c 9000 /dev/zero | tr '\\0' x >&2; exit 2")?.said == "")
         #expect(await failure(of: "echo out; kill -KILL $$")?.words == "signal 9 ended the command")
