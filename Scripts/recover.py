@@ -13,8 +13,11 @@ DIR is absent or empty before; afterwards it holds directories/NAME, commands/NA
 repository; made by `git index-pack` where git is installed, else here) and keyring/. A repository that can't be made whole
 is left as repositories/NAME: its git bundles, the map of references, and the commands that make a repository of them.
 
+A restore checks every byte that it reads, and reads what the snapshot needs; --check reads the whole store.
+
 Exit codes: 0 done, 2 usage, 3 not of this version, 4 not for this key, 5 foreign or forged, 7 I/O, 9 damaged or absent,
-10 restored, but some entries could not be made here.
+or 'latest' is restored where an object that may be a newer snapshot can't be read, 10 restored, but some entries could not
+be made here.
 """
 import argparse
 import base64
@@ -757,12 +760,14 @@ class Store:
 
     def snapshots(self):
         """The snapshots that open, oldest first, and what is wrong with the others and with tombstones."""
-        found, failures = [], self.load_tombstones()
+        found, failures, self.unread = [], self.load_tombstones(), []
         for name in self.names("snapshots"):
             try:
                 found.append(self.snapshot(name))
             except Failure as problem:
                 failures.append(problem)
+                if not isinstance(problem, (Forged, Absent)) and bytes.fromhex(name) not in self.forgotten:
+                    self.unread.append(name)
         # No snapshot is newer than those that its agent took after it, whatever a clock said that was ahead.
         bounds, times = {}, {}
         for snapshot in sorted(found, key=lambda snapshot: -snapshot.generation):
@@ -1660,12 +1665,19 @@ def run(options):
     found = found or [s for s in snapshots if s.id == wanted]
     if wanted == "latest":
         found = newest(kept)
+        for snapshot in found:
+            words = (snapshot.id, time_text(snapshot.time))
+            print("recover.py: takes snapshot %s of %s" % words, file=sys.stderr)
     need(len(found) == 1, "%s: means %d snapshots that can be opened" % (wanted, len(found)), Usage)
     store.load_index()
     problems, damaged = restore(store, found[0], options.into, options)
     for problem in store.notes + problems:
         print("recover.py: %s" % problem, file=sys.stderr)
-    return 9 if damaged else 10 if problems else 0
+    unread = store.unread if wanted == "latest" else []
+    for name in unread:
+        words = (name, found[0].id)
+        print("recover.py: snapshots/%s: can't be read and may be newer than %s, which is restored" % words, file=sys.stderr)
+    return 9 if damaged or unread else 10 if problems else 0
 
 
 def newest(snapshots):

@@ -117,6 +117,25 @@ struct RecoverTests {
         #expect(recovery.world.text("out/directories/uploads/b") == recovery.world.text("uploads/b"))
     }
 
+    @Test func `an older snapshot is named and ends with 9 where the newest can't be read`() throws {
+        let recovery = Recovery.small()
+        let world = recovery.world
+        let ids = recovery.run([]).text.split(separator: "\n").compactMap { $0.split(separator: " ").first }
+        let (older, newest) = (try #require(ids.first), try #require(ids.last))
+        let whole = recovery.run(["latest", "--into", world.path("whole")])
+        #expect(
+            whole.status == 0 && whole.errorText.contains("takes snapshot \(newest) of 20"),
+            "\(whole.errorText)")
+        world.write("store/snapshots/\(newest)", "damaged")
+        let outcome = recovery.run(["latest", "--into", world.path("out")])
+        #expect(outcome.status == 9)
+        #expect(outcome.errorText.contains("takes snapshot \(older) of 20"), "\(outcome.errorText)")
+        #expect(outcome.errorText.contains("may be newer"), "\(outcome.errorText)")
+        #expect(world.text("out/directories/uploads/c") == "one")
+        // Chosen by its id it is the one that was meant.
+        #expect(recovery.run([String(older), "--into", world.path("chosen")]).status == 0)
+    }
+
     @Test func `another store, another key and a full directory are refused`() {
         let recovery = Recovery.small()
         let world = recovery.world
