@@ -29,7 +29,7 @@ package struct LiveComparison: Sendable {
 
     /// Hands what differs between the directory source `source` and the directory `place` to `body`, in the order of paths:
     /// `added` is what stands there now and is not in the snapshot. Of it, what is at `prefix` and beneath. Returns what
-    /// could not be read. Throws `unknownSource` for a source of another kind, `files` where the directory can't be read,
+    /// could not be read. Throws `unknownSource` for a source of another kind, `unknownPath` where neither has `prefix`, `files` where the directory can't be read,
     /// `store`, `caller`.
     package func run(
         _ source: SnapshotSource, with place: Path, under prefix: [UInt8] = [],
@@ -43,10 +43,13 @@ package struct LiveComparison: Sendable {
             var failures: [Failure] = []
             var cursor = reader.entries(of: root, under: prefix)
             var stored = try await cursor.next()
+            var isThere = prefix.isEmpty || stored != nil
             while let item = scan.next() {
                 try Task.checkCancellation()
                 switch item {
                 case .problem(let path, let error):
+                    // What can't be read may hold it.
+                    isThere = isThere || PathOrder.contains(path, prefix)
                     guard PathOrder.contains(prefix, path) else { continue }
                     failures.append(Failure(source: source.name, path: path, reason: error.description))
                     // Nothing is known of it: it is neither there nor gone.
@@ -60,6 +63,7 @@ package struct LiveComparison: Sendable {
                     }
                 case .entry(let found):
                     guard PathOrder.contains(prefix, found.path) else { continue }
+                    isThere = true
                     while let entry = stored, PathOrder.precedes(entry.path, found.path) {
                         try tell(source, .removed, entry, nil, body)
                         stored = try await cursor.next()
@@ -81,6 +85,10 @@ package struct LiveComparison: Sendable {
             while let entry = stored {
                 try tell(source, .removed, entry, nil, body)
                 stored = try await cursor.next()
+            }
+            guard isThere else {
+                throw BackupError(
+                    .unknownPath, "neither the snapshot nor \(place) has \(Path(prefix)) in \(source.name)")
             }
             return failures
         } catch {

@@ -1,4 +1,5 @@
 package import Archives
+internal import Files
 internal import Sodium
 
 /// Compares two snapshots, source by source.
@@ -13,15 +14,17 @@ package struct SnapshotComparison: Sendable {
     /// compared as one: changed where any ref or the facts are.
     ///
     /// A file counts as changed in content where its bytes are other ones, however they are stored. Throws `unknownSource`
-    /// where neither has that source, `store`, `caller`.
+    /// where neither has that source, `unknownPath` where neither has anything at `path`, `store`, `caller`.
     package func run(
         _ old: Snapshot, _ new: Snapshot, source: String? = nil, path: [UInt8] = [],
         _ body: (PlaceDifference) throws -> Void
     ) async throws(BackupError) {
         do {
+            var isThere = path.isEmpty
             for (kind, name) in try sources(old, new, source) {
                 let first = old.sources.first { $0.kind == kind && Array($0.name.utf8) == name }
                 let second = new.sources.first { $0.kind == kind && Array($0.name.utf8) == name }
+                if !isThere { isThere = try await has(path, [first, second]) }
                 guard kind != .repository else {
                     try compare(repositories: first, second, body)
                     continue
@@ -34,9 +37,25 @@ package struct SnapshotComparison: Sendable {
                     try body(told)
                 }
             }
+            guard isThere else {
+                throw BackupError(.unknownPath, "neither snapshot has \(Path(path)) in \(source ?? "")")
+            }
         } catch {
             throw BackupError.wrapping(error)
         }
+    }
+
+    /// Whether one of `sources` has an entry at `path`, or may have it where it can't be read.
+    private func has(_ path: [UInt8], _ sources: [SnapshotSource?]) async throws -> Bool {
+        for root in sources.compactMap({ $0?.root }) {
+            do throws(ArchiveError) {
+                if try await reader.entry(at: path, of: root) != nil { return true }
+            } catch {
+                guard error.isDamage else { throw error }
+                return true
+            }
+        }
+        return false
     }
 
     private func sources(
