@@ -28,9 +28,9 @@ extension ObjectStore {
 }
 
 /// Bounds of clocks.
-enum StoreClock {
+package enum StoreClock {
     /// Seconds that clocks may be apart where something is removed (CASES.md D8).
-    static let tolerance: UInt64 = 300
+    package static let tolerance: UInt64 = 300
 }
 
 extension StorageError {

@@ -55,6 +55,53 @@ import Testing
         #expect(raw.errorText.contains("--hex"))
     }
 
+    @Test func `a place that is none, or no file, is told of in a sentence`() {
+        save("printf content > plain; mkdir folder")
+        expect(
+            world.run(
+                "backup", "--store", world.path("store"), world.path("odd"), "--repository",
+                world.path("config"),
+                identity: "host"), 0)
+        let whole = "no file: name one in it, as SOURCE/PATH"
+        expect(snapshots("cat", "latest", "odd"), 2, "odd: a whole source (directory), \(whole)")
+        expect(snapshots("cat", "latest", "config"), 2, "config: a whole source (repository), \(whole)")
+        expect(snapshots("cat", "latest", "odd/folder"), 2, "folder of odd is no file")
+        expect(snapshots("ls", "latest", "/odd"), 2, "/odd: names no source: SOURCE or SOURCE/PATH")
+        expect(
+            snapshots("export", "latest", "--repository", "odd"), 2,
+            "the snapshot has no repository odd; it has config")
+        expect(
+            snapshots("export", "latest", "--repository", "repository:nope"), 2,
+            "the snapshot has no repository nope; it has config")
+        let found = snapshots("find", "plain", "--commit", "deadbeef")
+        expect(found, 2, "no snapshot was taken at commit deadbeef")
+        #expect(
+            found.errorText.contains("there is ") && !found.errorText.contains(" at \n"), "\(found.errorText)"
+        )
+        #expect(!found.errorText.hasSuffix(" at"))
+    }
+
+    @Test func `a comparison of a path that neither side has is refused, and not taken for no difference`() {
+        save("printf content > plain; mkdir folder")
+        expect(world.run("backup", "--store", world.path("store"), world.path("odd"), identity: "host"), 0)
+        let listed = snapshots("list", "--json").text
+        let ids = listed.split(separator: "\"").map(String.init).filter { $0.utf8.count == 64 }
+        guard let first = ids.first(where: { $0 != ids.last }) ?? ids.first else {
+            Issue.record("no snapshot: \(listed)")
+            return
+        }
+        expect(snapshots("diff", first, "latest", "odd/nope"), 2, "neither snapshot has nope in odd")
+        expect(snapshots("diff", first, "--live", "odd/nope"), 2, "has nope in odd")
+        for path in ["odd", "odd/plain", "odd/folder"] {
+            expect(snapshots("diff", first, "latest", path), 0)
+            expect(snapshots("diff", first, "--live", path), 0)
+        }
+        world.write("odd/fresh", "new")
+        let live = snapshots("diff", first, "--live", "odd/fresh")
+        expect(live, 0)
+        #expect(live.text == "+ odd/fresh")
+    }
+
     @Test func `no control character of a name comes out raw, in JSON either`() {
         save(
             "printf x > $'c1\\302\\233mark'; printf x > $'c0\\033mark'; printf x > $'bidi\\342\\200\\256mark'"

@@ -45,8 +45,10 @@ struct SnapshotChoice: ParsableArguments {
         in archive: OpenArchive, environment: String?, scratch: HistoryScratch
     ) async throws -> RestorePlan {
         if let snapshot {
-            return try RestorePlan(
+            let plan = try RestorePlan(
                 snapshot == "latest" ? .latest : .id(snapshot), environment: environment, in: archive.catalog)
+            plan.record.noteTimeAhead()
+            return plan
         }
         if let asOf {
             guard let time = try? Timestamp(rfc3339: asOf) else {

@@ -1,7 +1,9 @@
 internal import Archives
 internal import Assembly
 internal import Backups
+internal import Encodings
 internal import Files
+internal import Storage
 
 /// A store that is open for reading, with its snapshots.
 struct OpenArchive {
@@ -47,6 +49,7 @@ struct OpenArchive {
         if text == "latest" {
             let plan = try RestorePlan(.latest, environment: environment, in: catalog)
             for notice in plan.notices { Console.note("strongroom: \(notice)") }
+            plan.record.noteTimeAhead()
             return plan.record
         }
         guard text.utf8.count >= 8 else {
@@ -75,6 +78,22 @@ struct OpenArchive {
     }
 }
 
+extension SnapshotRecord {
+    /// The snapshot, its time and its commits, as a hint.
+    var candidateWords: String {
+        let commits = header.revisions.map { "\($0.source)=\(Hex.encode($0.commit))" }
+        return "there is \(id) of \(header.time)"
+            + (commits.isEmpty ? "" : " at \(commits.joined(separator: ", "))")
+    }
+
+    /// Says on standard error where its time, which is what its agent says, lies ahead of this machine's clock.
+    func noteTimeAhead() {
+        let (ahead, isOverflow) = header.time.seconds.subtractingReportingOverflow(WallClock.seconds())
+        guard isOverflow || ahead > Int64(StoreClock.tolerance) else { return }
+        Console.note("strongroom: note: its time, \(header.time), lies ahead of this machine's clock: \(id)")
+    }
+}
+
 /// A place in a snapshot as it is typed: `SOURCE` or `SOURCE/PATH`.
 struct SnapshotPlace {
     /// The source's name.
@@ -87,6 +106,10 @@ struct SnapshotPlace {
         let parts = try options.bytes(text).split(
             separator: 0x2F, maxSplits: 1, omittingEmptySubsequences: false)
         source = String(decoding: parts[0], as: UTF8.self)
+        guard !source.isEmpty else {
+            throw Failure(
+                .usage, "\(text): names no source: SOURCE or SOURCE/PATH, without a slash before it")
+        }
         let rest = parts.count > 1 ? Array(parts[1]) : []
         path = rest.last == 0x2F ? rest.dropLast() : rest
     }

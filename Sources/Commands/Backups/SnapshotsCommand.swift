@@ -152,7 +152,15 @@ struct SnapshotsCatCommand: AsyncParsableCommand {
         let archive = try await OpenArchive(store)
         let snapshot = try await archive.open(try archive.record(snapshot, of: store.environment))
         let place = try SnapshotPlace(file, placing)
-        try await SnapshotBrowser(snapshot, archive.reader).cat(place.source, place.path) { bytes in
+        let browser = SnapshotBrowser(snapshot, archive.reader)
+        let source = try browser.source(place.source)
+        guard !place.path.isEmpty || source.kind == .command else {
+            throw Failure(
+                .usage,
+                "\(file): a whole source (\(source.kind.name)), no file: name one in it, as SOURCE/PATH",
+                hints: ["strongroom snapshots ls lists them, snapshots export writes a source as an archive"])
+        }
+        try await browser.cat(place.source, place.path) { bytes in
             try Console.write(span: bytes)
         }
     }

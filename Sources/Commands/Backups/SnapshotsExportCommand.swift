@@ -103,8 +103,13 @@ struct SnapshotsExportCommand: AsyncParsableCommand {
     private func bundle(
         _ name: String, _ snapshot: Snapshot, _ reader: StoreReader
     ) async throws -> (SnapshotSource, [RestoreIssue]) {
-        let source = try SnapshotBrowser(snapshot, reader).source(
-            name.hasPrefix("repository:") ? name : "repository:\(name)")
+        let named = name.hasPrefix("repository:") ? name : "repository:\(name)"
+        let names = snapshot.sources.filter { $0.kind == .repository }.map(\.name)
+        guard names.contains(where: { Array("repository:\($0)".utf8) == Array(named.utf8) }) else {
+            let others = names.isEmpty ? "none" : names.joined(separator: ", ")
+            throw Failure(.usage, "the snapshot has no repository \(named.dropFirst(11)); it has \(others)")
+        }
+        let source = try SnapshotBrowser(snapshot, reader).source(named)
         let scratch = Path(
             try Locations.memory() + "/exports/\(getpid())-\(UInt32.random(in: 0 ... .max)).git")
         _ = try Directory.makePath(scratch.parent)

@@ -84,11 +84,7 @@ struct SnapshotsFindCommand: AsyncParsableCommand {
         guard !found.isEmpty else {
             throw Failure(
                 .usage, "no snapshot was taken at commit \(commit)",
-                hints: records.prefix(5).map { record in
-                    let commits = record.header.revisions.map { "\($0.source)=\(Hex.encode($0.commit))" }
-                    return
-                        "there is \(record.id) of \(record.header.time) at \(commits.joined(separator: ", "))"
-                })
+                hints: records.prefix(5).map(\.candidateWords))
         }
         return found
     }

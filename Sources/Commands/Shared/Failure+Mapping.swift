@@ -380,13 +380,7 @@ extension BackupError: Reportable {
         case .busy: Failure(.locked, context)
         case .notWhole: Failure(.partial, context)
         default:
-            Failure(
-                .usage, context,
-                hints: candidates.prefix(5).map { record in
-                    let commits = record.header.revisions.map { "\($0.source)=\(Hex.encode($0.commit))" }
-                    let place = commits.isEmpty ? "" : " at \(commits.joined(separator: ", "))"
-                    return "there is \(record.id) of \(record.header.time)\(place)"
-                })
+            Failure(.usage, context, hints: candidates.prefix(5).map(\.candidateWords))
         }
     }
 }
