@@ -81,6 +81,27 @@ import Testing
         #expect(!found.errorText.hasSuffix(" at"))
     }
 
+    @Test(
+        .enabled(
+            if: ShellCommand.run("which", ["faketime"]).status == 0, "needs faketime (Scripts/packages test)")
+    )
+    func `the latest whose time lies ahead of the clock is taken with a word`() {
+        save("printf content > plain")
+        let words = "lies ahead of this machine's clock"
+        #expect(!snapshots("show", "latest").errorText.contains(words))
+        let ahead = ShellCommand.run(
+            "faketime",
+            ["-f", "+400d", World.program, "backup", "--store", world.path("store"), world.path("odd")],
+            environment: world.environment("host"), directory: world.path("config"))
+        expect(ahead, 0)
+        expect(snapshots("show", "latest"), 0, words)
+        expect(
+            world.run(
+                "restore", "--store", world.path("store"), "--snapshot", "latest", "--into",
+                world.path("back"),
+                identity: "alice"), 0, words)
+    }
+
     @Test func `a comparison of a path that neither side has is refused, and not taken for no difference`() {
         save("printf content > plain; mkdir folder")
         expect(world.run("backup", "--store", world.path("store"), world.path("odd"), identity: "host"), 0)

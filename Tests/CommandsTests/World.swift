@@ -120,7 +120,8 @@ struct World: Sendable {
     /// The binary beside the tests.
     static let program = CrashPoints.products + "/strongroom"
 
-    private func environment(_ identity: String?) -> [String: String] {
+    /// The variables that the program runs with, and the identity of whoever runs it.
+    func environment(_ identity: String?) -> [String: String] {
         var variables = [
             "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": path("home"), "LC_ALL": "C", "TZ": "UTC",
             "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",
