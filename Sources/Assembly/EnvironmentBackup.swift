@@ -97,7 +97,7 @@ package struct EnvironmentBackup: Sendable {
     }
 
     /// A backup of `sources` that the command line names; no commit belongs to it. Unchanged files are remembered in the
-    /// directory `memory`.
+    /// directory `memory`; several may run at once, and put their snapshots one after the other.
     package init(
         environment: String, sources: [BackupSource], memory: Path,
         clock: @escaping @Sendable () -> Timestamp
@@ -105,6 +105,17 @@ package struct EnvironmentBackup: Sendable {
         var run = BackupRun(
             environment: environment, sources: sources, host: MachinePresence.hostName, clock: clock)
         run.memory = CaptureMemory(directory: memory)
+        let folder = memory.parent
+        run.turn = {
+            while true {
+                do throws(FileError) {
+                    return try FileLock("turn", in: Directory.makePath(folder))
+                } catch {
+                    guard error.code == .locked else { throw error }
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
         self.run = run
         journal = nil
         locks = nil
@@ -126,7 +137,7 @@ package struct EnvironmentBackup: Sendable {
 
     /// Takes the snapshot into the store `opened` as the agent of `identity`, and records it in the journal.
     ///
-    /// One at a time for a state directory: an agent's snapshots form a chain, which two at once would fork. The index is
+    /// One at a time for a state directory, as an agent's snapshots form a chain. The index is
     /// kept in `indexCache`. Throws `busy` where another is being taken.
     package func run(
         into opened: StoreAccess.Opened, at location: String, as identity: MemberIdentity,

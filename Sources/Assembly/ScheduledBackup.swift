@@ -46,6 +46,8 @@ package struct ScheduledBackup: Sendable {
             try journal.record(ScheduledBackup.record(outcome, of: environment.name, at: WallClock.now))
             return outcome
         } catch {
+            // One that the service broke off says nothing of the sources.
+            try Task.checkCancellation()
             try? journal.record(
                 RunRecord(
                     environment: environment.name, kind: .backup, time: WallClock.now, outcome: .failed,

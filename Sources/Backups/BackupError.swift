@@ -85,6 +85,8 @@ package struct BackupError: Error, Sendable {
             return BackupError(.git, error.context, underlying: error)
         case let error as TarError where error.underlying != nil:
             return wrapping(error.underlying ?? error)
+        case is CancellationError:
+            return BackupError(.caller, "stopped before its end", underlying: error)
         default: return BackupError(.caller, "\(type(of: error))", underlying: error)
         }
     }

@@ -2,6 +2,7 @@
 // nothing itself: Assembly's flows do the work, the journal remembers, and every verb of the command line works without it.
 internal import Archives
 package import Assembly
+internal import Backups
 internal import Encodings
 internal import Files
 internal import FoundationEssentials
@@ -34,7 +35,7 @@ package struct Daemon: Sendable {
     }
 
     /// Runs until SIGTERM or SIGINT; SIGHUP reads the settings again. Returns when all loops have ended, or eight seconds
-    /// after the signal: what runs then is left as a crash would leave it, which harms nothing.
+    /// after the signal, or when the hooks of backups have run: what runs then is left as a crash would leave it, which harms nothing.
     ///
     /// Throws `ServiceError` and what settings, identities and state throw at the start. On disk: the state directory, its
     /// lock, journal and audit log, the socket.
@@ -119,7 +120,8 @@ package struct Daemon: Sendable {
         }
     }
 
-    /// Cancels `tasks` and waits for them, at most so many seconds, or until SIGTERM. Whether all have ended.
+    /// Cancels `tasks` and waits for them, at most so many seconds, and for the hooks that run last; or until SIGTERM. Whether all
+    /// have ended.
     @discardableResult
     private func end(_ tasks: [Task<Void, Never>], within seconds: Int?) async -> Bool {
         for task in tasks { task.cancel() }
@@ -132,6 +134,10 @@ package struct Daemon: Sendable {
         let limit = Task {
             if let seconds {
                 try? await Task.sleep(for: .seconds(seconds))
+                // What a hook stopped is to go on first.
+                while SourceRules.isOwed {
+                    do { try await Task.sleep(for: .milliseconds(100)) } catch { return }
+                }
             } else {
                 while !SignalPipe.isStopRequested {
                     do { try await Task.sleep(for: .milliseconds(100)) } catch { return }

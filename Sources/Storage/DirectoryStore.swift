@@ -111,6 +111,8 @@ package final class DirectoryStore: ObjectStore {
             try root.removeFile(path)
             guard path.components.count > 1 else { return try root.synchronize() }
             try root.openDirectory(path.parent).synchronize()
+            // A session's own directory goes with the last of its beats; nobody else puts there.
+            if name.text.hasPrefix("leases/") { try? root.removeDirectory(path.parent) }
         } catch  where error.code == .notFound {
             return
         } catch {

@@ -38,8 +38,10 @@ import Testing
         #expect(code(["\(base)/other"], apartFrom: [store]) == nil)
     }
 
-    @Test func `a directory with a mounted file system beneath it is not exchanged`() {
+    @Test func `a directory with a mounted file system there or beneath it is not exchanged`() {
         // Every Linux has its terminals there.
         #expect(code(["/dev"]) == .occupied)
+        // Nor one that is such a file system.
+        #expect(code(["/proc"]) == .occupied)
     }
 }

@@ -91,7 +91,7 @@ import Testing
                 .init("here", scene.command("test \"$(cat directories/live/sub/small)\" = small")),
                 .init("named", scene.command("test \"$(pwd)\" = \"$STRONGROOM_DRILL\"")),
             ]
-            options.feeds = ["dump": scene.command("seq 1 1000 | cmp - /dev/stdin")]
+            options.feeds = ["dump": scene.command("test \"$(cat)\" = \"$(seq 1 1000)\"")]
             options.maximumTime = .seconds(100_000)
         }
         #expect(report.isPassed, "\(report.checks)")
@@ -150,6 +150,18 @@ import Testing
             options.maximumTime = .zero
         }
         #expect(failed(report) == ["feed dump", "time", "look", "check app"])
+        #expect(
+            failed(try await scene.drill { $0.feeds["dump"] = scene.command("! grep -q 1000") }) == [
+                "feed dump"
+            ])
+        for (script, words) in [
+            ("true", "the command succeeded; it was not seen to read any of its 3893 bytes"),
+            ("dd bs=1 count=5 status=none", "the command succeeded; it was seen to read 5 of its 3893 bytes"),
+            ("cat", "the command succeeded"),
+        ] {
+            let fed = try await scene.drill { $0.feeds["dump"] = scene.command(script) }
+            #expect(fed.checks.first { $0.name == "feed dump" }?.detail == words)
+        }
         guard case .drill(false, let note) = try report.annotation().remark else {
             Issue.record("not the remark of a drill that failed")
             return
@@ -354,7 +366,7 @@ import Testing
         ])
         let report = try await scene.drill { options in
             options.canaries = nil
-            options.feeds = ["d\tump": scene.command("seq 1 1000 | cmp - /dev/stdin")]
+            options.feeds = ["d\tump": scene.command("test \"$(cat)\" = \"$(seq 1 1000)\"")]
         }
         #expect(report.isPassed, "\(report.checks)")
         #expect(report.checks.filter { $0.outcome == .passed }.count == 7, "\(report.checks)")

@@ -1,3 +1,4 @@
+import Glibc
 import Support
 import Testing
 
@@ -71,10 +72,39 @@ import Testing
         let scene = try InPlaceScene(feeding: "exit 3")
         let outcome = scene.restore()
         expect(outcome, 7, "orders: its restore: command failed: the command ended with status 3")
+        #expect(
+            outcome.errorText.contains(
+                "what was changed is taken back, but not what the restore: of orders did"))
         #expect(try scene.uploads() == scene.now)
         #expect(try scene.world.delivered() == scene.secondDelivery)
         #expect(scene.leftovers == "")
         expect(scene.world.sync(), 0)
+    }
+
+    @Test func `a command that reads nothing of what it is to take back is told of`() throws {
+        let scene = try InPlaceScene(feeding: "true")
+        expect(scene.restore(), 0, "orders: sh succeeded; it was not seen to read any of its 41 bytes")
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "needs root: immutable files"))
+    func `what can't be removed afterwards is told, and goes when it can`() throws {
+        let scene = try InPlaceScene()
+        let old = scene.world.path("host/uploads/second")
+        guard ShellCommand.run("chattr", ["+i", old]).status == 0 else {
+            // A file system without the attribute has nothing to show.
+            return
+        }
+        let outcome = scene.restore()
+        let kept = ShellCommand.run("find", [scene.world.path("host"), "-name", "second"]).text
+        #expect(ShellCommand.run("chattr", ["-i", kept]).status == 0)
+        expect(outcome, 7, "Operation not permitted")
+        #expect(
+            outcome.errorText.contains(
+                "restored and in use; what stood there before could not all be removed"))
+        #expect(try scene.uploads() == scene.before)
+        expect(scene.undo(), 0)
+        #expect(try scene.uploads() == scene.before)
+        #expect(scene.leftovers == "")
     }
 
     @Test func `what a killed run took out is removed by nobody, and comes back`() throws {

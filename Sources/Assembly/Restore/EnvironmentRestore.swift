@@ -74,14 +74,15 @@ package struct EnvironmentRestore: Sendable {
             hold: try journal.hold(environment: name))
         record.targets = plan.places.map(\.target)
         try save(record, in: directory)
+        let report: Report
+        var fed: [String] = []
         do {
-            let report = try await carryOut(plan, snapshot, reader, options, &record, directory)
+            report = try await carryOut(plan, snapshot, reader, options, &record, directory, &fed)
             record.phase = .done
             try save(record, in: directory)
-            try await recover(directory)
-            return report
         } catch {
-            tell("\(name): not restored; what was changed is taken back")
+            let stays = fed.isEmpty ? "" : ", but not what the restore: of \(fed.joined(separator: ", ")) did"
+            tell("\(name): not restored; what was changed is taken back\(stays)")
             do {
                 try await recover(directory)
             } catch let second {
@@ -90,11 +91,20 @@ package struct EnvironmentRestore: Sendable {
             }
             throw error
         }
+        do {
+            try await recover(directory)
+        } catch {
+            tell(
+                "\(name): restored and in use; what stood there before could not all be removed: restore --in-place --undo tries again"
+            )
+            throw error
+        }
+        return report
     }
 
     private func carryOut(
         _ plan: Plan, _ snapshot: Snapshot, _ reader: StoreReader, _ options: TreeRestorer.Options,
-        _ record: inout RestoreRecord, _ directory: borrowing Directory
+        _ record: inout RestoreRecord, _ directory: borrowing Directory, _ fed: inout [String]
     ) async throws -> Report {
         let journal = memory.journal
         var report = Report()
@@ -135,8 +145,11 @@ package struct EnvironmentRestore: Sendable {
         }
         for (feed, path) in outputs {
             tell("\(feed.source.name): \(feed.command.arguments[0]) takes it back")
+            fed.append(feed.source.name)
             do {
-                try await feed.command.reading(path).run()
+                if let remark = try await feed.command.reading(path).run()?.remark {
+                    tell("\(feed.source.name): \(feed.command.arguments[0]) succeeded; \(remark)")
+                }
             } catch let failure as CommandRun.Failure {
                 throw BackupError(
                     .caller, "\(feed.source.name): its restore: command failed: \(failure.words)")

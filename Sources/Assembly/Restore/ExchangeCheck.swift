@@ -22,15 +22,20 @@ enum ExchangeCheck {
             if let mount = try mounts().first(where: { isBeneath($0, place) }) {
                 throw BackupError(
                     .occupied,
-                    "\(place) can't be exchanged: a file system is mounted beneath it at \(mount); unmount it, or restore with --into"
+                    "\(place) can't be exchanged: a file system is mounted \(words(mount, place)); unmount it, or restore with --into"
                 )
             }
         }
     }
 
+    /// Whether it is mounted at the place or beneath it: a bind mount of the same file system can't be renamed either.
     private static func isBeneath(_ mount: Path, _ place: Path) -> Bool {
         guard let real = StorePins.names(of: place.description).last else { return false }
-        return mount.bytes.starts(with: Array((real + "/").utf8))
+        return mount.bytes == Array(real.utf8) || mount.bytes.starts(with: Array((real + "/").utf8))
+    }
+
+    private static func words(_ mount: Path, _ place: Path) -> String {
+        mount == place ? "there" : "there or beneath it, at \(mount)"
     }
 
     /// Where file systems are mounted: the fifth field of each line of /proc/self/mountinfo, whose blanks, tabs, line feeds and

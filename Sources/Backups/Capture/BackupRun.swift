@@ -1,6 +1,6 @@
 package import Archives
 package import Encodings
-internal import Files
+package import Files
 
 /// What a run of a backup left in the store.
 package struct BackupOutcome: Sendable {
@@ -37,6 +37,9 @@ package struct BackupRun: Sendable {
     package var clock: @Sendable () -> Timestamp
     /// Where unchanged files, and the sizes of sources, are remembered; nil reads everything each time.
     package var memory: CaptureMemory?
+    /// Waits until no other run takes a snapshot as the same agent, and keeps others waiting as long as the lock lives: an agent's
+    /// snapshots form a chain, which two at once would fork. Asked when everything is captured; nil where nobody else is.
+    package var turn: @Sendable () async throws -> FileLock? = { nil }
     /// Whether what the sources hold now is right, however much less it is than before.
     package var acceptsShrink = false
 
@@ -77,6 +80,8 @@ package struct BackupRun: Sendable {
                 environment: environment, time: round.time,
                 status: round.isTorn ? .torn : BackupRun.status(round.sources),
                 revisions: round.before, sources: round.sources, host: host)
+            let turn = try await turn()
+            defer { _ = turn }
             let prepared = try await writer.prepare(draft)
             try await recording(prepared)
             let id = try await writer.commit(prepared)

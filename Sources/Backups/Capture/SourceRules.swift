@@ -1,4 +1,5 @@
 internal import Archives
+internal import Synchronization
 
 /// A command that runs before or after a source is captured: one that flushes, freezes, or mounts what a snapshot needs.
 package struct SourceHook: Sendable {
@@ -45,16 +46,28 @@ package struct SourceRules: Sendable {
 }
 
 extension SourceRules {
-    /// Captures by `capture` between the hooks. Throws what `capture` throws, after the last hook.
+    /// Whether a hook that runs last is still to run, or runs, for any backup of this process: until then what the first one
+    /// stopped stands still, and a process that is asked to end goes on.
+    package static var isOwed: Bool { owed.load(ordering: .sequentiallyConsistent) > 0 }
+    private static let owed = Atomic<Int>(0)
+
+    /// Captures by `capture` between the hooks. Throws what `capture` throws, after the last hook; `CancellationError` before the
+    /// first one where the task is cancelled by then.
     func around(
         _ source: BackupSource, _ capture: () async throws -> SnapshotSource
     ) async throws -> SnapshotSource {
+        if after != nil { SourceRules.owed.add(1, ordering: .sequentiallyConsistent) }
+        defer { if after != nil { SourceRules.owed.subtract(1, ordering: .sequentiallyConsistent) } }
+        try Task.checkCancellation()
         let first = await before?.failure("before")
         let captured: Result<SnapshotSource, any Error>
         if let first, before?.isRequired == true {
             captured = .success(source.failed(first))
         } else {
-            do { captured = .success(try await capture()) } catch { captured = .failure(error) }
+            do {
+                try Task.checkCancellation()
+                captured = .success(try await capture())
+            } catch { captured = .failure(error) }
         }
         let last = await after?.failure("after")
         var result = try captured.get()

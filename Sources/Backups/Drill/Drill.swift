@@ -272,8 +272,8 @@ package struct Drill: Sendable {
         command.directory = restored
         command.environment["STRONGROOM_DRILL"] = String(decoding: restored.bytes, as: UTF8.self)
         do {
-            try await command.run()
-            return .init(name, .passed, "the command succeeded")
+            let remark = try await command.run()?.remark.map { "; \($0)" } ?? ""
+            return .init(name, .passed, "the command succeeded\(remark)")
         } catch {
             return .init(name, .failed, CaptureNotes.reason(error))
         }

@@ -51,8 +51,27 @@ package struct CommandRun: Sendable {
         arguments[0].utf8.contains(0x2F) ? .path(FilePath(arguments[0])) : .name(arguments[0])
     }
 
-    /// Runs the command for what it does; what it prints is dropped. Throws `Failure`, and `CancellationError`.
-    package func run() async throws { _ = try await stream { _ in } }
+    /// How far a command read the file that it was given.
+    package struct Intake: Sendable {
+        /// Where its last read ended, as far as can be seen: what opens /dev/stdin anew, or maps it, is not.
+        package let position: UInt64
+        /// The file's length.
+        package let byteCount: UInt64
+    }
+
+    /// Runs the command for what it does; what it prints is dropped. Returns how far it read `input`; nil where it had none.
+    /// Throws `Failure`, and `CancellationError`.
+    @discardableResult
+    package func run() async throws -> Intake? {
+        var buffer = [UInt8](repeating: 0, count: CommandRun.pipeByteCount)
+        return try await execute { output in
+            while true {
+                var elements = buffer.mutableSpan
+                var room = unsafe elements.mutableBytes
+                guard output(&room) > 0 else { return }
+            }
+        }.intake
+    }
 
     /// Runs the command and hands its output to `sink` as it comes, in order. Returns the number of bytes.
     ///
@@ -78,6 +97,13 @@ package struct CommandRun: Sendable {
     package func read(
         by reader: (_ output: (inout MutableRawSpan) -> Int) async throws -> Void
     ) async throws -> UInt64 {
+        try await execute(by: reader).byteCount
+    }
+
+    private func execute(
+        by reader: (_ output: (inout MutableRawSpan) -> Int) async throws -> Void
+    ) async throws -> (byteCount: UInt64, intake: Intake?) {
+        var intake: Intake?
         var options = PlatformOptions()
         // Without /bin/sh it has a group of its own.
         let group = endsWithUs ? try? ProcessGroup() : nil
@@ -97,6 +123,9 @@ package struct CommandRun: Sendable {
             let feed = try FileDescriptor.open(
                 FilePath(input.map { String(decoding: $0.bytes, as: UTF8.self) } ?? "/dev/null"), .readOnly,
                 options: .closeOnExec)
+            // One place in the file for both: where the command has read to is seen here.
+            let place = input == nil ? -1 : fcntl(feed.rawValue, F_DUPFD_CLOEXEC, 0)
+            defer { if place >= 0 { close(place) } }
             let (output, errors) = (try CommandRun.makePipe(), try CommandRun.makePipe())
             let result = try await Subprocess.run(
                 executable, arguments: Arguments(Array(arguments.dropFirst())),
@@ -123,6 +152,7 @@ package struct CommandRun: Sendable {
                 said = heard.words.text(hiding: environment)
             }
             status = result.terminationStatus
+            intake = Intake(at: place)
         } catch is SubprocessError {
             throw Failure(.notStarted)
         } catch is Errno {
@@ -141,12 +171,29 @@ package struct CommandRun: Sendable {
         case .signaled(let signal): throw Failure(.signalled(Int32(signal)), said)
         }
         guard byteCount >= minimumByteCount else { throw Failure(.tooShort(byteCount: byteCount), said) }
-        return byteCount
+        return (byteCount, intake)
     }
 
     /// A pipe of which no other program gets an end (pipe2(2)).
     private static func makePipe() throws(Errno) -> (reader: CommandOutput.Reader, writer: FileDescriptor) {
         let (reader, writer) = try FileDescriptor.pipe(options: .closeOnExec)
         return (CommandOutput.Reader(reader.rawValue, byteCount: pipeByteCount), writer)
+    }
+}
+
+extension CommandRun.Intake {
+    /// What is seen at the descriptor `number`; nil where that is none of a file.
+    fileprivate init?(at number: Int32) {
+        var facts = stat()
+        let position = lseek(number, 0, SEEK_CUR)
+        guard position >= 0, unsafe fstat(number, &facts) == 0, facts.st_size >= 0 else { return nil }
+        self.init(position: UInt64(position), byteCount: UInt64(facts.st_size))
+    }
+
+    /// What is to be said where the command ended well and wasn't seen to read everything; nil where it was.
+    package var remark: String? {
+        guard position < byteCount else { return nil }
+        guard position > 0 else { return "it was not seen to read any of its \(byteCount) bytes" }
+        return "it was seen to read \(position) of its \(byteCount) bytes"
     }
 }

@@ -79,6 +79,9 @@ struct BackupCommand: AsyncParsableCommand {
             let choice = try store.choice(settings, plan)
             outcome = try await take(
                 try backup(environment, settings, identityFiles: choice.identityFiles), into: choice)
+        } catch let code as ExitCode {
+            // A signal.
+            throw code
         } catch {
             // Where another is being taken, that one tells how it ended.
             if (error as? BackupError)?.code != .busy {
@@ -117,9 +120,11 @@ struct BackupCommand: AsyncParsableCommand {
         guard let identity = try store.identities.load(defaults: choice.identityFiles).first else {
             throw Failure(.usage, "no identity")
         }
-        let result = try await backup.run(
-            into: opened, at: choice.location, as: identity,
-            indexCache: IndexCache(directory: choice.pins.memory))
+        let (ready, location, memory) = (backup, choice.location, choice.pins.memory)
+        let result = try await HookWatch.run {
+            try await ready.run(
+                into: opened, at: location, as: identity, indexCache: IndexCache(directory: memory))
+        }
         let outcome = result.outcome
         var seen = choice.trust
         seen.root = opened.store.fingerprint

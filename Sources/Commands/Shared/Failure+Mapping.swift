@@ -27,6 +27,7 @@ extension Failure {
         switch error {
         case let failure as Failure: self = failure
         case let error as any Reportable: self = error.failure
+        case is CancellationError: self.init(.inputOutput, "stopped before its end")
         default: self.init(.internalError, "unexpected: \(type(of: error))", hints: ["please report this"])
         }
     }

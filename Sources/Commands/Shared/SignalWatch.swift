@@ -23,12 +23,21 @@ enum SignalWatch {
             SignalWatch.noted.store(number, ordering: .relaxed)
         }
         action.sa_flags = SA_SIGINFO
-        for number in signals { unsafe sigaction(number, &action, nil) }
+        for number in signals where !isIgnored(number) { unsafe sigaction(number, &action, nil) }
     }
 
     /// Obeys signals again.
     static func end() {
-        for number in signals { signal(number, SIG_DFL) }
+        for number in signals where !isIgnored(number) { signal(number, SIG_DFL) }
+    }
+
+    /// Whether it was to be ignored before this process began, as by nohup(1): it stays so.
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard unsafe sigaction(number, nil, &action) == 0 else { return false }
+        let handler = unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+        let ignoring = unsafe unsafeBitCast(SIG_IGN, to: Int.self)
+        return handler == ignoring
     }
 
     /// The signal that was noted, or nil.
