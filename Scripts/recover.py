@@ -777,17 +777,23 @@ class Store:
         return found, failures
 
     def chain_findings(self, snapshots):
-        """Gaps and forks of agents' chains (§12)."""
+        """Gaps of agents' chains (§12)."""
         here = {bytes.fromhex(name) for name in self.names("snapshots")} | self.gone
-        successors, findings = {}, []
+        findings = []
         for snapshot in snapshots:
             if any(snapshot.previous) and snapshot.previous not in here:
                 findings.append("snapshots/%s: the one before is gone" % snapshot.id)
-            successors.setdefault((snapshot.agent, snapshot.previous), []).append(snapshot.id)
-        for (agent, _), ids in successors.items():
-            if len(ids) > 1:
-                findings.append("snapshots: %s has a fork at %s" % (agent, " and ".join(ids)))
         return findings
+
+    def forks(self, snapshots):
+        """Forks of agents' chains (§12): reported, and no damage."""
+        successors = {}
+        for snapshot in snapshots:
+            successors.setdefault((snapshot.agent, snapshot.previous), []).append(snapshot.id)
+        return [
+            "snapshots: %s has a fork at %s" % (agent, " and ".join(ids))
+            for (agent, _), ids in successors.items() if len(ids) > 1
+        ]
 
     # Everything (§15)
 
@@ -1644,12 +1650,14 @@ def run(options):
         print("recover.py: the store's root is %s (--root refuses another)" % store.fingerprint, file=sys.stderr)
     if options.check:
         need(store.read_keys, "no read key is at hand", NotForThisKey)
+        for note in store.forks(store.snapshots()[0]):
+            print("note: %s" % note)
         findings = store.check()
         for finding in findings:
             print("damaged: %s" % finding)
         return 9 if findings else 0
     snapshots, failures = store.snapshots()
-    for problem in failures + store.chain_findings(snapshots):
+    for problem in failures + store.chain_findings(snapshots) + store.forks(snapshots):
         print("recover.py: %s" % problem, file=sys.stderr)
     # One that is forgotten and still there is restored where its whole id is given, as far as its packs are there.
     kept = [snapshot for snapshot in snapshots if bytes.fromhex(snapshot.id) not in store.forgotten]
